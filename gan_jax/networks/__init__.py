@@ -1,0 +1,9 @@
+"""Generators and critics as Flax modules without state: `init` makes the parameters, `apply` is a pure function.
+
+A generator maps noise (N, z) to samples (N, *shape) in [-1, 1]; a critic maps samples (N, *shape) to scores (N,).
+"""
+
+from gan_jax.networks import dcgan, mlp
+
+GENERATORS = {"mlp": mlp.Generator, "dcgan": dcgan.Generator, "dcgan_mnist": dcgan.MnistGenerator}
+CRITICS = {"mlp": mlp.Critic, "dcgan": dcgan.Critic}

@@ -1,0 +1,144 @@
+"""From the description of a run to its parts, and back from its folder."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from gan_jax import experiment as settings_of
+from gan_jax.data.images import to_uint8
+from gan_jax.errors import InputError
+from gan_jax.experiment import Experiment
+from gan_jax.losses import LOSSES
+from gan_jax.networks import CRITICS, GENERATORS
+from gan_jax.penalties import POINTS, SHAPES
+from gan_jax.settings import differences, from_json, to_json
+from gan_jax.systems import State, System
+from gan_jax.systems.gan import gan
+from gan_jax.training import checkpoint
+from gan_jax.types import Key
+
+_CHUNK = 500  # samples drawn at a time
+
+
+class Run(NamedTuple):
+    """A trained run, read from its folder."""
+
+    experiment: Experiment
+    system: System
+    state: State
+    step: int
+
+
+def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
+    """Return the system that an experiment describes, for samples of a shape (H, W, C).
+
+    Raises:
+      InputError: a network cannot take the shape, or has no such setting.
+
+    >>> build(Experiment(), (8, 8, 1)).counts
+    {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
+    """
+    config = experiment.gan
+    generator = _network("gan.generator", GENERATORS, config.generator, shape=shape)
+    critic = _network("gan.critic", CRITICS, config.critic)
+    system = gan(
+        generator=generator,
+        critic=critic,
+        loss=LOSSES[config.loss],
+        points=POINTS[config.penalty.points],
+        shape=partial(SHAPES[config.penalty.shape], bound=config.penalty.bound),
+        penalty_weight=config.penalty.weight,
+        generator_optimizer=_adam(config.generator_optimizer, steps_each=1),
+        critic_optimizer=_adam(config.critic_optimizer, steps_each=config.critic_steps),
+        latent=config.generator.latent,
+        batch_size=experiment.batch_size,
+        critic_steps=config.critic_steps,
+        average_decay=config.average_decay,
+    )
+    for name, network, given in (
+        ("gan.generator", generator, (1, config.generator.latent)),
+        ("gan.critic", critic, (1, *shape)),
+    ):
+        try:
+            jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct(given, jnp.float32))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+    return system
+
+
+def _network(name: str, registry: dict[str, Any], config: settings_of.Generator | settings_of.Critic, **given):
+    kind = registry[config.name]
+    chosen = {"width": config.width} | ({} if config.depth is None else {"depth": config.depth})
+    for setting in chosen:
+        if setting not in kind.__dataclass_fields__:
+            raise InputError(f"{name}.{setting}: {config.name} has a fixed {setting}; leave it out")
+    return kind(**chosen, **given)
+
+
+def _adam(config: settings_of.Adam, steps_each: int) -> optax.GradientTransformation:
+    """Adam whose schedule counts iterations; the optimizer itself counts its own steps, `steps_each` an iteration."""
+    rate = config.learning_rate
+    if config.decay_steps is not None:
+        rate = optax.cosine_decay_schedule(rate, config.decay_steps * steps_each)
+    return optax.adam(rate, config.b1, config.b2)
+
+
+def write_experiment(folder: Path, experiment: Experiment, shape: tuple[int, ...]) -> None:
+    """Write `experiment.json`: the settings and the shape of the data.
+
+    Raises:
+      InputError: the folder holds another run; the message shows what differs.
+    """
+    from gan_jax import __version__
+
+    file = folder / "experiment.json"
+    settings = to_json(experiment) | {"image_shape": list(shape)}
+    if file.exists():
+        before = _read_json(file)
+        before.pop("gan_jax", None)
+        different = differences(before, settings)
+        if different:
+            raise InputError(f"{file}: cannot resume with other settings ({'; '.join(different)})")
+    folder.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(settings | {"gan_jax": __version__}, indent=2) + "\n")
+    part.replace(file)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{file.parent}: is not a run folder, it has no {file.name}") from None
+    except ValueError as error:
+        raise InputError(f"{file}: is not JSON ({error})") from None
+
+
+def open_run(folder: Path) -> Run:
+    """Read a run folder: the experiment, its system, and the newest checkpoint.
+
+    Raises:
+      InputError: it is not a run folder, or holds no checkpoint that fits.
+    """
+    settings = _read_json(folder / "experiment.json")
+    shape = tuple(settings.pop("image_shape"))
+    settings.pop("gan_jax", None)
+    experiment = from_json(settings)
+    system = build(experiment, shape)
+    state = jax.eval_shape(system.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+    with checkpoint.manager(folder / "checkpoints") as checkpoints:
+        step, state = checkpoint.restore(checkpoints, state)
+    return Run(experiment, system, state, step)
+
+
+def draw(run: Run, key: Key, count: int) -> np.ndarray:
+    """Draw uint8 images (count, H, W, C), the same for the same key: fewer of them are the first of more."""
+    sample = jax.jit(lambda key: to_uint8(run.system.sample(run.state, key, _CHUNK)))
+    chunks = [np.asarray(sample(jax.random.fold_in(key, i))) for i in range(-(-count // _CHUNK))]
+    return np.concatenate(chunks)[:count]

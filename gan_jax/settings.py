@@ -1,0 +1,143 @@
+"""An experiment read from its file, changed on the command line, and kept as JSON."""
+
+import json
+import runpy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from gan_jax.errors import InputError
+from gan_jax.experiment import Experiment
+
+# What may differ between a run and its continuation: where the data lie, when to stop, what to write.
+_FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints")
+
+
+def load(file: Path) -> Experiment:
+    """Run a Python file and return the `experiment` that it defines.
+
+    Raises:
+      InputError: there is no such file, it fails, or it defines no `Experiment` of that name.
+    """
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such experiment file")
+    try:
+        experiment = runpy.run_path(str(file)).get("experiment")
+    except Exception as error:
+        raise InputError(f"{file}: {type(error).__name__}: {error}") from error
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{file}: must define `experiment = Experiment(...)`, found {experiment!r}")
+    return experiment
+
+
+def parser(defaults: Experiment | None = None, **options) -> ArgumentParser:
+    """Build the command-line parser whose options are an experiment's settings, dotted."""
+    parser = ArgumentParser(exit_on_error=False, **options)
+    parser.add_class_arguments(Experiment)
+    if defaults is not None:
+        parser.set_defaults(asdict(defaults))
+    return parser
+
+
+def parse(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Experiment, Mapping[str, Any]]:
+    """Read a command line into the experiment and whatever options the parser has beside its settings.
+
+    An option may be spelled with hyphens for underscores.
+
+    Raises:
+      InputError: a name is unknown, or a value has the wrong type or is impossible.
+
+    >>> experiment, _ = parse(parser(), ["--gan.penalty.weight", "5", "--batch-size=32"])
+    >>> experiment.gan.penalty.weight, experiment.batch_size
+    (5.0, 32)
+    >>> parse(parser(), ["--gan.critic_steps", "0"])
+    Traceback (most recent call last):
+    gan_jax.errors.InputError: gan.critic_steps: Not of type PositiveInt: 0 does not conform to restriction v>0
+    """
+    options = [_underscored(argument) for argument in arguments]
+    try:
+        values = parser.parse_args(options)
+    except ArgumentError as error:
+        raise InputError(_one_line(error)) from None
+    values = parser.instantiate(values)
+    settings = {name: values.pop(name) for name in _names(Experiment())}
+    return _checked(Experiment(**settings)), values.as_dict()
+
+
+def _names(experiment: Experiment) -> list[str]:
+    return list(vars(experiment))
+
+
+def _underscored(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return name.replace("-", "_").replace("__", "--", 1) + equals + value if name.startswith("--") else argument
+
+
+def _one_line(error: ArgumentError) -> str:
+    line = " ".join(str(error).split())
+    if line.startswith('Parser key "'):
+        name, _, reason = line.removeprefix('Parser key "').partition('": ')
+        line = f"{name}: {reason}"
+    return line
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    """Refuse settings that contradict each other."""
+    for network in ("generator", "critic"):
+        decay_steps = getattr(experiment.gan, f"{network}_optimizer").decay_steps
+        if decay_steps is not None and decay_steps < experiment.steps:
+            raise InputError(
+                f"gan.{network}_optimizer.decay_steps: the learning rate is zero after {decay_steps} of "
+                f"{experiment.steps} steps; raise it to at least `steps`"
+            )
+    return experiment
+
+
+def to_json(experiment: Experiment) -> dict[str, Any]:
+    """Return the settings as nested dictionaries that JSON can hold.
+
+    >>> to_json(Experiment())["gan"]["penalty"]["bound"]
+    1.0
+    """
+    return json.loads(json.dumps(asdict(experiment)))
+
+
+def from_json(settings: Mapping[str, Any]) -> Experiment:
+    """Return the experiment that `to_json` gave these settings for.
+
+    Raises:
+      InputError: a name is unknown, or a value has the wrong type or is impossible.
+
+    >>> from_json(to_json(Experiment(seed=3))).seed
+    3
+    """
+    reader = parser()
+    try:
+        values = reader.parse_object(dict(settings))
+    except ArgumentError as error:
+        raise InputError(_one_line(error)) from None
+    return Experiment(**reader.instantiate(values).as_dict())
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Name the settings that make two runs different runs, each with its two values.
+
+    >>> differences(to_json(Experiment()), to_json(Experiment(seed=1, steps=5)))
+    ['seed: 0 became 1']
+    """
+    before, after = _flat(before), _flat(after)
+    return [
+        f"{name}: {before.get(name)} became {after.get(name)}"
+        for name in sorted(before.keys() | after.keys())
+        if name not in _FREE and before.get(name) != after.get(name)
+    ]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,1 @@
+"""Training any system: the loop, its checkpoints, and its log."""

@@ -1,0 +1,57 @@
+"""What a run writes about itself while it trains: JSON lines and TensorBoard events."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+
+class MetricsLog:
+    """Appends to `metrics.jsonl` and to TensorBoard events in a run folder; what lies behind `step` is forgotten.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with MetricsLog(Path(folder), step=0) as log:
+    ...         log.write(10, {"loss": 0.5})
+    ...     (Path(folder) / "metrics.jsonl").read_text()
+    '{"step": 10, "loss": 0.5}\\n'
+    """
+
+    def __init__(self, folder: Path, step: int):
+        path = folder / "metrics.jsonl"
+        _forget_after(path, step)
+        self._lines = path.open("a")
+        self._events = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._lines.close()
+        self._events.close()
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Write one line and one event per metric."""
+        self._lines.write(json.dumps({"step": step, **metrics}) + "\n")
+        self._lines.flush()
+        for name, value in metrics.items():
+            self._events.add_scalar(name, value, step)
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the lines of steps that a resumed run will take again, a half-written last line included."""
+    if not path.exists():
+        return
+    lines = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
+    part = path.with_suffix(".part")
+    part.write_text("".join(lines))
+    os.replace(part, path)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return float("inf")
