@@ -1,6 +1,6 @@
 """WGAN-GP on the real 8x8 handwritten digits.
 
-    gan-jax train experiments/digits_wgan_gp.py
+gan-jax train experiments/digits_wgan_gp.py
 """
 
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator

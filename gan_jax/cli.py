@@ -5,6 +5,7 @@ Modules that take long to import are imported inside the commands, so that help 
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +53,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
     parser = settings.parser(settings.load(Path(file)) if file else None, prog="gan-jax train")
     parser.add_argument("experiment", help="Python file that defines `experiment = Experiment(...)`")
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
-    parser.add_argument("--data_dir", help="the same as --data.dir")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
-    arguments = [argument.replace("--data-dir", "--data.dir").replace("--data_dir", "--data.dir") for argument in arguments]
     experiment, options = settings.parse(parser, arguments)
     folder = _run_folder(options["workdir"], Path(options["experiment"]).stem, options["resume"])
 
@@ -65,13 +64,12 @@ def train(arguments: Sequence[str], console: Console) -> int:
     with console.status(f"reading {experiment.data.source}"):
         images = sources.read(experiment.data.source, _path(experiment.data.dir)).train
     if experiment.batch_size > len(images):
-        raise InputError(
-            f"batch_size: {experiment.batch_size} is larger than the data set; give at most {len(images)}"
-        )
+        raise InputError(f"batch_size: {experiment.batch_size} is larger than the data set; give at most {len(images)}")
     system = run.build(experiment, images.shape[1:])
     run.write_experiment(folder, experiment, images.shape[1:])
     console.print(f"{len(images):,} images of {'x'.join(map(str, images.shape[1:]))} from {experiment.data.source}")
-    again = f"gan-jax train {file} --workdir {folder} --resume"
+    again = [*arguments] if options["workdir"] else [*arguments, "--workdir", str(folder)]
+    again += [] if options["resume"] else ["--resume"]
     try:
         loop.train(
             system,
@@ -86,7 +84,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
             console=console,
         )
     except loop.Interrupted as stop:
-        print(f"{stop} and saved; go on with\n  {again}")
+        print(f"{stop} and saved; go on with\n  {shlex.join(['gan-jax', 'train', *again])}")
         return 130
     except loop.NonFiniteError as error:
         print(f"gan-jax: {error}", file=sys.stderr)
@@ -149,7 +147,7 @@ def sample(arguments: Sequence[str], console: Console) -> int:
 def evaluate(arguments: Sequence[str], console: Console) -> int:
     """Score a run."""
     parser = _parser("evaluate")
-    parser.add_argument("--n", type=PositiveInt, help="images of each kind; by default all held-out ones, at most 10000")
+    parser.add_argument("--n", type=PositiveInt, help="images of each kind; by default all held out, at most 10000")
     parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of the samples and of the choice of images")
     parser.add_argument("--data-dir", help="folder of prepared TFDS data sets; by default the run's own")
     options = parser.parse_args(list(arguments))
@@ -186,8 +184,8 @@ def _print_scores(console: Console, metrics: dict) -> None:
     scores = Table("", "samples", "training images", title=title)
     for name in ("precision", "recall"):
         scores.add_row(name, f"{metrics[name]:.3f}", f"{metrics['reference'][name]:.3f}")
-    columns = list(metrics["train"]["wasserstein"])
-    measured = Table("per sample", "images", *columns, title="critic")
+    columns = list(next(iter(metrics["train"].values())))
+    measured = Table("per sample", "images", *columns, title="the critic on images it was trained on and on others")
     for name in metrics["train"]:
         for split in ("train", "held_out"):
             measured.add_row(name, split, *(f"{metrics[split][name][column]:.3f}" for column in columns))

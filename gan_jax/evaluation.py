@@ -1,4 +1,4 @@
-"""What `gan-jax evaluate` measures of a run: its samples against held-out images, its critic on seen and unseen ones."""
+"""What `gan-jax evaluate` measures: samples against held-out images, the critic on images it has seen and others."""
 
 from typing import Any
 
@@ -31,7 +31,9 @@ def evaluate(run: Run, images: ImageSet, *, count: int, seed: int, features: str
       ValueError: `count` is larger than either set of images.
     """
     if count > min(len(images.train), len(images.held_out)):
-        raise ValueError(f"{count} images asked, there are {len(images.train)} to train and {len(images.held_out)} held out")
+        raise ValueError(
+            f"{count} is more than the {len(images.train)} training or {len(images.held_out)} held-out images"
+        )
     sample_key, train_key, held_out_key, measure_key = jax.random.split(jax.random.key(seed), 4)
     train = _choose(train_key, images.train, count)
     held_out = _choose(held_out_key, images.held_out, count)

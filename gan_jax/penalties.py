@@ -110,11 +110,11 @@ def one_sided(norm: Scores, bound: float = 1.0) -> Scores:
 
 
 def gradient_norm(critic: Critic, points: Samples) -> Scores:
-    """Euclidean norm of the critic's gradient at each point: `||d critic(x_i) / d x_i||_2`, over all axes but the first.
+    """Euclidean norm of the critic's gradient at each point: `||d critic(x_i) / d x_i||_2`.
 
-    Takes a callable `(N, ...) -> (N,)` and points (N, ...); returns (N,), float32 or wider whatever the critic's
-    precision. Exact for critics that score samples independently; one that mixes them (batch normalisation) has no
-    gradient per sample. Where the gradient is zero the norm's derivative is taken as zero, not NaN.
+    Takes a callable `(N, ...) -> (N,)` and points (N, ...); returns (N,), the norm over all axes but the first, float32
+    or wider whatever the critic's precision. Exact for critics that score samples independently; one that mixes them
+    (batch normalisation) has no gradient per sample. Where the gradient is zero the norm's derivative is zero, not NaN.
 
     Raises:
       ValueError: the critic's scores are not (N,).

@@ -3,7 +3,7 @@
 import json
 import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def parser(defaults: Experiment | None = None, **options) -> ArgumentParser:
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Experiment, Mapping[str, Any]]:
     """Read a command line into the experiment and whatever options the parser has beside its settings.
 
-    An option may be spelled with hyphens for underscores.
+    An option may be spelled with hyphens for underscores; `--data-dir` is short for `--data.dir`.
 
     Raises:
       InputError: a name is unknown, or a value has the wrong type or is impossible.
@@ -57,23 +57,22 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Experiment,
     Traceback (most recent call last):
     gan_jax.errors.InputError: gan.critic_steps: Not of type PositiveInt: 0 does not conform to restriction v>0
     """
-    options = [_underscored(argument) for argument in arguments]
     try:
-        values = parser.parse_args(options)
+        values = parser.parse_args([_spelled(argument) for argument in arguments])
     except ArgumentError as error:
         raise InputError(_one_line(error)) from None
     values = parser.instantiate(values)
-    settings = {name: values.pop(name) for name in _names(Experiment())}
+    settings = {field.name: values.pop(field.name) for field in fields(Experiment)}
     return _checked(Experiment(**settings)), values.as_dict()
 
 
-def _names(experiment: Experiment) -> list[str]:
-    return list(vars(experiment))
-
-
-def _underscored(argument: str) -> str:
+def _spelled(argument: str) -> str:
+    """An option as the parser knows it; a value as it is."""
+    if not argument.startswith("--"):
+        return argument
     name, equals, value = argument.partition("=")
-    return name.replace("-", "_").replace("__", "--", 1) + equals + value if name.startswith("--") else argument
+    name = "--" + name.removeprefix("--").replace("-", "_")
+    return ("--data.dir" if name == "--data_dir" else name) + equals + value
 
 
 def _one_line(error: ArgumentError) -> str:

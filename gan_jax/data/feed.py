@@ -1,4 +1,4 @@
-"""Batches from images that lie on the device, drawn inside the compiled step: no copy from the host between log points."""
+"""Batches of images that lie on the device, drawn inside the compiled step: nothing is copied from the host."""
 
 import jax
 

@@ -79,7 +79,7 @@ def _npz(path: Path) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             if "images" not in arrays:
-                raise InputError(f"{path}: has no array 'images', only {sorted(arrays)}; save with np.savez(images=...)")
+                raise InputError(f"{path}: has no array 'images', only {sorted(arrays)}; use np.savez(images=...)")
             return check_images(arrays["images"], str(path))
     except FileNotFoundError:
         raise InputError(f"data.source: there is no file {path}") from None

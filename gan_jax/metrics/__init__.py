@@ -1,1 +1,1 @@
-"""How good samples are: pure functions on feature vectors (`manifold`), and what turns images into them (`features`)."""
+"""How good samples are: pure functions on feature vectors (`manifold`), and what makes them of images (`features`)."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -24,7 +23,7 @@ _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 def conv(
     x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c d"], *, stride: int = 1, padding: Padding = "SAME"
 ) -> Float[Array, "n h2 w2 d"]:
-    """Correlate images with a kernel: `y[n, i, j] = sum_kl x[n, i * stride + k - low, j * stride + l - low] kernel[k, l]`.
+    """Correlate images with a kernel: `y[n, i, j] = sum_kl x[n, i stride + k - low, j stride + l - low] kernel[k, l]`.
 
     Takes images (N, H, W, C), a kernel (kh, kw, C, D) of the same dtype, a stride for both axes, and the padding of
     `lax.conv_general_dilated` (`"SAME"`, `"VALID"` or a pair per axis). Accurate to about 2e-6 of the largest value in

@@ -47,9 +47,9 @@ def _toom(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _stride_one(n_in: int, n_out: int, r: int, low: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """P (t, tiles, n_in), Q (t, r), R (n_out, t, tiles) of `y[o] = sum_k x[o + k - low] w[k]`, with the fewest products.
+    """P (t, tiles, n_in), Q (t, r), R (n_out, t, tiles) of `y[o] = sum_k x[o + k - low] w[k]` with the fewest products.
 
-    Either the input is cut in tiles of m, each convolved to m + r - 1 outputs, or the output is, by that map's transpose.
+    Either the input is cut in tiles of m, each convolved to m + r - 1 outputs, or the output is, by the transposed map.
     """
 
     def cheapest(n: int) -> tuple[int, int]:
@@ -75,7 +75,7 @@ def _stride_one(n_in: int, n_out: int, r: int, low: int) -> tuple[np.ndarray, np
 
 @lru_cache(None)
 def _interpolation(n_in: int, n_out: int, r: int, stride: int, dilation: int, low: int):
-    """As `_stride_one`, on inputs split in `stride` phases or outputs split in `dilation` phases; Q is (t, phases, r)."""
+    """As `_stride_one`, on inputs split in `stride` phases or outputs in `dilation` phases; Q is (t, phases, r)."""
     phases, sign = (dilation, 1) if dilation > 1 else (stride, -1)
     taps = [
         (p, k, (k - low + sign * p) // phases)

@@ -167,9 +167,9 @@ def gan(
         between = points(points_key, real=batch, fake=fake)
         return {
             "wasserstein": score(batch) - score(fake),
-            "gradient_norm_real": gradient_norm(score, batch),
-            "gradient_norm_fake": gradient_norm(score, fake),
-            "gradient_norm_points": gradient_norm(score, between),
+            "norm_at_real": gradient_norm(score, batch),
+            "norm_at_fake": gradient_norm(score, fake),
+            "norm_at_points": gradient_norm(score, between),
         }
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}

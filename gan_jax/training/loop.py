@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_jax.data import feed
 from gan_jax.data.images import grid, save_png, to_uint8
@@ -30,7 +30,7 @@ class NonFiniteError(RuntimeError):
     """A metric became infinite or not a number: the parameters are lost, the checkpoints are not."""
 
 
-class Interrupted(RuntimeError):  # noqa: N818 - a request, not an error
+class Interrupted(RuntimeError):
     """The user asked to stop; the state is saved."""
 
 
@@ -80,32 +80,24 @@ def train(
             _stop_requests(console) as stop_requested,
         ):
             bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
-            seconds, first = 0.0, step
             for end in _stops(step, steps, log_every, sample_every, checkpoint_every):
                 started = time.perf_counter()
                 state, metrics = run(state, images, run_key, np.int32(step), np.int32(end))
                 metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
-                block = time.perf_counter() - started
-                seconds += block
+                seconds = time.perf_counter() - started
                 _check_finite(metrics, step, end, checkpoints)
 
                 counts = {name: end * count for name, count in system.counts.items()}
-                speed = (end - step) * system.counts["images"] / block
+                speed = (end - step) * system.counts["images"] / seconds
                 log.write(end, counts | {"images_per_s": speed} | metrics)
-                step = end
-                progress.update(
-                    bar,
-                    completed=step,
-                    counts=", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items()),
-                    speed=f"{(step - first) * system.counts['images'] / seconds:,.0f} images/s",
-                )
-                last = step == steps or stop_requested.is_set()
-                if last or step % checkpoint_every == 0:
+                step, stopping = end, stop_requested.is_set()
+                progress.update(bar, completed=step, counts=_says(counts), speed=f"{speed:,.0f} images/s")
+                if step == steps or stopping or step % checkpoint_every == 0:
                     checkpoint.save(checkpoints, step, state)
-                if last or step % sample_every == 0:
+                if step == steps or stopping or step % sample_every == 0:
                     save_png(folder / "samples" / f"step_{step:08d}.png", grid(draw(state), _GRID))
                     progress.print(_summary(step, metrics))
-                if stop_requested.is_set() and step < steps:
+                if stopping and step < steps:
                     raise Interrupted(f"stopped after {step} of {steps} iterations")
     return state
 
@@ -117,10 +109,12 @@ def compile_block(system: System, state: State, images: Images, key: Key):
     is donated.
     """
 
+    update = jax.jit(system.update)  # traced once, though its metrics' shapes are asked for before the loop
+
     def block(state: State, images: Images, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
         def iteration(step: Array, state: State) -> tuple[State, dict[str, Array]]:
             batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
-            return system.update(state, update_key, feed.draw(batch_key, images, system.counts["images"]))
+            return update(state, update_key, feed.draw(batch_key, images, system.counts["images"]))
 
         def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
             state, sums = carry
@@ -146,9 +140,9 @@ def _check_finite(metrics: dict[str, float], start: int, end: int, checkpoints) 
     if bad:
         checkpoints.wait_until_finished()
         good = checkpoints.latest_step()
-        where = f"the last good checkpoint is {checkpoints.directory / str(good)}" if good else "no checkpoint exists yet"
+        where = "there is no checkpoint yet" if good is None else f"the last good checkpoint is {good}"
         raise NonFiniteError(
-            f"{', '.join(bad)} in iterations {start + 1} to {end}; {where}; "
+            f"{', '.join(bad)} in iterations {start + 1} to {end}; {where} in {checkpoints.directory}; "
             "try smaller learning rates or another penalty weight"
         )
 
@@ -157,11 +151,13 @@ def _summary(step: int, metrics: dict[str, float]) -> str:
     return f"iteration {step:,}: " + ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
 
 
+def _says(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "images")
+
+
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=12),
         TextColumn("{task.fields[counts]}"),
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
