@@ -1,18 +1,20 @@
-"""WGAN-GP on the real 8x8 handwritten digits.
+"""WGAN-GP on the real 8x8 handwritten digits, from noise to legible digits in about a minute.
 
 gan-jax train experiments/digits_wgan_gp.py
 """
 
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator
 
+adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=8_000)
+
 experiment = Experiment(
-    data=Data(source="digits"),
+    data=Data(source="digits", noise=0.125),  # the digits have 17 grey levels, 0.125 apart
     gan=GAN(
         generator=Generator(name="mlp", width=256, latent=32),
         critic=Critic(name="mlp", width=256),
-        generator_optimizer=Adam(learning_rate=2e-4, b1=0.0),
-        critic_optimizer=Adam(learning_rate=2e-4, b1=0.0),
+        generator_optimizer=adam,
+        critic_optimizer=adam,
     ),
-    batch_size=128,
-    steps=6_000,
+    batch_size=64,
+    steps=8_000,
 )

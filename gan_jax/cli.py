@@ -76,6 +76,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
             images,
             folder,
             seed=experiment.seed,
+            noise=experiment.data.noise,
             steps=experiment.steps,
             log_every=experiment.log_every,
             sample_every=experiment.sample_every,

@@ -24,11 +24,13 @@ class Data:
 
     Attributes:
       source: "digits", the name of a TFDS data set, a folder of images, or an .npz file with an array "images".
-      dir: folder of prepared TFDS data sets; TFDS's own by default.
+      dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
+      noise: half-width of the uniform noise on each real pixel, on the scale [-1, 1]; smooths coarse grey levels.
     """
 
     source: str = "digits"
     dir: str | None = None
+    noise: NonNegativeFloat = 0.0
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def save_png(path: Path, image: np.ndarray, *, shortest_side: int = 480) -> None
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_png(Path(folder) / "a.png", np.zeros((10, 20, 1), np.uint8), shortest_side=40)
-    ...     Image.open(Path(folder) / "a.png").size
+    ...     with Image.open(Path(folder) / "a.png") as image:
+    ...         image.size
     (80, 40)
     """
     factor = max(1, round(shortest_side / min(image.shape[:2])))

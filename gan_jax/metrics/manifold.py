@@ -35,7 +35,7 @@ def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
     >>> real, fake = jnp.array([[0.0], [1.0], [2.0]]), jnp.array([[0.9], [1.1], [9.0]])
     >>> precision, recall = precision_recall(real=real, fake=fake, k=1)
     >>> round(float(precision), 2), round(float(recall), 2)
-    (0.67, 0.33)
+    (0.67, 0.67)
     """
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) <= k:
         raise ValueError(f"need two sets of more than {k} vectors of one length, got {real.shape} and {fake.shape}")

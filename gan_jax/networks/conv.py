@@ -52,7 +52,7 @@ def conv_transpose(
     Raises:
       ValueError: the images are not (N, H, W, C), or their channels are not the kernel's.
 
-    >>> conv_transpose(jnp.ones((1, 2, 1, 1)), jnp.ones((3, 1, 1, 1)), stride=2, padding="VALID").ravel().tolist()
+    >>> conv_transpose(jnp.ones((1, 1, 2, 1)), jnp.ones((3, 3, 1, 1)), stride=2, padding="VALID")[0, 0, :, 0].tolist()
     [1.0, 1.0, 2.0, 1.0, 1.0]
     """
     _check(x, kernel)
@@ -95,6 +95,7 @@ def _lax(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int]
 class Conv(nn.Module):
     """A convolution with bias; parameters named and shaped as `flax.linen.Conv`'s.
 
+    >>> import jax
     >>> layer = Conv(features=8, kernel_size=3, stride=2)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 3, 3, 8)
@@ -115,6 +116,7 @@ class Conv(nn.Module):
 class ConvTranspose(nn.Module):
     """A transposed convolution with bias; parameters named and shaped as `flax.linen.ConvTranspose`'s.
 
+    >>> import jax
     >>> layer = ConvTranspose(features=8, kernel_size=5, stride=2)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 12, 12, 8)

@@ -181,5 +181,6 @@ def _mean(scores: Scores) -> Array:
 
 
 def _apply(optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params):
-    updates, state = optimizer.update(gradient, state, params)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
+        updates, state = optimizer.update(gradient, state, params)
     return optax.apply_updates(params, updates), state

@@ -40,6 +40,7 @@ def train(
     folder: Path,
     *,
     seed: int,
+    noise: float,
     steps: int,
     log_every: int,
     sample_every: int,
@@ -70,7 +71,7 @@ def train(
             step, state = checkpoint.restore(checkpoints, jax.eval_shape(init))
         with console.status("compiling"):
             started = time.perf_counter()
-            run = compile_block(system, state, images, run_key)
+            run = compile_block(system, state, images, run_key, noise)
             draw = jax.jit(lambda state: to_uint8(system.sample(state, sample_key, _GRID**2)))
         console.print(f"compiled in {time.perf_counter() - started:.1f} s")
 
@@ -102,11 +103,11 @@ def train(
     return state
 
 
-def compile_block(system: System, state: State, images: Images, key: Key):
+def compile_block(system: System, state: State, images: Images, key: Key, noise: float = 0.0):
     """Compile `(state, images, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
 
-    The number of iterations is an argument, not a constant, so one compilation serves blocks of every length. The state
-    is donated.
+    Batches are drawn from the images by `feed.draw`, with the noise given. The number of iterations is an argument, not
+    a constant, so one compilation serves blocks of every length. The state is donated.
     """
 
     update = jax.jit(system.update)  # traced once, though its metrics' shapes are asked for before the loop
@@ -114,7 +115,7 @@ def compile_block(system: System, state: State, images: Images, key: Key):
     def block(state: State, images: Images, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
         def iteration(step: Array, state: State) -> tuple[State, dict[str, Array]]:
             batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
-            return update(state, update_key, feed.draw(batch_key, images, system.counts["images"]))
+            return update(state, update_key, feed.draw(batch_key, images, system.counts["images"], noise))
 
         def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
             state, sums = carry

@@ -1,0 +1,119 @@
+"""The project's convolutions against `lax` and Flax: values, first and second derivatives."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from gan_jax.networks import conv as ours
+
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+shapes = st.fixed_dictionaries(
+    {
+        "kernel": st.integers(1, 8),
+        "stride": st.integers(1, 2),
+        "size": st.tuples(st.integers(8, 13), st.integers(8, 13)),
+        "channels": st.tuples(st.sampled_from([1, 3, 6]), st.sampled_from([1, 6])),
+        "padding": st.sampled_from(["SAME", "VALID", ((1, 2), (0, 3))]),
+        "seed": st.integers(0, 1000),
+    }
+)
+
+
+def arrays(kernel, size, channels, seed, **_):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(2, *size, channels[0]))
+    w = rng.normal(size=(kernel, kernel, *channels)) / kernel
+    return jnp.array(x, jnp.float32), jnp.array(w, jnp.float32)
+
+
+def assert_close(ours, theirs):
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(float(jnp.abs(theirs).max()), 1e-3))
+
+
+def reference(x, w, stride, padding, transposed):
+    if transposed:
+        return lax.conv_transpose(x, w, (stride, stride), padding, dimension_numbers=DIMENSIONS)
+    return lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=DIMENSIONS)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@settings(max_examples=12)
+@given(case=shapes)
+def test_values_and_gradients_equal_lax(transposed, case):
+    x, w = arrays(**case)
+    operation = ours.conv_transpose if transposed else ours.conv
+
+    def ours_sum(x, w):
+        y = operation(x, w, stride=case["stride"], padding=case["padding"])
+        return jnp.sum(jnp.sin(y)), y
+
+    def reference_sum(x, w):
+        y = reference(x, w, case["stride"], case["padding"], transposed)
+        return jnp.sum(jnp.sin(y)), y
+
+    (_, y), gradients = jax.value_and_grad(ours_sum, argnums=(0, 1), has_aux=True)(x, w)
+    (_, y_reference), reference_gradients = jax.value_and_grad(reference_sum, argnums=(0, 1), has_aux=True)(x, w)
+    jax.tree.map(assert_close, (y, gradients), (y_reference, reference_gradients))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("kernel", "stride"), [(5, 2), (3, 1), (8, 2)])
+def test_derivative_of_a_gradient_penalty_equals_lax(transposed, kernel, stride):
+    x, w = arrays(kernel=kernel, size=(9, 10), channels=(6, 6), seed=0)
+
+    def penalty(operation, w):
+        gradient = jax.grad(lambda x: jnp.sum(jnp.sin(operation(x, w))))(x)
+        return jnp.sum(gradient**2)
+
+    def ours_operation(x, w):
+        return (ours.conv_transpose if transposed else ours.conv)(x, w, stride=stride)
+
+    def reference_operation(x, w):
+        return reference(x, w, stride, "SAME", transposed)
+
+    assert_close(
+        jax.jit(jax.grad(lambda w: penalty(ours_operation, w)))(w),
+        jax.jit(jax.grad(lambda w: penalty(reference_operation, w)))(w),
+    )
+
+
+def test_no_convolution_is_left_for_a_cpu_to_run():
+    x, w = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
+    program = jax.jit(lambda x, w: ours.conv(x, w, stride=2)).lower(x, w).as_text()
+    assert "dot_general" in program
+    assert "convolution" not in program
+
+
+def test_half_precision_is_not_interpolated():
+    x, w = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
+    y = ours.conv(x.astype(jnp.bfloat16), w.astype(jnp.bfloat16), stride=2)
+    assert y.dtype == jnp.bfloat16
+    np.testing.assert_allclose(y.astype(jnp.float32), reference(x, w, 2, "SAME", False), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "flax_layer"),
+    [
+        (ours.Conv(6, kernel_size=5, stride=2), nn.Conv(6, (5, 5), 2)),
+        (ours.ConvTranspose(6, kernel_size=5, stride=2), nn.ConvTranspose(6, (5, 5), (2, 2))),
+    ],
+)
+def test_parameters_interchange_with_flax(layer, flax_layer):
+    x, _ = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
+    params = layer.init(jax.random.key(0), x)
+    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, flax_layer.init(jax.random.key(0), x))
+    params = jax.tree.map(lambda leaf: leaf + 0.1, params)  # a bias of zero would hide a missing one
+    assert_close(layer.apply(params, x), flax_layer.apply(params, x))
+
+
+@pytest.mark.parametrize(("x", "w"), [((2, 8, 8), (3, 3, 1, 1)), ((2, 8, 8, 3), (3, 3, 1, 1))])
+def test_shapes_that_do_not_fit_are_refused(x, w):
+    with pytest.raises(ValueError, match="do not fit"):
+        ours.conv(jnp.zeros(x), jnp.zeros(w))
