@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -55,6 +56,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     experiment, options = settings.parse(parser, arguments)
+    experiment = replace(experiment, data=_with_absolute_paths(experiment.data))
     folder = _run_folder(options["workdir"], Path(options["experiment"]).stem, options["resume"])
 
     from gan_jax import run
@@ -197,6 +199,14 @@ def _parser(command: str) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, prog=f"gan-jax {command}")
     parser.add_argument("run", help="run folder")
     return parser
+
+
+def _with_absolute_paths(data):
+    """So that the run folder can be evaluated from anywhere."""
+    if data.dir is not None:
+        data = replace(data, dir=str(Path(data.dir).expanduser().absolute()))
+    source = Path(data.source).expanduser()
+    return replace(data, source=str(source.absolute())) if data.source != "digits" and source.exists() else data
 
 
 def _path(name: str | None) -> Path | None:

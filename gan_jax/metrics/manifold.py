@@ -9,7 +9,7 @@ from jax import lax
 
 from gan_jax.types import Array, Float
 
-_ROWS = 256  # of the distance matrix at a time: the whole of it would not fit for tens of thousands of samples
+_ROWS = 1000  # of the distance matrix at a time: the whole of it would not fit for tens of thousands of samples
 
 
 class PrecisionRecall(NamedTuple):
@@ -45,14 +45,15 @@ def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
 def _covered(points: Array, centres: Array, k: int) -> Array:
     """Whether each point lies within the k-th neighbour distance of at least one centre."""
 
-    def radius(centre: Array) -> Array:
-        nearest, _ = lax.top_k(-_square_distances(centre, centres), k + 1)  # the nearest is the centre itself
-        return -nearest[k]
+    def square_radius(centre: Array) -> Array:
+        nearest, _ = lax.top_k(-_square_distances(centre, centres), k + 1)  # the nearest of all is the centre itself
+        return -nearest.min()  # the k-th: taken by an index, XLA:CPU would sort the whole row instead
 
-    radii = lax.map(radius, centres, batch_size=_ROWS)
+    radii = lax.map(square_radius, centres, batch_size=_ROWS)
     return lax.map(lambda point: (_square_distances(point, centres) <= radii).any(), points, batch_size=_ROWS)
 
 
 def _square_distances(point: Float[Array, " d"], others: Float[Array, "n d"]) -> Float[Array, " n"]:
-    # Not by |x|^2 - 2 x.y + |y|^2, which loses the small distances that nearest neighbours are about.
-    return jnp.sum((others - point[None]) ** 2, axis=1)
+    # Expanded, so that a batch of points is one matrix product; its cancellation needs every digit of float32.
+    product = jnp.matmul(others, point, precision=lax.Precision.HIGHEST)
+    return jnp.sum(others**2, axis=1) - 2 * product + jnp.sum(point**2)

@@ -1,0 +1,159 @@
+"""The commands end to end on the real digits, and bad input of each kind."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax.cli import main
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
+
+EXPERIMENT = """
+from gan_jax.experiment import GAN, Critic, Experiment, Generator
+
+experiment = Experiment(
+    gan=GAN(generator=Generator(width=8, depth=1, latent=4), critic=Critic(width=8, depth=1), critic_steps=2),
+    batch_size=16, steps=40, log_every=10, sample_every=20, checkpoint_every=20,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("experiments") / "tiny.py"
+    file.write_text(EXPERIMENT)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def run(file, tmp_path_factory):
+    """A trained run; nobody writes to it but `evaluate`."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", file, "--workdir", str(folder), "--gan.penalty.weight", "5"]) == 0
+    return folder
+
+
+def fails(capsys, *arguments):
+    """The one line that a command with bad input prints, which it ends on with code 2."""
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("gan-jax: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_train_leaves_a_run_folder(run):
+    assert {path.name for path in run.iterdir()} >= {"experiment.json", "checkpoints", "metrics.jsonl", "samples"}
+    settings = json.loads((run / "experiment.json").read_text())
+    assert settings["gan"]["penalty"]["weight"] == 5
+    assert settings["image_shape"] == [8, 8, 1]
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
+    with Image.open(run / "samples" / "step_00000040.png") as image:
+        assert image.mode == "L"
+
+
+def test_train_says_where_the_run_is_and_what_is_next(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "tiny-2"):
+        assert main(["train", file, "--steps", "2"]) == 0
+        printed = capsys.readouterr().out
+        assert f"run folder: runs/{name}\n" in printed
+        assert f"gan-jax sample runs/{name}" in printed
+    assert main(["train", file, "--steps", "4", "--resume"]) == 0  # the newest of that name
+    assert (tmp_path / "runs" / "tiny-2" / "checkpoints" / "4").is_dir()
+
+
+def test_sample_gives_the_same_bytes_for_the_same_seed(run, tmp_path):
+    for name, seed, n in (("a", 0, 7), ("b", 0, 7), ("c", 1, 7), ("d", 0, 600)):
+        out = tmp_path / "new" / f"{name}.npz"
+        assert main(["sample", str(run), "--n", str(n), "--seed", str(seed), "--out", str(out), "--grid"]) == 0
+    files = {name: (tmp_path / "new" / f"{name}.npz").read_bytes() for name in "abc"}
+    assert files["a"] == files["b"] != files["c"]
+    few, many = (np.load(tmp_path / "new" / f"{name}.npz")["images"] for name in "ad")
+    assert (many.shape, many.dtype) == ((600, 8, 8, 1), np.uint8)
+    np.testing.assert_array_equal(few, many[:7])
+    with Image.open(tmp_path / "new" / "a.png") as image:
+        assert image.mode == "L"
+
+
+def test_evaluate_prints_a_table_and_writes_it(run, capsys):
+    assert main(["evaluate", str(run), "--n", "50"]) == 0
+    printed = capsys.readouterr().out
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["step"] == 40
+    assert metrics["n_real"] == metrics["n_fake"] == 50
+    assert metrics["reference"]["precision"] > metrics["precision"]  # hardly trained
+    assert 0 <= metrics["recall"] <= 1
+    for split in ("train", "held_out"):
+        for name in ("wasserstein", "norm_at_real", "norm_at_fake", "norm_at_points"):
+            statistics = metrics[split][name]
+            assert statistics["q05"] <= statistics["median"] <= statistics["q95"] <= statistics["max"]
+    assert f"{metrics['precision']:.3f}" in printed
+    assert f"{metrics['held_out']['wasserstein']['mean']:.3f}" in printed
+
+
+def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main(["train", file, "--workdir", str(folder), "--steps", "5"]) == 0
+    again = ["train", file, "--workdir", folder, "--resume"]
+    before = (folder / "experiment.json").read_bytes()
+    assert "gan.critic_steps: 2 became 3" in fails(capsys, *again, "--gan.critic_steps", "3", "--steps", "9")
+    assert "not empty; add --resume" in fails(capsys, "train", file, "--workdir", folder)
+    assert (folder / "experiment.json").read_bytes() == before
+    assert main([*map(str, again), "--steps", "9"]) == 0
+    assert (folder / "checkpoints" / "9").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("--gan.penalty.weigth 5", "gan.penalty.weigth"),
+        ("--steps many", "steps"),
+        ("--batch_size -4", "batch_size"),
+        ("--gan.critic_steps 0", "gan.critic_steps"),
+        ("--batch_size 1438", "batch_size: 1438 .* 1437"),
+        ("--gan.critic.name dcgan --gan.critic.depth 4", "gan.critic: .*16x16"),
+        ("--gan.generator.name dcgan_mnist", "gan.generator.depth: .*fixed depth"),
+        ("--gan.generator.name dcgan_mnist --gan.generator.depth null", "gan.generator: .*28x28"),
+        ("--data.source nothing.npz", "data.source: .*nothing.npz"),
+        ("--resume", "--resume: .*no run"),
+    ],
+)
+def test_bad_training_settings(file, tmp_path, capsys, options, named):
+    folder = tmp_path / "run"
+    error = fails(capsys, "train", file, "--workdir", folder, *options.split())
+    assert re.search(named, error), error
+    assert not folder.exists()
+
+
+def test_bad_arguments_of_every_command(run, tmp_path, capsys):
+    missing = tmp_path / "missing"
+    assert "no command 'trian'" in fails(capsys, "trian")
+    assert "missing.py: there is no such experiment file" in fails(capsys, "train", f"{missing}.py")
+    assert "is not a run folder" in fails(capsys, "sample", missing)
+    assert "is not a run folder" in fails(capsys, "evaluate", missing)
+    assert '"n"' in fails(capsys, "sample", run, "--n", "0")
+    assert "seed" in fails(capsys, "sample", run, "--seed", "x")
+    assert "must end in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
+    assert "not between 4 and 360" in fails(capsys, "evaluate", run, "--n", "361")
+    assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_help(capsys):
+    assert main(["--help"]) == 0
+    assert "gan-jax train" in capsys.readouterr().out
+
+
+def test_pure_modules_import_little():
+    """Users of one loss should not wait for data sets, plots and checkpoints."""
+    program = "import sys, gan_jax, gan_jax.losses, gan_jax.penalties; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"tensorflow_datasets", "matplotlib", "orbax", "flax", "optax", "sklearn", "PIL", "tensorboardX"}
+    assert "gan_jax.penalties" in loaded
+    assert not heavy & {name.partition(".")[0] for name in loaded}

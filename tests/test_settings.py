@@ -1,0 +1,114 @@
+"""Experiments from files, command lines and JSON; every mistake is one line that names the setting."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan_jax.errors import InputError
+from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.settings import differences, from_json, load, parse, parser, to_json
+
+experiments = st.builds(
+    Experiment,
+    data=st.builds(Data, source=st.sampled_from(["digits", "a/b.npz"]), dir=st.sampled_from([None, "x y"])),
+    gan=st.builds(
+        GAN,
+        generator=st.builds(Generator, name=st.sampled_from(["mlp", "dcgan"]), latent=st.integers(1, 99)),
+        critic=st.builds(Critic, depth=st.none() | st.integers(1, 9)),
+        loss=st.sampled_from(["wasserstein", "hinge"]),
+        penalty=st.builds(Penalty, weight=st.floats(0, 100), shape=st.sampled_from(["one_sided", "two_sided"])),
+        critic_optimizer=st.builds(Adam, learning_rate=st.floats(1e-9, 1), decay_steps=st.none()),
+    ),
+    steps=st.integers(1, 10**9),
+)
+
+
+@given(experiments)
+def test_json_and_the_command_line_keep_every_setting(experiment):
+    assert from_json(to_json(experiment)) == experiment
+    assert parse(parser(experiment), [])[0] == experiment
+
+
+def test_options_override_the_file_and_leave_the_rest():
+    before = Experiment(batch_size=32, gan=GAN(critic_steps=2, penalty=Penalty(bound=3.0)))
+    options = [
+        "--gan.penalty.weight",
+        "5",
+        "--steps=200",
+        "--seed",
+        "1",
+        "--gan.critic-steps",
+        "4",
+        "--data-dir",
+        "a-b",
+    ]
+    after, _ = parse(parser(before), options)
+    assert after == dataclasses.replace(
+        before,
+        data=Data(dir="a-b"),
+        steps=200,
+        seed=1,
+        gan=GAN(critic_steps=4, penalty=Penalty(weight=5.0, bound=3.0)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--gan.penalty.weigth 5", "gan.penalty.weigth"),
+        ("--stepz 5", "stepz"),
+        ("--steps many", "steps: .*'many'"),
+        ("--steps 2.5", "steps: .*2.5"),
+        ("--steps", "steps"),
+        ("--batch_size -4", "batch_size: .*-4"),
+        ("--gan.critic_steps 0", "gan.critic_steps: .*0"),
+        ("--gan.penalty.weight -1", "gan.penalty.weight: .*-1"),
+        ("--gan.penalty.weight nan", "gan.penalty.weight: .*nan"),
+        ("--gan.penalty.shape round", "gan.penalty.shape: .*two_sided.*round"),
+        ("--gan.critic.name resnet", "gan.critic.name: .*resnet"),
+        ("--gan.average_decay 1", "gan.average_decay: .*1"),
+        ("--gan.critic_optimizer.learning_rate 0", "gan.critic_optimizer.learning_rate: .*0"),
+        ("--seed -1", "seed: .*-1"),
+        ("--steps 100 --gan.generator_optimizer.decay_steps 50", "gan.generator_optimizer.decay_steps: .*50 of 100"),
+    ],
+)
+def test_bad_options_are_one_line_that_names_the_setting(options, message):
+    with pytest.raises(InputError, match=message) as error:
+        parse(parser(), options.split())
+    assert "\n" not in str(error.value)
+
+
+def test_bad_values_in_the_file_are_refused_too():
+    with pytest.raises(InputError, match=r"batch_size: .*-3"):
+        parse(parser(Experiment(batch_size=-3)), [])
+    with pytest.raises(InputError, match="unknown"):
+        from_json({"unknown": 1})
+    with pytest.raises(InputError, match=r"gan.*widht"):
+        from_json({"gan": {"critic": {"widht": 1}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no such experiment file"),
+        ("x = 1", "must define `experiment = Experiment"),
+        ("experiment = 3", "must define .* found 3"),
+        ("import nonsense_package", "ModuleNotFoundError: .*nonsense_package"),
+        ("1 +", "SyntaxError"),
+    ],
+)
+def test_files_that_hold_no_experiment(tmp_path, text, message):
+    file = tmp_path / "mine.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InputError, match=f"mine.py: {message}"):
+        load(file)
+
+
+def test_differences_name_what_changes_the_result_and_nothing_else():
+    before = Experiment()
+    assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3))) == []
+    after = dataclasses.replace(before, gan=GAN(penalty=Penalty(weight=5.0)), seed=2)
+    assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: 10.0 became 5.0", "seed: 0 became 2"]
