@@ -50,14 +50,16 @@ def train(arguments: Sequence[str], console: Console) -> int:
     """Train an experiment, or go on with one."""
     from gan_jax import settings
 
-    file = next((argument for argument in arguments if argument.endswith(".py")), None)
-    parser = settings.parser(settings.load(Path(file)) if file else None, prog="gan-jax train")
+    parser = settings.parser(prog="gan-jax train")
     parser.add_argument("experiment", help="Python file that defines `experiment = Experiment(...)`")
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
-    experiment, options = settings.parse(parser, arguments)
+    file = Path(settings.parse(parser, arguments).experiment)
+    parser.set_defaults(settings.to_json(settings.load(file)))
+    options = settings.parse(parser, arguments)
+    experiment = settings.experiment_of(options)
     experiment = replace(experiment, data=_with_absolute_paths(experiment.data))
-    folder = _run_folder(options["workdir"], Path(options["experiment"]).stem, options["resume"])
+    folder = _run_folder(options.workdir, file.stem, options.resume)
 
     from gan_jax import run
     from gan_jax.data import sources
@@ -70,8 +72,8 @@ def train(arguments: Sequence[str], console: Console) -> int:
     system = run.build(experiment, images.shape[1:])
     run.write_experiment(folder, experiment, images.shape[1:])
     console.print(f"{len(images):,} images of {'x'.join(map(str, images.shape[1:]))} from {experiment.data.source}")
-    again = [*arguments] if options["workdir"] else [*arguments, "--workdir", str(folder)]
-    again += [] if options["resume"] else ["--resume"]
+    again = [*arguments] if options.workdir else [*arguments, "--workdir", str(folder)]
+    again += [] if options.resume else ["--resume"]
     try:
         loop.train(
             system,

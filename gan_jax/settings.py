@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from gan_jax.errors import InputError
 from gan_jax.experiment import Experiment
@@ -42,28 +42,43 @@ def parser(defaults: Experiment | None = None, **options) -> ArgumentParser:
     return parser
 
 
-def parse(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Experiment, Mapping[str, Any]]:
-    """Read a command line into the experiment and whatever options the parser has beside its settings.
+def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+    """Read a command line: the settings of an experiment, for `experiment_of`, and whatever else the parser knows.
 
     An option may be spelled with hyphens for underscores; `--data-dir` is short for `--data.dir`.
 
     Raises:
       InputError: a name is unknown, or a value has the wrong type or is impossible.
 
-    >>> experiment, _ = parse(parser(), ["--gan.penalty.weight", "5", "--batch-size=32"])
-    >>> experiment.gan.penalty.weight, experiment.batch_size
-    (5.0, 32)
     >>> parse(parser(), ["--gan.critic_steps", "0"])
     Traceback (most recent call last):
     gan_jax.errors.InputError: gan.critic_steps: Not of type PositiveInt: 0 does not conform to restriction v>0
     """
     try:
-        values = parser.parse_args([_spelled(argument) for argument in arguments])
+        return parser.instantiate(parser.parse_args([_spelled(argument) for argument in arguments]))
     except ArgumentError as error:
         raise InputError(_one_line(error)) from None
-    values = parser.instantiate(values)
-    settings = {field.name: values.pop(field.name) for field in fields(Experiment)}
-    return _checked(Experiment(**settings)), values.as_dict()
+
+
+def experiment_of(values: Namespace) -> Experiment:
+    """Return the experiment among the values of a command line.
+
+    Raises:
+      InputError: settings contradict each other.
+
+    >>> experiment = experiment_of(parse(parser(), ["--gan.penalty.weight", "5", "--batch-size=32"]))
+    >>> experiment.gan.penalty.weight, experiment.batch_size
+    (5.0, 32)
+    """
+    experiment = Experiment(**{field.name: values[field.name] for field in fields(Experiment)})
+    for network in ("generator", "critic"):
+        decay_steps = getattr(experiment.gan, f"{network}_optimizer").decay_steps
+        if decay_steps is not None and decay_steps < experiment.steps:
+            raise InputError(
+                f"gan.{network}_optimizer.decay_steps: the learning rate is zero after {decay_steps} of "
+                f"{experiment.steps} steps; raise it to at least `steps`"
+            )
+    return experiment
 
 
 def _spelled(argument: str) -> str:
@@ -81,18 +96,6 @@ def _one_line(error: ArgumentError) -> str:
         name, _, reason = line.removeprefix('Parser key "').partition('": ')
         line = f"{name}: {reason}"
     return line
-
-
-def _checked(experiment: Experiment) -> Experiment:
-    """Refuse settings that contradict each other."""
-    for network in ("generator", "critic"):
-        decay_steps = getattr(experiment.gan, f"{network}_optimizer").decay_steps
-        if decay_steps is not None and decay_steps < experiment.steps:
-            raise InputError(
-                f"gan.{network}_optimizer.decay_steps: the learning rate is zero after {decay_steps} of "
-                f"{experiment.steps} steps; raise it to at least `steps`"
-            )
-    return experiment
 
 
 def to_json(experiment: Experiment) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def test_bad_arguments_of_every_command(run, tmp_path, capsys):
     missing = tmp_path / "missing"
     assert "no command 'trian'" in fails(capsys, "trian")
     assert "missing.py: there is no such experiment file" in fails(capsys, "train", f"{missing}.py")
+    assert "missing: there is no such experiment file" in fails(capsys, "train", "--steps", "5", missing)
+    assert "required: experiment" in fails(capsys, "train", "--steps", "5")
     assert "is not a run folder" in fails(capsys, "sample", missing)
     assert "is not a run folder" in fails(capsys, "evaluate", missing)
     assert '"n"' in fails(capsys, "sample", run, "--n", "0")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gan_jax.errors import InputError
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
-from gan_jax.settings import differences, from_json, load, parse, parser, to_json
+from gan_jax.settings import differences, experiment_of, from_json, load, parse, parser, to_json
 
 experiments = st.builds(
     Experiment,
@@ -28,7 +28,7 @@ experiments = st.builds(
 @given(experiments)
 def test_json_and_the_command_line_keep_every_setting(experiment):
     assert from_json(to_json(experiment)) == experiment
-    assert parse(parser(experiment), [])[0] == experiment
+    assert experiment_of(parse(parser(experiment), [])) == experiment
 
 
 def test_options_override_the_file_and_leave_the_rest():
@@ -44,7 +44,7 @@ def test_options_override_the_file_and_leave_the_rest():
         "--data-dir",
         "a-b",
     ]
-    after, _ = parse(parser(before), options)
+    after = experiment_of(parse(parser(before), options))
     assert after == dataclasses.replace(
         before,
         data=Data(dir="a-b"),
@@ -76,7 +76,7 @@ def test_options_override_the_file_and_leave_the_rest():
 )
 def test_bad_options_are_one_line_that_names_the_setting(options, message):
     with pytest.raises(InputError, match=message) as error:
-        parse(parser(), options.split())
+        experiment_of(parse(parser(), options.split()))
     assert "\n" not in str(error.value)
 
 

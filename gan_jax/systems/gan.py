@@ -10,7 +10,7 @@ import optax
 from jax import lax
 
 from gan_jax.losses import Loss
-from gan_jax.penalties import Points, Shape, gradient_norm
+from gan_jax.penalties import Points, gradient_norm
 from gan_jax.systems import System
 from gan_jax.types import Array, Key, Params, Samples, Scores
 
@@ -39,7 +39,7 @@ def gan(
     critic: nn.Module,
     loss: Loss,
     points: Points,
-    shape: Callable[[Scores], Scores] | Shape,
+    shape: Callable[[Scores], Scores],
     penalty_weight: float,
     generator_optimizer: optax.GradientTransformation,
     critic_optimizer: optax.GradientTransformation,
@@ -63,7 +63,8 @@ def gan(
     Args:
       generator, critic: modules `(N, latent) -> (N, ...)` and `(N, ...) -> (N,)`, without state.
       loss: the pair of losses, from `gan_jax.losses.LOSSES`.
-      points, shape: where the gradient is taken and what is asked of its norm, from `gan_jax.penalties`.
+      points: where the gradient is taken, from `gan_jax.penalties.POINTS`.
+      shape: what is asked of its norm, from `gan_jax.penalties.SHAPES`, the bound filled in if it is not 1.
       penalty_weight: the penalty's weight, lambda.
       generator_optimizer, critic_optimizer: any optax optimizers.
       latent: length of a noise vector.
