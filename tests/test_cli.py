@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -145,6 +146,21 @@ def test_bad_arguments_of_every_command(run, tmp_path, capsys):
     assert "not between 4 and 360" in fails(capsys, "evaluate", run, "--n", "361")
     assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
     assert not list(tmp_path.iterdir())
+
+
+def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for file in (copy / "checkpoints" / "40" / "default").rglob("manifest.ocdbt"):
+        file.write_bytes(b"torn")
+    # In a process of its own: Orbax's threads complain for a while after it has given up.
+    command = [sys.executable, "-m", "gan_jax.cli", "sample", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert re.search(r"^gan-jax: .*checkpoints: checkpoint 40 cannot be read \(.*\)$", done.stderr, flags=re.MULTILINE)
+    shutil.rmtree(copy / "checkpoints")
+    assert "holds no checkpoint; train the run first" in fails(capsys, "sample", copy)
+    assert not (copy / "samples.npz").exists()
 
 
 def test_help(capsys):

@@ -1,6 +1,5 @@
 """The loop: resuming, stopping, failing, and what is left on disk."""
 
-import gc
 import io
 import json
 import signal
@@ -14,10 +13,9 @@ import pytest
 from rich.console import Console
 
 from gan_jax import losses, penalties
-from gan_jax.errors import InputError
 from gan_jax.networks import mlp
 from gan_jax.systems.gan import gan
-from gan_jax.training import checkpoint, loop
+from gan_jax.training import loop
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(20, 2, 2, 1)).astype(np.uint8)
 
@@ -141,22 +139,3 @@ def test_the_block_is_compiled_once_for_every_length(tmp_path):
     game = system()
     traced = chex.assert_max_traces(game.update, n=1)
     train(tmp_path, 130, game._replace(update=traced), log_every=50, sample_every=60)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's readers, given up
-def test_a_checkpoint_that_cannot_be_read_is_refused(tmp_path):
-    like = jax.eval_shape(system().init, jax.random.key(0), jnp.zeros((1, 2, 2, 1)))
-    train(tmp_path, 10)
-    for file in (tmp_path / "checkpoints" / "10" / "default").rglob("manifest.ocdbt"):
-        file.write_bytes(b"torn")
-    with (
-        checkpoint.manager(tmp_path / "checkpoints") as checkpoints,
-        pytest.raises(InputError, match="checkpoint 10 cannot be read"),
-    ):
-        checkpoint.restore(checkpoints, like)
-    with (
-        checkpoint.manager(tmp_path / "nothing") as checkpoints,
-        pytest.raises(InputError, match="holds no checkpoint"),
-    ):
-        checkpoint.restore(checkpoints, like)
-    gc.collect()
