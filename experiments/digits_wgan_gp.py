@@ -5,10 +5,10 @@ gan-jax train experiments/digits_wgan_gp.py
 
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator
 
-adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=8_000)
+adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=6_000)
 
 experiment = Experiment(
-    data=Data(source="digits", noise=0.125),  # the digits have 17 grey levels, 0.125 apart
+    data=Data(source="digits", noise=0.15),  # about one of the 17 grey levels, which are 0.125 apart
     gan=GAN(
         generator=Generator(name="mlp", width=256, latent=32),
         critic=Critic(name="mlp", width=256),
@@ -16,5 +16,5 @@ experiment = Experiment(
         critic_optimizer=adam,
     ),
     batch_size=64,
-    steps=8_000,
+    steps=6_000,
 )

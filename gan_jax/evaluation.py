@@ -1,4 +1,4 @@
-"""What `gan-jax evaluate` measures: samples against held-out images, the critic on images it has seen and others."""
+"""What `gan-jax evaluate` measures: samples against held-out data, the critic on data it has seen and on others."""
 
 from typing import Any
 
@@ -6,42 +6,45 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.data.images import to_float
-from gan_jax.data.sources import ImageSet
+from gan_jax.data.images import as_seen
+from gan_jax.data.sources import DataSet
+from gan_jax.data.toy import TOYS
 from gan_jax.metrics.features import FEATURES
 from gan_jax.metrics.manifold import precision_recall
+from gan_jax.metrics.modes import mode_scores
 from gan_jax.run import Run, draw
 from gan_jax.types import Key
 
 _NEIGHBOURS = 3
-_CHUNK = 500  # images scored at a time
+_CHUNK = 500  # samples scored at a time
+_MODE_SAMPLES = 10_000
+_MODE_HIT = 20  # of them, for a mode to count as found
 
 
-def evaluate(run: Run, images: ImageSet, *, count: int, seed: int, features: str = "pixels") -> dict[str, Any]:
-    """Measure a run on `count` samples, `count` held-out and `count` training images.
+def evaluate(run: Run, data: DataSet, *, count: int, seed: int) -> dict[str, Any]:
+    """Measure a run on `count` samples, `count` held-out and `count` training data.
 
     Returns what `metrics.json` holds:
 
     - `precision` and `recall` of the samples by k nearest neighbours, and `reference`, the same for real training
-      images in the samples' place, which is what a perfect generator would reach;
-    - for `train` and `held_out` images, what the system measures per sample (for a GAN the Wasserstein estimate and
-      the critic's gradient norms) as mean, standard deviation, and quantiles.
+      data in the samples' place, which is what a perfect generator would reach;
+    - for `train` and `held_out` data, what the system measures per sample (for a GAN the Wasserstein estimate and
+      the critic's gradient norms) as mean, standard deviation, and quantiles;
+    - `modes`, where the data are a mixture whose modes are known: how many of 10,000 samples lie near which.
 
     Raises:
-      ValueError: `count` is larger than either set of images.
+      ValueError: `count` is larger than either part of the data.
     """
-    if count > min(len(images.train), len(images.held_out)):
-        raise ValueError(
-            f"{count} is more than the {len(images.train)} training or {len(images.held_out)} held-out images"
-        )
+    if count > min(len(data.train), len(data.held_out)):
+        raise ValueError(f"{count} is more than the {len(data.train)} training or {len(data.held_out)} held-out data")
     sample_key, train_key, held_out_key, measure_key = jax.random.split(jax.random.key(seed), 4)
-    train = _choose(train_key, images.train, count)
-    held_out = _choose(held_out_key, images.held_out, count)
-    as_features = FEATURES[features]
-    real = as_features(jnp.asarray(held_out))
+    train = _choose(train_key, data.train, count)
+    held_out = _choose(held_out_key, data.held_out, count)
+    features = "pixels" if train.ndim == 4 else "coordinates"
+    real = FEATURES[features](jnp.asarray(held_out))
 
     def scores(samples: np.ndarray) -> dict[str, float]:
-        pair = precision_recall(real=real, fake=as_features(jnp.asarray(samples)), k=_NEIGHBOURS)
+        pair = precision_recall(real=real, fake=FEATURES[features](jnp.asarray(samples)), k=_NEIGHBOURS)
         return {name: float(value) for name, value in pair._asdict().items()}
 
     return {
@@ -55,18 +58,35 @@ def evaluate(run: Run, images: ImageSet, *, count: int, seed: int, features: str
         "reference": scores(train),
         "train": _measure(run, measure_key, train),
         "held_out": _measure(run, measure_key, held_out),
+        **_modes(run, sample_key),
     }
 
 
-def _choose(key: Key, images: np.ndarray, count: int) -> np.ndarray:
-    return images[np.asarray(jax.random.permutation(key, len(images))[:count])]
+def _modes(run: Run, key: Key) -> dict[str, Any]:
+    toy = TOYS[run.experiment.data.source]() if run.experiment.data.source in TOYS else None
+    if not hasattr(toy, "modes"):
+        return {}
+    scores = mode_scores(samples=jnp.asarray(draw(run, key, _MODE_SAMPLES)), modes=toy.modes, sd=toy.sd)
+    return {
+        "modes": {
+            "n": _MODE_SAMPLES,
+            "of": len(toy.modes),
+            "hit": int(scores.hit(_MODE_HIT)),
+            "high_quality": float(scores.high_quality),
+            "kl": float(scores.kl),
+        }
+    }
 
 
-def _measure(run: Run, key: Key, images: np.ndarray) -> dict[str, dict[str, float]]:
-    measure = jax.jit(lambda key, batch: run.system.evaluate(run.state, key, to_float(batch)))
+def _choose(key: Key, data: np.ndarray, count: int) -> np.ndarray:
+    return data[np.asarray(jax.random.permutation(key, len(data))[:count])]
+
+
+def _measure(run: Run, key: Key, data: np.ndarray) -> dict[str, dict[str, float]]:
+    measure = jax.jit(lambda state, key, batch: run.system.evaluate(state, key, as_seen(batch)))
     chunks = [
-        jax.device_get(measure(jax.random.fold_in(key, start), images[start : start + _CHUNK]))
-        for start in range(0, len(images), _CHUNK)
+        jax.device_get(measure(run.state, jax.random.fold_in(key, start), data[start : start + _CHUNK]))
+        for start in range(0, len(data), _CHUNK)
     ]
     return {name: _statistics(np.concatenate([chunk[name] for chunk in chunks])) for name in chunks[0]}
 

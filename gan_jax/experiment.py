@@ -1,20 +1,20 @@
 """The frozen dataclasses that describe a run: data, whatever reads them."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
-from jsonargparse.typing import (
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    restricted_number_type,
-)
+from jsonargparse.typing import restricted_number_type
 
 from gan_jax.losses import LOSSES
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.penalties import POINTS, SHAPES
 
+# Counts and seeds are 32-bit on the device.
+Count = restricted_number_type("Count", int, [(">", 0), ("<", 2**31)])
+Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+NonNegative = restricted_number_type("NonNegative", float, [(">=", 0), ("<", inf)])
+Positive = restricted_number_type("Positive", float, [(">", 0), ("<", inf)])
 Decay = restricted_number_type("Decay", float, [(">=", 0), ("<", 1)])
 
 
@@ -23,14 +23,15 @@ class Data:
     """Where the images come from.
 
     Attributes:
-      source: "digits", the name of a TFDS data set, a folder of images, or an .npz file with an array "images".
+      source: "digits", "8gaussians", "25gaussians", "swissroll", the name of a TFDS data set, a folder of images, or
+        an .npz file with an array "images".
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       noise: half-width of the uniform noise on each real pixel, on the scale [-1, 1]; smooths coarse grey levels.
     """
 
     source: str = "digits"
     dir: str | None = None
-    noise: NonNegativeFloat = 0.0
+    noise: NonNegative = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Generator:
     """
 
     name: Literal[tuple(GENERATORS)] = "mlp"
-    width: PositiveInt = 256
-    depth: PositiveInt | None = None
-    latent: PositiveInt = 128
+    width: Count = 256
+    depth: Count | None = None
+    latent: Count = 128
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Critic:
     """
 
     name: Literal[tuple(CRITICS)] = "mlp"
-    width: PositiveInt = 256
-    depth: PositiveInt | None = None
+    width: Count = 256
+    depth: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Penalty:
 
     points: Literal[tuple(POINTS)] = "interpolated"
     shape: Literal[tuple(SHAPES)] = "two_sided"
-    weight: NonNegativeFloat = 10.0
-    bound: NonNegativeFloat = 1.0
+    weight: NonNegative = 10.0
+    bound: NonNegative = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ class Adam:
       learning_rate: at the start.
       b1: decay of the first moment.
       b2: decay of the second moment.
-      decay_steps: iterations over which the rate falls to zero along a cosine; constant by default.
+      decay_steps: iterations over which the rate falls to a hundredth, along a cosine; constant by default.
     """
 
-    learning_rate: PositiveFloat = 1e-4
+    learning_rate: Positive = 1e-4
     b1: Decay = 0.5
     b2: Decay = 0.9
-    decay_steps: PositiveInt | None = None
+    decay_steps: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class GAN:
     penalty: Penalty = field(default_factory=Penalty)
     generator_optimizer: Adam = field(default_factory=Adam)
     critic_optimizer: Adam = field(default_factory=Adam)
-    critic_steps: PositiveInt = 5
+    critic_steps: Count = 5
     average_decay: Decay = 0.999
 
 
@@ -135,10 +136,10 @@ class Experiment:
 
     data: Data = field(default_factory=Data)
     gan: GAN = field(default_factory=GAN)
-    batch_size: PositiveInt = 64
-    seed: NonNegativeInt = 0
-    steps: PositiveInt = 10_000
-    log_every: PositiveInt = 100
-    sample_every: PositiveInt = 1_000
-    checkpoint_every: PositiveInt = 1_000
-    keep_checkpoints: PositiveInt = 3
+    batch_size: Count = 64
+    seed: Seed = 0
+    steps: Count = 10_000
+    log_every: Count = 100
+    sample_every: Count = 1_000
+    checkpoint_every: Count = 1_000
+    keep_checkpoints: Count = 3

@@ -46,16 +46,16 @@ class Loss(NamedTuple):
 
 def _checked(real: Scores, fake: Scores) -> tuple[Scores, Scores]:
     """Both scores in float32 or wider, refused unless they are two vectors of one length."""
-    if jnp.ndim(real) != 1 or jnp.shape(real) != jnp.shape(fake):
+    real, fake = jnp.asarray(real), jnp.asarray(fake)
+    if real.ndim != 1 or real.shape != fake.shape:
         raise ValueError(
             "scores must be two vectors of one length (N,), got "
-            f"real {jnp.shape(real)} and fake {jnp.shape(fake)}; squeeze a critic's (N, 1) to (N,)"
+            f"real {real.shape} and fake {fake.shape}; squeeze a critic's (N, 1) to (N,)"
         )
     return _widened(real), _widened(fake)
 
 
 def _widened(score: Scores) -> Scores:
-    score = jnp.asarray(score)
     return score.astype(jnp.float32) if jnp.finfo(score.dtype).bits < 32 else score
 
 

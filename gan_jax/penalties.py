@@ -11,6 +11,7 @@ sample; the caller takes the mean and multiplies by the weight. A norm is in uni
 [1.0, 1.0, 1.0, 1.0]
 """
 
+import math
 from typing import Protocol
 
 import jax
@@ -40,7 +41,7 @@ def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
     pixel would leave the segment.
 
     Raises:
-      ValueError: the shapes differ, or there is no sample axis.
+      ValueError: the shapes or dtypes differ, or there is no sample axis.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, section 4.
 
@@ -49,7 +50,7 @@ def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> points.shape, bool((points == points[:, :1, :1]).all())
     ((3, 2, 2), True)
     """
-    _check_pair(real, fake)
+    real, fake = _checked(real, fake)
     weights = jax.random.uniform(key, (len(real),), real.dtype)
     return jax.vmap(_between)(weights, real, fake)
 
@@ -66,7 +67,7 @@ def at_real(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> at_real(jax.random.key(0), real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))).tolist()
     [[1.0], [1.0]]
     """
-    _check_pair(real, fake)
+    real, _ = _checked(real, fake)
     return real
 
 
@@ -78,13 +79,18 @@ def at_fake(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> at_fake(jax.random.key(0), real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))).tolist()
     [[0.0], [0.0]]
     """
-    _check_pair(real, fake)
+    _, fake = _checked(real, fake)
     return fake
 
 
-def _check_pair(real: Samples, fake: Samples) -> None:
-    if jnp.ndim(real) == 0 or jnp.shape(real) != jnp.shape(fake):
-        raise ValueError(f"real and fake must have one shape (N, ...), got {jnp.shape(real)} and {jnp.shape(fake)}")
+def _checked(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
+    real, fake = jnp.asarray(real), jnp.asarray(fake)
+    if real.ndim == 0 or real.shape != fake.shape or real.dtype != fake.dtype:
+        raise ValueError(
+            "real and fake must have one shape (N, ...) and one dtype, "
+            f"got {real.shape} {real.dtype} and {fake.shape} {fake.dtype}"
+        )
+    return real, fake
 
 
 def two_sided(norm: Scores, bound: float = 1.0) -> Scores:
@@ -131,7 +137,7 @@ def gradient_norm(critic: Critic, points: Samples) -> Scores:
             raise ValueError(f"a critic must give one score per sample, ({len(points)},), got {scores.shape}")
         return scores.sum()
 
-    gradient = jax.grad(total_score)(points).reshape(len(points), -1)
+    gradient = jax.grad(total_score)(points).reshape(len(points), math.prod(points.shape[1:]))
     if jnp.finfo(gradient.dtype).bits < 32:
         gradient = gradient.astype(jnp.float32)
     square = jnp.sum(gradient**2, axis=1)

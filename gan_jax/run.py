@@ -1,5 +1,6 @@
 """From the description of a run to its parts, and back from its folder."""
 
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gan_jax import experiment as settings_of
-from gan_jax.data.images import to_uint8
+from gan_jax.data.images import as_stored
 from gan_jax.errors import InputError
-from gan_jax.experiment import Experiment
+from gan_jax.experiment import Adam, Critic, Experiment, Generator
 from gan_jax.losses import LOSSES
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.penalties import POINTS, SHAPES
@@ -33,10 +33,11 @@ class Run(NamedTuple):
     system: System
     state: State
     step: int
+    shape: tuple[int, ...]
 
 
 def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
-    """Return the system that an experiment describes, for samples of a shape (H, W, C).
+    """Return the system that an experiment describes, for samples of a shape, (H, W, C) or (D,).
 
     Raises:
       InputError: a network cannot take the shape, or has no such setting.
@@ -72,7 +73,7 @@ def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
     return system
 
 
-def _network(name: str, registry: dict[str, Any], config: settings_of.Generator | settings_of.Critic, **given):
+def _network(name: str, registry: dict[str, Any], config: Generator | Critic, **given):
     kind = registry[config.name]
     chosen = {"width": config.width} | ({} if config.depth is None else {"depth": config.depth})
     for setting in chosen:
@@ -81,31 +82,32 @@ def _network(name: str, registry: dict[str, Any], config: settings_of.Generator 
     return kind(**chosen, **given)
 
 
-def _adam(config: settings_of.Adam, steps_each: int) -> optax.GradientTransformation:
+def _adam(config: Adam, steps_each: int) -> optax.GradientTransformation:
     """Adam whose schedule counts iterations; the optimizer itself counts its own steps, `steps_each` an iteration."""
     rate = config.learning_rate
     if config.decay_steps is not None:
-        rate = optax.cosine_decay_schedule(rate, config.decay_steps * steps_each)
+        rate = optax.cosine_decay_schedule(rate, config.decay_steps * steps_each, alpha=0.01)
     return optax.adam(rate, config.b1, config.b2)
 
 
-def write_experiment(folder: Path, experiment: Experiment, shape: tuple[int, ...]) -> None:
-    """Write `experiment.json`: the settings and the shape of the data.
+def write_experiment(folder: Path, experiment: Experiment, data: np.ndarray) -> None:
+    """Write `experiment.json`: the settings, and the shape and hash of the data trained on.
 
     Raises:
-      InputError: the folder holds another run; the message shows what differs.
+      InputError: the folder holds checkpoints of other settings or data, or beyond `steps`; the message shows which.
     """
     from gan_jax import __version__
 
     file = folder / "experiment.json"
-    settings = to_json(experiment) | {"image_shape": list(shape)}
-    if file.exists():
-        before = _read_json(file)
-        before.pop("gan_jax", None)
-        different = differences(before, settings)
+    found = {"image_shape": list(data.shape[1:]), "data_sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+    settings = to_json(experiment) | found
+    step = checkpoint.newest_step(folder / "checkpoints")
+    if step is not None:
+        different = differences(_read_json(file), settings)
         if different:
             raise InputError(f"{file}: cannot resume with other settings ({'; '.join(different)})")
-    folder.mkdir(parents=True, exist_ok=True)
+        if step > experiment.steps:
+            raise InputError(f"steps: {experiment.steps} is below the {step} that {folder} has done already")
     part = file.with_suffix(".part")
     part.write_text(json.dumps(settings | {"gan_jax": __version__}, indent=2) + "\n")
     part.replace(file)
@@ -113,11 +115,16 @@ def write_experiment(folder: Path, experiment: Experiment, shape: tuple[int, ...
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text())
+        settings = json.loads(file.read_text())
     except FileNotFoundError:
         raise InputError(f"{file.parent}: is not a run folder, it has no {file.name}") from None
     except ValueError as error:
         raise InputError(f"{file}: is not JSON ({error})") from None
+    shape = settings.get("image_shape") if isinstance(settings, dict) else None
+    if not isinstance(shape, list) or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise InputError(f"{file}: holds no image_shape; it is not what a run has written")
+    settings.pop("gan_jax", None)
+    return settings
 
 
 def open_run(folder: Path) -> Run:
@@ -128,17 +135,22 @@ def open_run(folder: Path) -> Run:
     """
     settings = _read_json(folder / "experiment.json")
     shape = tuple(settings.pop("image_shape"))
-    settings.pop("gan_jax", None)
+    settings.pop("data_sha256", None)
     experiment = from_json(settings)
     system = build(experiment, shape)
+    if checkpoint.newest_step(folder / "checkpoints") is None:
+        raise InputError(f"{folder}: holds no checkpoint; train the run first")
     state = jax.eval_shape(system.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
-    with checkpoint.manager(folder / "checkpoints") as checkpoints:
+    with checkpoint.manager(folder / "checkpoints", read_only=True) as checkpoints:
         step, state = checkpoint.restore(checkpoints, state)
-    return Run(experiment, system, state, step)
+    return Run(experiment, system, state, step, shape)
 
 
 def draw(run: Run, key: Key, count: int) -> np.ndarray:
-    """Draw uint8 images (count, H, W, C), the same for the same key: fewer of them are the first of more."""
-    sample = jax.jit(lambda key: to_uint8(run.system.sample(run.state, key, _CHUNK)))
-    chunks = [np.asarray(sample(jax.random.fold_in(key, i))) for i in range(-(-count // _CHUNK))]
+    """Draw uint8 images (count, H, W, C) or float32 points (count, D), the same for the same key.
+
+    Fewer of them are the first of more.
+    """
+    sample = jax.jit(lambda state, key: as_stored(run.system.sample(state, key, _CHUNK)))
+    chunks = [np.asarray(sample(run.state, jax.random.fold_in(key, i))) for i in range(-(-count // _CHUNK))]
     return np.concatenate(chunks)[:count]

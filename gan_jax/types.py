@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 Key = PRNGKeyArray
 Params = PyTree[Any]
@@ -23,7 +23,15 @@ Latents = Float[Array, "n z"]
 Critic = Callable[[Samples], Scores]
 """Scores a batch, high where the data are: any callable, with its parameters closed over."""
 
-Generator = Callable[[Latents], Samples]
-"""Draws a batch from noise: any callable, with its parameters closed over."""
-
-__all__ = ["Array", "Critic", "Float", "Generator", "Images", "Key", "Latents", "Params", "PyTree", "Samples", "Scores"]
+__all__ = [
+    "Array",
+    "Critic",
+    "Float",
+    "Images",
+    "Int",
+    "Key",
+    "Latents",
+    "Params",
+    "Samples",
+    "Scores",
+]

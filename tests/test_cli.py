@@ -104,8 +104,9 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
     again = ["train", file, "--workdir", folder, "--resume"]
     before = (folder / "experiment.json").read_bytes()
     assert "gan.critic_steps: 2 became 3" in fails(capsys, *again, "--gan.critic_steps", "3", "--steps", "9")
-    assert "not empty; add --resume" in fails(capsys, "train", file, "--workdir", folder)
+    assert "holds a run; add --resume" in fails(capsys, "train", file, "--workdir", folder)
     assert (folder / "experiment.json").read_bytes() == before
+    assert "steps: 3 is below the 5" in fails(capsys, *again, "--steps", "3")
     assert main([*map(str, again), "--steps", "9"]) == 0
     assert (folder / "checkpoints" / "9").is_dir()
 
@@ -123,6 +124,7 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--gan.generator.name dcgan_mnist --gan.generator.depth null", "gan.generator: .*28x28"),
         ("--data.source nothing.npz", "data.source: .*nothing.npz"),
         ("--resume", "--resume: .*no run"),
+        ("--data.source=", "data.source: is empty"),
     ],
 )
 def test_bad_training_settings(file, tmp_path, capsys, options, named):
@@ -132,8 +134,8 @@ def test_bad_training_settings(file, tmp_path, capsys, options, named):
     assert not folder.exists()
 
 
-def test_bad_arguments_of_every_command(run, tmp_path, capsys):
-    missing = tmp_path / "missing"
+def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
+    experiment, missing, file = file, tmp_path / "missing", tmp_path / "file"
     assert "no command 'trian'" in fails(capsys, "trian")
     assert "missing.py: there is no such experiment file" in fails(capsys, "train", f"{missing}.py")
     assert "missing: there is no such experiment file" in fails(capsys, "train", "--steps", "5", missing)
@@ -142,9 +144,14 @@ def test_bad_arguments_of_every_command(run, tmp_path, capsys):
     assert "is not a run folder" in fails(capsys, "evaluate", missing)
     assert '"n"' in fails(capsys, "sample", run, "--n", "0")
     assert "seed" in fails(capsys, "sample", run, "--seed", "x")
-    assert "must end in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
+    assert "must be a file that ends in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
     assert "not between 4 and 360" in fails(capsys, "evaluate", run, "--n", "361")
     assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
+    file.write_text("not a folder")
+    assert "file" in fails(capsys, "train", experiment, "--workdir", file / "run", "--steps", "1")
+    assert "file" in fails(capsys, "sample", run, "--n", "1", "--out", file / "a.npz")
+    assert "brackets" in fails(capsys, "train", experiment, "--workdir", tmp_path / "a[b]")
+    file.unlink()
     assert not list(tmp_path.iterdir())
 
 
@@ -163,9 +170,59 @@ def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     assert not (copy / "samples.npz").exists()
 
 
-def test_help(capsys):
+@pytest.mark.parametrize(
+    "text",
+    ["[]", '"x"', "{}", "{", '{"image_shape": [8, "a", 1]}', '{"image_shape": [8, 8, 1], "stepz": 1}'],
+)
+def test_a_damaged_experiment_json_is_one_line(run, tmp_path, capsys, text):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "experiment.json").write_text(text)
+    fails(capsys, "sample", copy)
+    fails(capsys, "evaluate", copy)
+
+
+def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
+    source, folder = tmp_path / "mine.npz", tmp_path / "run"
+    options = ["train", file, "--workdir", str(folder), "--data.source", str(source)]
+    np.savez(source, images=np.zeros((40, 8, 8), np.uint8))
+    assert main([*options, "--steps", "2"]) == 0
+    np.savez(source, images=np.ones((40, 8, 8), np.uint8))
+    assert "data_sha256: " in fails(capsys, *options, "--steps", "4", "--resume")
+    np.savez(source, images=np.ones((40, 6, 6), np.uint8))
+    assert "samples of (6, 6, 1), the run of (8, 8, 1)" in fails(capsys, "evaluate", folder)
+
+
+def test_a_diverging_run_exits_with_1_and_can_be_started_anew(file, tmp_path, capsys):
+    command = ["train", file, "--workdir", str(tmp_path / "run"), "--steps", "30"]
+    assert main([*command, "--gan.critic_optimizer.learning_rate", "1e30"]) == 1
+    error = capsys.readouterr().err
+    assert re.match(r"gan-jax: .* = .* in iterations 1 to 10; there is no checkpoint yet in .*\n$", error)
+    assert main(command) == 0
+
+
+def test_seeds_and_settings_reach_the_run(file, tmp_path):
+    def drawn(name, *options):
+        folder = tmp_path / name
+        assert main(["train", file, "--workdir", str(folder), "--steps", "3", *options]) == 0
+        assert main(["sample", str(folder), "--n", "5"]) == 0
+        return (folder / "samples.npz").read_bytes()
+
+    default = drawn("default")
+    assert drawn("again") == default
+    assert drawn("seed", "--seed", "1") != default
+    assert drawn("noise", "--data.noise", "0.5") != default
+
+
+def test_help(file, capsys):
     assert main(["--help"]) == 0
     assert "gan-jax train" in capsys.readouterr().out
+    assert main([]) == 0
+    assert main(["--version"]) == 0
+    assert re.search(r"^\d+\.\d+\.\d+$", capsys.readouterr().out, flags=re.MULTILINE)
+    with pytest.raises(SystemExit):
+        main(["train", file, "--help"])
+    assert "default: 16)" in capsys.readouterr().out.replace("\n", " ")  # the file's batch_size, not the library's
 
 
 def test_pure_modules_import_little():

@@ -57,6 +57,8 @@ def test_points_by_name():
 def test_points_of_unlike_batches_are_refused(name, real, fake):
     with pytest.raises(ValueError, match="one shape"):
         POINTS[name](KEY, real=jnp.zeros(real), fake=jnp.zeros(fake))
+    with pytest.raises(ValueError, match="one dtype"):
+        POINTS[name](KEY, real=jnp.zeros((3, 2)), fake=jnp.zeros((3, 2), jnp.bfloat16))
 
 
 def test_half_precision_points_stay_half():

@@ -71,7 +71,10 @@ def test_options_override_the_file_and_leave_the_rest():
         ("--gan.average_decay 1", "gan.average_decay: .*1"),
         ("--gan.critic_optimizer.learning_rate 0", "gan.critic_optimizer.learning_rate: .*0"),
         ("--seed -1", "seed: .*-1"),
-        ("--steps 100 --gan.generator_optimizer.decay_steps 50", "gan.generator_optimizer.decay_steps: .*50 of 100"),
+        ("--seed 4294967296", "seed: .*4294967296"),
+        ("--steps 3000000000", "steps: .*3000000000"),
+        ("--data.noise inf", "data.noise: .*inf"),
+        ("--st 3", "--st 3"),
     ],
 )
 def test_bad_options_are_one_line_that_names_the_setting(options, message):
@@ -97,6 +100,10 @@ def test_bad_values_in_the_file_are_refused_too():
         ("experiment = 3", "must define .* found 3"),
         ("import nonsense_package", "ModuleNotFoundError: .*nonsense_package"),
         ("1 +", "SyntaxError"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("from gan_jax.experiment import *; experiment = Experiment(batch_size=-3)", "batch_size: .*-3"),
+        ("from gan_jax.experiment import *; experiment = Experiment(gan=GAN(critic=None))", ".*"),
+        ("from gan_jax.experiment import *; experiment = Experiment(gan=GAN(loss=len))", ".*"),
     ],
 )
 def test_files_that_hold_no_experiment(tmp_path, text, message):

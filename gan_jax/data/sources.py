@@ -1,26 +1,31 @@
-"""Image data sets by name or path, each read to the same two arrays: training images and held-out ones."""
+"""Data sets by name or path, each read to the same two arrays: one to train on and one held out."""
 
 import os
 import socket
+import zlib
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
+import jax
 import numpy as np
 
+from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError
 
 
-class ImageSet(NamedTuple):
-    """Two uint8 arrays (N, H, W, C) of one size, which share no image."""
+class DataSet(NamedTuple):
+    """Two arrays that share no sample: uint8 images (N, H, W, C) of one size, or float32 points (N, D)."""
 
     train: np.ndarray
     held_out: np.ndarray
 
 
-def read(source: str, data_dir: Path | None = None) -> ImageSet:
+def read(source: str, data_dir: Path | None = None) -> DataSet:
     """Read a data set whole into memory; sizes and channels are the data's own.
 
-    `source` is `"digits"` (the real 8x8 digits that scikit-learn ships), an `.npz` file with an array `images`, a
+    `source` is `"digits"` (the real 8x8 digits that scikit-learn ships), a two-dimensional distribution of
+    `gan_jax.data.toy.TOYS` (100,000 points to train on, 10,000 held out), an `.npz` file with an array `images`, a
     folder of images (searched through its subfolders), or else a TensorFlow Datasets name such as `"mnist"`, looked for
     in `data_dir`. A data set without a split of its own for testing keeps back every fifth image.
 
@@ -33,14 +38,41 @@ def read(source: str, data_dir: Path | None = None) -> ImageSet:
     """
     if source == "digits":
         return _hold_out(_digits())
-    path = Path(source).expanduser()
+    if source in TOYS:
+        return _toy(source)
+    path = Path(resolve(source, data_dir))
     if path.suffix == ".npz":
         return _hold_out(_npz(path))
-    if path.is_dir():
+    if path.is_absolute():
         return _hold_out(_folder(path))
-    if path.is_absolute() or source.startswith((".", "~")):
-        raise InputError(f"data.source: there is no folder {source}; give a folder of images, an .npz or a TFDS name")
     return _tfds(source, data_dir)
+
+
+def resolve(source: str, data_dir: Path | None = None) -> str:
+    """Return the absolute path of a source that is one, and any other source as it is.
+
+    A name that TFDS knows, or that is prepared in `data_dir`, stands for that data set even where there is a folder of
+    that name: write `./mnist` for the folder.
+
+    >>> resolve("digits"), resolve("mnist"), resolve("./mine.npz") == str(Path.cwd() / "mine.npz")
+    ('digits', 'mnist', True)
+    """
+    if not source:
+        raise InputError("data.source: is empty; give a folder of images, an .npz or a TFDS name")
+    path = Path(source).expanduser()
+    is_path = path.is_absolute() or path.suffix == ".npz" or source.startswith(".")
+    if source == "digits" or source in TOYS or not (is_path or path.is_dir()):
+        return source
+    if is_path or not _tfds_knows(source, data_dir):
+        return str(path.absolute())
+    return source
+
+
+def _tfds_knows(name: str, data_dir: Path | None) -> bool:
+    import tensorflow_datasets as tfds
+
+    name = name.partition("/")[0].partition(":")[0]
+    return (data_dir is not None and (data_dir / name).is_dir()) or name in tfds.list_builders()
 
 
 def check_images(images: np.ndarray, name: str) -> np.ndarray:
@@ -59,13 +91,19 @@ def check_images(images: np.ndarray, name: str) -> np.ndarray:
     return images
 
 
-def _hold_out(images: np.ndarray) -> ImageSet:
+def _hold_out(images: np.ndarray) -> DataSet:
     """Keep back every fifth image, after a shuffle that is the same on every machine."""
     if len(images) < 5:
         raise InputError(f"data.source: {len(images)} images are too few to hold any out; give at least 5")
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
     held_out = -(-len(images) // 5)
-    return ImageSet(train=images[order[held_out:]], held_out=images[order[:held_out]])
+    return DataSet(train=images[order[held_out:]], held_out=images[order[:held_out]])
+
+
+def _toy(name: str) -> DataSet:
+    draw = jax.jit(TOYS[name]().sample, static_argnums=1)
+    train_key, held_out_key = jax.random.split(jax.random.key(0))
+    return DataSet(np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000)))
 
 
 def _digits() -> np.ndarray:
@@ -76,48 +114,56 @@ def _digits() -> np.ndarray:
 
 
 def _npz(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"data.source: there is no file {path}")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise InputError(f"{path}: has no array 'images', only {sorted(arrays)}; use np.savez(images=...)")
-            return check_images(arrays["images"], str(path))
-    except FileNotFoundError:
-        raise InputError(f"data.source: there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is not a readable .npz file ({error})") from None
+            names, images = arrays.files, arrays.get("images")
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: is not a readable .npz file ({_line(error)})") from None
+    if images is None:
+        raise InputError(f"{path}: has no array 'images', only {sorted(names)}; use np.savez(images=...)")
+    return check_images(images, str(path))
+
+
+# How each kind of picture is read. Others, of 16 bits or with a transparent colour, would lose what they hold.
+_MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB", "RGBA": "RGBA", "CMYK": "RGB"}
+_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 def _folder(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    Image.init()
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in Image.EXTENSION)
+    if not path.is_dir():
+        raise InputError(f"data.source: there is no folder {path}; give a folder of images, an .npz or a TFDS name")
+    files = sorted(file for file in path.rglob("[!.]*") if file.suffix.lower() in _SUFFIXES)
     if not files:
         raise InputError(f"data.source: the folder {path} holds no images")
-    images, first = [], None
-    for file in files:
-        try:
-            with Image.open(file) as image:
-                key = (image.size, "L" if image.mode in ("1", "L") else "RGB")
-                first = first or key
-                if key != first:
-                    raise InputError(f"{file}: is {_says(key)}, but {files[0].name} is {_says(first)}; make them alike")
-                images.append(np.asarray(image.convert(key[1])))
-        except (OSError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{file}: is not a readable image ({error})") from None
+    images = [_picture(file) for file in files]
+    for file, image in zip(files, images, strict=True):
+        if image.shape != images[0].shape:
+            raise InputError(f"{file}: is {_says(image)}, but {files[0].name} is {_says(images[0])}; make them alike")
     return check_images(np.stack(images), str(path))
 
 
-def _says(key: tuple[tuple[int, int], str]) -> str:
-    (width, height), mode = key
-    return f"{width}x{height} {'greyscale' if mode == 'L' else 'colour'}"
+def _picture(file: Path) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.mode not in _MODES or "transparency" in image.info:
+                raise InputError(f"{file}: is of mode {image.mode}; convert it to 8-bit greyscale, RGB or RGBA")
+            return np.asarray(image.convert(_MODES[image.mode]))
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file}: is not a readable image ({_line(error)})") from None
 
 
-def _tfds(name: str, data_dir: Path | None) -> ImageSet:
+def _says(image: np.ndarray) -> str:
+    height, width, *channels = image.shape
+    return f"{width}x{height} {'colour' if channels else 'greyscale'}"
+
+
+def _tfds(name: str, data_dir: Path | None) -> DataSet:
     import absl.logging
 
     verbosity = absl.logging.get_verbosity()
@@ -127,7 +173,7 @@ def _tfds(name: str, data_dir: Path | None) -> ImageSet:
         train = _tfds_split(builder, "train")
         for name in ("test", "validation"):
             if name in builder.info.splits:
-                return ImageSet(train, _tfds_split(builder, name))
+                return DataSet(train, _tfds_split(builder, name))
         return _hold_out(train)
     finally:
         absl.logging.set_verbosity(verbosity)

@@ -1,4 +1,4 @@
-"""What turns images into the vectors that the scores compare."""
+"""What turns samples into the vectors that the scores compare."""
 
 import jax.numpy as jnp
 
@@ -14,4 +14,13 @@ def pixels(images: Images) -> Float[Array, "n d"]:
     return images.reshape(len(images), -1).astype(jnp.float32) / 255
 
 
-FEATURES = {"pixels": pixels}
+def coordinates(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Points as they are.
+
+    >>> coordinates(jnp.ones((3, 2))).shape
+    (3, 2)
+    """
+    return points
+
+
+FEATURES = {"pixels": pixels, "coordinates": coordinates}

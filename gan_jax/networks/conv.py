@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.networks.toom_cook import conv_hwbc
+from gan_jax.networks.toom_cook import MAX_POINTS, conv_hwbc
 from gan_jax.types import Array, Float
 
 Padding = str | Sequence[tuple[int, int]]
@@ -50,7 +50,7 @@ def conv_transpose(
     are multiplied by the stride), `"VALID"` (nothing is cut off), or a pair per axis that pads the spread-out image.
 
     Raises:
-      ValueError: the images are not (N, H, W, C), or their channels are not the kernel's.
+      ValueError: the images are not (N, H, W, C), their channels are not the kernel's, or the padding is unknown.
 
     >>> conv_transpose(jnp.ones((1, 1, 2, 1)), jnp.ones((3, 3, 1, 1)), stride=2, padding="VALID")[0, 0, :, 0].tolist()
     [1.0, 1.0, 2.0, 1.0, 1.0]
@@ -68,6 +68,8 @@ def _check(x: Array, kernel: Array) -> None:
 
 def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int]:
     """The padding of `lax.conv_transpose`, which keeps its own to itself."""
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f"padding must be 'SAME', 'VALID' or a pair per axis, got {padding!r}")
     if padding == "VALID":
         return kernel - 1, kernel - 1 + max(stride - kernel, 0)
     total = kernel + stride - 2
@@ -76,8 +78,8 @@ def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int
 
 
 def _convolve(x: Array, kernel: Array, **window) -> Array:
-    # Interpolation loses digits that half precision does not have.
-    if jnp.finfo(x.dtype).bits < 32:
+    # Interpolation loses digits, which half precision does not have, and more the larger the kernel.
+    if jnp.finfo(x.dtype).bits < 32 or max(kernel.shape[:2]) > MAX_POINTS:
         return _lax(x, kernel, **window)
     return lax.platform_dependent(x, kernel, cpu=partial(_products, **window), default=partial(_lax, **window))
 

@@ -14,12 +14,12 @@ class _Hidden(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for _ in range(self.depth):
-            x = nn.leaky_relu(nn.Dense(self.width, kernel_init=nn.initializers.he_normal())(x), 0.2)
+            x = nn.relu(nn.Dense(self.width, kernel_init=nn.initializers.he_normal())(x))
         return x
 
 
 class Generator(nn.Module):
-    """Noise (N, z) through `depth` hidden layers to samples (N, *shape), bounded to [-1, 1] by tanh.
+    """Noise (N, z) through `depth` hidden layers to samples (N, *shape): images bounded to [-1, 1] by tanh, or points.
 
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(8, 8, 1), width=16)
@@ -36,7 +36,7 @@ class Generator(nn.Module):
         """Draw one sample per row of noise."""
         x = _Hidden(self.width, self.depth)(noise)
         x = nn.Dense(prod(self.shape), kernel_init=nn.initializers.he_normal())(x)
-        return nn.tanh(x).reshape(len(noise), *self.shape)
+        return nn.tanh(x).reshape(len(noise), *self.shape) if len(self.shape) == 3 else x
 
 
 class Critic(nn.Module):

@@ -9,14 +9,20 @@ from gan_jax.errors import InputError
 from gan_jax.systems import State
 
 
-def manager(folder: Path, keep: int | None = None) -> ocp.CheckpointManager:
+def manager(folder: Path, keep: int | None = None, *, read_only: bool = False) -> ocp.CheckpointManager:
     """Open a folder of checkpoints, one per step, of which the newest `keep` stay.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
     complete. Closing the manager waits for it.
     """
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=read_only, create=not read_only)
     return ocp.CheckpointManager(folder.absolute(), options=options)
+
+
+def newest_step(folder: Path) -> int | None:
+    """Return the step of the newest checkpoint in a folder, or None if there is none."""
+    steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return max(steps, default=None)
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state: State) -> None:
@@ -28,11 +34,9 @@ def restore(checkpoints: ocp.CheckpointManager, like: State) -> tuple[int, State
     """Return the newest checkpoint's step and its state, shaped and placed as `like` (arrays or their shapes).
 
     Raises:
-      InputError: there is no checkpoint, or it holds another kind of state.
+      InputError: it is damaged, or holds another kind of state.
     """
     step = checkpoints.latest_step()
-    if step is None:
-        raise InputError(f"{checkpoints.directory}: holds no checkpoint; train the run first")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), like)
     try:

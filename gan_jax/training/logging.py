@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
@@ -41,17 +42,17 @@ class MetricsLog:
 
 
 def _forget_after(path: Path, step: int) -> None:
-    """Drop the lines of steps that a resumed run will take again, a half-written last line included."""
+    """Drop the lines of steps that a resumed run will take again, and whatever a crash has torn."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if _step_of(line) <= step]
     part = path.with_suffix(".part")
-    part.write_text("".join(lines))
+    part.write_bytes(b"".join(lines))
     os.replace(part, path)
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: bytes) -> float:
     try:
-        return json.loads(line)["step"]
-    except ValueError:
-        return float("inf")
+        return json.loads(line)["step"] if line.endswith(b"\n") else inf
+    except (ValueError, TypeError, KeyError):
+        return inf

@@ -17,13 +17,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_jax.data import feed
-from gan_jax.data.images import grid, save_png, to_uint8
+from gan_jax.data.images import as_stored
+from gan_jax.data.pictures import save_picture
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.training.logging import MetricsLog
-from gan_jax.types import Array, Images, Key
-
-_GRID = 10  # images a side
+from gan_jax.types import Array, Images, Key, Samples
 
 
 class NonFiniteError(RuntimeError):
@@ -36,7 +35,7 @@ class Interrupted(RuntimeError):
 
 def train(
     system: System,
-    images: Images,
+    data: Images | Samples,
     folder: Path,
     *,
     seed: int,
@@ -48,22 +47,35 @@ def train(
     keep_checkpoints: int,
     console: Console,
 ) -> State:
-    """Train a system on images until `steps` iterations are done, from the folder's newest checkpoint if it has one.
+    """Train a system on data until `steps` iterations are done, from the folder's newest checkpoint if it has one.
 
     Everything random at iteration i is a function of `(seed, i)`, so a resumed run is the uninterrupted one bit for
     bit. The folder receives `checkpoints/`, `metrics.jsonl`, TensorBoard events and `samples/step_*.png`. A line of
     metrics holds means over the iterations since the line before it, and counts from the start of the run. Throughput
     leaves out compilation and everything between blocks.
 
+    Args:
+      system: what is trained; any `System`.
+      data: uint8 images (N, H, W, C) or float32 points (N, D); they are copied to the device.
+      folder: the run folder.
+      seed: of everything random.
+      noise: half-width of the uniform noise on the data, as in `feed.draw`.
+      steps: iterations in all, those of earlier calls included.
+      log_every, sample_every, checkpoint_every: iterations between two lines, pictures, checkpoints; the last iteration
+        has one of each.
+      keep_checkpoints: how many of the newest checkpoints are kept.
+      console: where progress is shown.
+
     Raises:
-      NonFiniteError: a metric is infinite or NaN; names the iterations and the last good checkpoint.
+      NonFiniteError: a metric or the state is infinite or NaN; names the iterations and the last good checkpoint.
       Interrupted: SIGINT or SIGTERM came; the block under way was finished and its state saved.
     """
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     init_key, sample_key, run_key = jax.random.split(jax.random.key(seed), 3)
-    images = jax.device_put(images)
+    pictured = 100 if data.ndim == 4 else 2_000
+    data = jax.device_put(data)
     with checkpoint.manager(folder / "checkpoints", keep_checkpoints) as checkpoints:
-        init = partial(system.init, init_key, feed.draw(init_key, images, 1))
+        init = partial(system.init, init_key, jnp.zeros((1, *data.shape[1:])))
         step = 0
         if checkpoints.latest_step() is None:
             state = jax.jit(init)()
@@ -71,8 +83,8 @@ def train(
             step, state = checkpoint.restore(checkpoints, jax.eval_shape(init))
         with console.status("compiling"):
             started = time.perf_counter()
-            run = compile_block(system, state, images, run_key, noise)
-            draw = jax.jit(lambda state: to_uint8(system.sample(state, sample_key, _GRID**2)))
+            run = compile_block(system, state, data, run_key, noise)
+            draw = jax.jit(lambda state: as_stored(system.sample(state, sample_key, pictured)))
         console.print(f"compiled in {time.perf_counter() - started:.1f} s")
 
         with (
@@ -81,41 +93,48 @@ def train(
             _stop_requests(console) as stop_requested,
         ):
             bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
-            for end in _stops(step, steps, log_every, sample_every, checkpoint_every):
+            intervals = (log_every, sample_every, checkpoint_every)
+            blocks = []  # since the last line of metrics
+            while step < steps:
+                end = min(steps, *(step - step % every + every for every in intervals))
                 started = time.perf_counter()
-                state, metrics = run(state, images, run_key, np.int32(step), np.int32(end))
+                state, metrics = run(state, data, run_key, np.int32(step), np.int32(end))
                 metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
-                seconds = time.perf_counter() - started
+                blocks.append((end - step, time.perf_counter() - started, metrics))
                 _check_finite(metrics, step, end, checkpoints)
 
-                counts = {name: end * count for name, count in system.counts.items()}
-                speed = (end - step) * system.counts["images"] / seconds
-                log.write(end, counts | {"images_per_s": speed} | metrics)
                 step, stopping = end, stop_requested.is_set()
-                progress.update(bar, completed=step, counts=_says(counts), speed=f"{speed:,.0f} images/s")
-                if step == steps or stopping or step % checkpoint_every == 0:
+                last = stopping or step == steps
+                counts = {name: step * count for name, count in system.counts.items()}
+                progress.update(
+                    bar, completed=step, counts=_says(counts), speed=f"{_speed(system, blocks):,.0f} images/s"
+                )
+                if last or step % log_every == 0:
+                    log.write(step, counts | {"images_per_s": _speed(system, blocks)} | _means(blocks))
+                    blocks = []
+                if last or step % checkpoint_every == 0:
+                    _check_finite({"the state": float(_total(state))}, end - 1, end, checkpoints)
                     checkpoint.save(checkpoints, step, state)
-                if step == steps or stopping or step % sample_every == 0:
-                    save_png(folder / "samples" / f"step_{step:08d}.png", grid(draw(state), _GRID))
+                if last or step % sample_every == 0:
+                    save_picture(folder / "samples" / f"step_{step:08d}.png", draw(state))
                     progress.print(_summary(step, metrics))
                 if stopping and step < steps:
                     raise Interrupted(f"stopped after {step} of {steps} iterations")
     return state
 
 
-def compile_block(system: System, state: State, images: Images, key: Key, noise: float = 0.0):
-    """Compile `(state, images, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
+def compile_block(system: System, state: State, data: Images | Samples, key: Key, noise: float = 0.0):
+    """Compile `(state, data, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
 
-    Batches are drawn from the images by `feed.draw`, with the noise given. The number of iterations is an argument, not
+    Batches are drawn from the data by `feed.draw`, with the noise given. The number of iterations is an argument, not
     a constant, so one compilation serves blocks of every length. The state is donated.
     """
-
     update = jax.jit(system.update)  # traced once, though its metrics' shapes are asked for before the loop
 
-    def block(state: State, images: Images, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
+    def block(state: State, data: Samples, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
         def iteration(step: Array, state: State) -> tuple[State, dict[str, Array]]:
             batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
-            return update(state, update_key, feed.draw(batch_key, images, system.counts["images"], noise))
+            return update(state, update_key, feed.draw(batch_key, data, system.counts["images"], noise))
 
         def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
             state, sums = carry
@@ -127,13 +146,24 @@ def compile_block(system: System, state: State, images: Images, key: Key, noise:
         state, sums = lax.fori_loop(start, stop, add, (state, zeros))
         return state, jax.tree.map(lambda total: total / (stop - start).astype(total.dtype), sums)
 
-    return jax.jit(block, donate_argnames="state").lower(state, images, key, np.int32(0), np.int32(1)).compile()
+    return jax.jit(block, donate_argnames="state").lower(state, data, key, np.int32(0), np.int32(1)).compile()
 
 
-def _stops(step: int, steps: int, *every: int) -> list[int]:
-    """Where the blocks end: at every multiple of each interval, and at the last step."""
-    inside = {stop for interval in every for stop in range(step - step % interval + interval, steps, interval)}
-    return sorted(inside | {steps}) if step < steps else []
+def _speed(system: System, blocks: list[tuple[int, float, dict[str, float]]]) -> float:
+    iterations, seconds, _ = zip(*blocks, strict=True)
+    return sum(iterations) * system.counts["images"] / sum(seconds)
+
+
+def _means(blocks: list[tuple[int, float, dict[str, float]]]) -> dict[str, float]:
+    """Means over the iterations of several blocks."""
+    total = sum(iterations for iterations, *_ in blocks)
+    return {name: sum(n * metrics[name] for n, _, metrics in blocks) / total for name in blocks[0][2]}
+
+
+@jax.jit
+def _total(state: State) -> Array:
+    """A number that is finite only if every parameter is, whatever the metrics, which precede the last step, say."""
+    return sum(jnp.sum(0 * leaf) for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact))
 
 
 def _check_finite(metrics: dict[str, float], start: int, end: int, checkpoints) -> None:
@@ -144,7 +174,7 @@ def _check_finite(metrics: dict[str, float], start: int, end: int, checkpoints) 
         where = "there is no checkpoint yet" if good is None else f"the last good checkpoint is {good}"
         raise NonFiniteError(
             f"{', '.join(bad)} in iterations {start + 1} to {end}; {where} in {checkpoints.directory}; "
-            "try smaller learning rates or another penalty weight"
+            "start another run with smaller learning rates or another penalty weight"
         )
 
 

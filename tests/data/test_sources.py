@@ -8,7 +8,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from gan_jax.data import sources
-from gan_jax.data.sources import read
+from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -115,11 +115,33 @@ def test_npz_that_cannot_be_used(tmp_path):
     for arrays, message in cases:
         with pytest.raises(InputError, match=message):
             read(str(write_npz(tmp_path, **arrays)))
-    (tmp_path / "mine.npz").write_bytes(b"PK not a zip")
-    with pytest.raises(InputError, match=r"mine.npz: is not a readable .npz"):
-        read(str(tmp_path / "mine.npz"))
+    whole = write_npz(tmp_path, images=noise(9, 4, 4)).read_bytes()
+    for damaged in (b"PK not a zip", b"", whole[:100], whole[:90] + b"x" * 40 + whole[130:]):
+        (tmp_path / "mine.npz").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"mine.npz: is not a readable .npz"):
+            read(str(tmp_path / "mine.npz"))
     with pytest.raises(InputError, match="no file"):
         read(str(tmp_path / "other.npz"))
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("I;16", "I;16"), ("F", "F"), ("LA", "LA")])
+def test_pictures_that_would_lose_what_they_hold_are_refused(tmp_path, mode, shown):
+    suffix = "tif" if mode == "F" else "png"
+    picture = Image.fromarray(noise(4, 4).astype(np.uint16) * 256) if mode == "I;16" else Image.new(mode, (4, 4))
+    for i in range(5):
+        picture.save(tmp_path / f"{i}.{suffix}")
+    with pytest.raises(InputError, match=f"is of mode {shown}; convert"):
+        read(str(tmp_path))
+
+
+def test_a_name_that_tfds_knows_is_not_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "faces").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolve("mnist") == "mnist"
+    assert resolve("./mnist") == str(tmp_path / "mnist")
+    assert resolve("faces") == str(tmp_path / "faces")
+    assert resolve("faces", tmp_path) == "faces"
 
 
 def test_folders_that_cannot_be_used(tmp_path):

@@ -113,6 +113,20 @@ def test_parameters_interchange_with_flax(layer, flax_layer):
     assert_close(layer.apply(params, x), flax_layer.apply(params, x))
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [(9, 1), (11, 2), (12, 2)])
+def test_kernels_too_large_to_interpolate_are_left_to_lax(kernel, stride):
+    x, w = arrays(kernel=kernel, size=(13, 14), channels=(6, 6), seed=0)
+    assert_close(ours.conv(x, w, stride=stride), reference(x, w, stride, "SAME", False))
+    assert_close(ours.conv_transpose(x, w, stride=stride), reference(x, w, stride, "SAME", True))
+
+
+def test_unknown_paddings_are_refused():
+    x, w = arrays(kernel=3, size=(9, 9), channels=(6, 6), seed=0)
+    for operation in (ours.conv, ours.conv_transpose):
+        with pytest.raises((ValueError, RuntimeError), match="REFLECT|padding"):
+            operation(x, w, padding="REFLECT")
+
+
 @pytest.mark.parametrize(("x", "w"), [((2, 8, 8), (3, 3, 1, 1)), ((2, 8, 8, 3), (3, 3, 1, 1))])
 def test_shapes_that_do_not_fit_are_refused(x, w):
     with pytest.raises(ValueError, match="do not fit"):

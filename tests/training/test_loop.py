@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 
 import chex
@@ -15,7 +16,7 @@ from rich.console import Console
 from gan_jax import losses, penalties
 from gan_jax.networks import mlp
 from gan_jax.systems.gan import gan
-from gan_jax.training import loop
+from gan_jax.training import checkpoint, loop
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(20, 2, 2, 1)).astype(np.uint8)
 
@@ -85,6 +86,41 @@ def test_the_run_folder(tmp_path):
     assert (last["critic_steps"], last["generator_steps"], last["images"]) == (500, 250, 2000)
     assert last["images_per_s"] > 0
     assert {"wasserstein", "penalty", "critic_total", "generator_loss", "gradient_norm"} <= last.keys()
+
+
+def test_a_checkpoint_is_of_its_step_though_training_goes_on(tmp_path):
+    """It is written while the next block overwrites the state it was taken of."""
+    train(tmp_path / "on", 30, checkpoint_every=10, keep_checkpoints=9)
+    shutil.rmtree(tmp_path / "on" / "checkpoints" / "20")
+    shutil.rmtree(tmp_path / "on" / "checkpoints" / "30")
+    chex.assert_trees_all_equal(train(tmp_path / "on", 10), train(tmp_path / "stopped", 10))
+
+
+def test_every_iteration_draws_anew(tmp_path):
+    seen = []
+
+    def watching(state, key, batch):
+        jax.debug.callback(
+            lambda key, batch: seen.append((key.tobytes(), batch.tobytes())), jax.random.key_data(key), batch
+        )
+        return game.update(state, key, batch)
+
+    game = system()
+    train(tmp_path, 6, game._replace(update=watching))
+    jax.effects_barrier()
+    keys, batches = map(set, zip(*seen, strict=True))
+    assert len(keys) == len(batches) == 6
+
+
+def test_a_state_that_is_lost_in_the_last_step_is_not_saved(tmp_path):
+    def poisoned(state, key, batch):
+        state, metrics = game.update(state, key, batch)
+        return jax.tree.map(lambda leaf: jnp.where(state.step == 100, jnp.nan, leaf).astype(leaf.dtype), state), metrics
+
+    game = system()
+    with pytest.raises(loop.NonFiniteError, match="the state = nan in iterations 100 to 100"):
+        train(tmp_path, 200, game._replace(update=poisoned))
+    assert checkpoint.newest_step(tmp_path / "checkpoints") is None
 
 
 def test_lines_behind_the_checkpoint_are_written_anew(tmp_path):

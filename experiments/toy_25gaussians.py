@@ -1,0 +1,21 @@
+"""WGAN-GP on 25gaussians.
+
+gan-jax train experiments/toy_25gaussians.py
+"""
+
+from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+
+adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
+
+experiment = Experiment(
+    data=Data(source="25gaussians"),
+    gan=GAN(
+        generator=Generator(name="mlp", width=128, latent=2),
+        critic=Critic(name="mlp", width=128),
+        penalty=Penalty(weight=0.1),
+        generator_optimizer=adam,
+        critic_optimizer=adam,
+    ),
+    batch_size=256,
+    steps=8_000,
+)
