@@ -72,7 +72,9 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
     import tensorflow_datasets as tfds
 
     name = name.partition("/")[0].partition(":")[0]
-    return (data_dir is not None and (data_dir / name).is_dir()) or name in tfds.list_builders()
+    return (data_dir is not None and (data_dir / name).is_dir()) or name in tfds.list_builders(
+        with_community_datasets=False
+    )
 
 
 def check_images(images: np.ndarray, name: str) -> np.ndarray:
@@ -117,7 +119,7 @@ def _npz(path: Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"data.source: there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, images = arrays.files, arrays.get("images")
     except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is not a readable .npz file ({_line(error)})") from None

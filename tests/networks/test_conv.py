@@ -123,7 +123,7 @@ def test_kernels_too_large_to_interpolate_are_left_to_lax(kernel, stride):
 def test_unknown_paddings_are_refused():
     x, w = arrays(kernel=3, size=(9, 9), channels=(6, 6), seed=0)
     for operation in (ours.conv, ours.conv_transpose):
-        with pytest.raises((ValueError, RuntimeError), match="REFLECT|padding"):
+        with pytest.raises((ValueError, RuntimeError), match=r"REFLECT|padding"):
             operation(x, w, padding="REFLECT")
 
 

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.record_writer import RecordWriter  # noqa: F401 - the format that is read below
 
 from gan_jax.training.logging import MetricsLog
 
