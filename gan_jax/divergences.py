@@ -13,6 +13,7 @@ sum to 1, edges increase.
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Float
 
 Probabilities = Float[Array, "... k"]
@@ -122,7 +123,7 @@ def _checked(p: Probabilities, q: Probabilities) -> tuple[Probabilities, Probabi
     """Both in float32 or wider, refused unless they have one shape (..., K)."""
     if jnp.ndim(p) == 0 or jnp.shape(p) != jnp.shape(q):
         raise ValueError(f"p and q must have one shape (..., K), got {jnp.shape(p)} and {jnp.shape(q)}")
-    return _widened(p), _widened(q)
+    return at_least_float32(p), at_least_float32(q)
 
 
 def _checked_sample(x: Vector, edges: Edges) -> tuple[Vector, Edges]:
@@ -132,9 +133,4 @@ def _checked_sample(x: Vector, edges: Edges) -> tuple[Vector, Edges]:
             "samples must be a vector (N,), not empty, and edges a vector (K + 1,), K at least 1, got "
             f"{jnp.shape(x)} and {jnp.shape(edges)}"
         )
-    return _widened(x), _widened(edges)
-
-
-def _widened(x: Array) -> Array:
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) and jnp.finfo(x.dtype).bits >= 32 else x.astype(jnp.float32)
+    return at_least_float32(x), at_least_float32(edges)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.penalties import POINTS, gradient_norm
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Critic, Float, Key, Samples, Scores
 
 Scalar = Float[Array, ""]
@@ -145,7 +146,7 @@ def spectral_norm(kernel: Float[Array, "i o"]) -> Scalar:
     """
     if jnp.ndim(kernel) != 2:
         raise ValueError(f"a dense kernel is (in, out), got {jnp.shape(kernel)}")
-    return jnp.linalg.norm(_widened(kernel), ord=2)
+    return jnp.linalg.norm(at_least_float32(kernel), ord=2)
 
 
 @partial(jax.jit, static_argnames="stride")
@@ -168,7 +169,7 @@ def conv_norm_bound(kernel: Float[Array, "kh kw c d"], *, stride: int = 1) -> Sc
         raise ValueError(f"a kernel is (kh, kw, C, D), its stride positive; got {jnp.shape(kernel)} and {stride}")
     kh, kw, c, d = kernel.shape
     h, w = -(-kh // stride), -(-kw // stride)
-    kernel = jnp.pad(_widened(kernel), ((0, h * stride - kh), (0, w * stride - kw), (0, 0), (0, 0)))
+    kernel = jnp.pad(at_least_float32(kernel), ((0, h * stride - kh), (0, w * stride - kw), (0, 0), (0, 0)))
     taps = kernel.reshape(h, stride, w, stride, c, d).transpose(0, 2, 1, 3, 4, 5).reshape(h, w, -1, d)
     left, right = (jnp.fft.fft(jnp.eye(q, dtype=taps.dtype), max(1, 8 * (q - 1))) for q in (h, w))
     # The default precision of accelerators keeps three digits, and would let the bound fall below the norm.
@@ -208,12 +209,8 @@ def _scores(critic: Critic, points: Samples) -> Scores:
     scores = critic(points)
     if scores.shape != (len(points),):
         raise ValueError(f"a critic must give one score per sample, ({len(points)},), got {scores.shape}")
-    return _widened(scores)
-
-
-def _widened(x: Array) -> Array:
-    return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
+    return at_least_float32(scores)
 
 
 def _rows(points: Samples) -> Float[Array, "n d"]:
-    return _widened(points).reshape(len(points), -1)
+    return at_least_float32(points).reshape(len(points), -1)

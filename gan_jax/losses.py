@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Scores
 
 
@@ -46,17 +47,13 @@ class Loss(NamedTuple):
 
 def _checked(real: Scores, fake: Scores) -> tuple[Scores, Scores]:
     """Both scores in float32 or wider, refused unless they are two vectors of one length."""
-    real, fake = jnp.asarray(real), jnp.asarray(fake)
-    if real.ndim != 1 or real.shape != fake.shape:
+    real, fake = at_least_float32(real), at_least_float32(fake)
+    if jnp.ndim(real) != 1 or jnp.shape(real) != jnp.shape(fake):
         raise ValueError(
             "scores must be two vectors of one length (N,), got "
             f"real {real.shape} and fake {fake.shape}; squeeze a critic's (N, 1) to (N,)"
         )
-    return _widened(real), _widened(fake)
-
-
-def _widened(score: Scores) -> Scores:
-    return score.astype(jnp.float32) if jnp.finfo(score.dtype).bits < 32 else score
+    return real, fake
 
 
 def wasserstein_critic(*, real: Scores, fake: Scores) -> Scores:

@@ -17,6 +17,7 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Critic, Float, Key, Samples, Scores
 
 
@@ -137,9 +138,7 @@ def gradient_norm(critic: Critic, points: Samples) -> Scores:
             raise ValueError(f"a critic must give one score per sample, ({len(points)},), got {scores.shape}")
         return scores.sum()
 
-    gradient = jax.grad(total_score)(points).reshape(len(points), math.prod(points.shape[1:]))
-    if jnp.finfo(gradient.dtype).bits < 32:
-        gradient = gradient.astype(jnp.float32)
+    gradient = at_least_float32(jax.grad(total_score)(points)).reshape(len(points), math.prod(points.shape[1:]))
     square = jnp.sum(gradient**2, axis=1)
     # sqrt has no derivative at zero: give it a one there, and take the zero from the outer branch.
     positive = square > 0

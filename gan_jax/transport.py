@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Float
 
 Vector = Float[Array, " k"]
@@ -66,7 +67,7 @@ def inverse_cdf(probability: Points, pdf: Vector, grid: Vector) -> Points:
     [1.0, 1.5, 3.0]
     """
     pdf, grid = _checked(pdf, grid)
-    probability = _widened(probability)
+    probability = at_least_float32(probability)
     is_lower = probability < 0.5
     return _from_tail(jnp.where(is_lower, probability, 1 - probability), is_lower, pdf, grid)
 
@@ -86,7 +87,7 @@ def to_normal(x: Points, pdf: Vector, grid: Vector) -> Points:
     >>> [round(float(to_normal(x, jnp.ones(11), jnp.linspace(0.0, 1.0, 11))), 3) for x in (-1.0, 0.025, 0.5)]
     [-12.95, -1.96, 0.0]
     """
-    mass, is_lower = _tail(_widened(x), *_checked(pdf, grid))
+    mass, is_lower = _tail(at_least_float32(x), *_checked(pdf, grid))
     return jnp.where(is_lower, 1, -1) * ndtri(jnp.maximum(mass, TINY))
 
 
@@ -107,7 +108,7 @@ def transport_map(source_pdf: Vector, target_pdf: Vector, grid: Vector) -> Calla
     [1.0, 3.0]
     """
     source, target = _checked(source_pdf, grid), _checked(target_pdf, grid)
-    return lambda x: _from_tail(*_tail(_widened(x), *source), *target)
+    return lambda x: _from_tail(*_tail(at_least_float32(x), *source), *target)
 
 
 def wasserstein_1d(x: Vector, y: Vector, p: float = 1) -> Float[Array, ""]:
@@ -129,7 +130,7 @@ def wasserstein_1d(x: Vector, y: Vector, p: float = 1) -> Float[Array, ""]:
         raise ValueError(f"samples must be two vectors (N,) and (M,), not empty, got {jnp.shape(x)} and {jnp.shape(y)}")
     if p < 1:
         raise ValueError(f"p must be at least 1, got {p}: below, the root is no distance")
-    x, y = jnp.sort(_widened(x)), jnp.sort(_widened(y))
+    x, y = jnp.sort(at_least_float32(x)), jnp.sort(at_least_float32(y))
     width: Array | float = 1 / len(x)
     if len(x) != len(y):
         steps_x, steps_y = (jnp.arange(1, len(z) + 1, dtype=z.dtype) / len(z) for z in (x, y))
@@ -150,12 +151,7 @@ def _checked(pdf: Vector, grid: Vector) -> tuple[Vector, Vector]:
     """Both in float32 or wider, refused unless they are two vectors of one length, two at least."""
     if jnp.ndim(pdf) != 1 or jnp.shape(pdf) != jnp.shape(grid) or jnp.size(grid) < 2:
         raise ValueError(f"pdf and grid must be two vectors (K,), K >= 2, got {jnp.shape(pdf)} and {jnp.shape(grid)}")
-    return _widened(pdf), _widened(grid)
-
-
-def _widened(x: Array) -> Array:
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) and jnp.finfo(x.dtype).bits >= 32 else x.astype(jnp.float32)
+    return at_least_float32(pdf), at_least_float32(grid)
 
 
 def _tail(x: Points, pdf: Vector, grid: Vector) -> tuple[Points, Array]:
