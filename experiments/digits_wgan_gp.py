@@ -1,11 +1,13 @@
-"""WGAN-GP on the real 8x8 handwritten digits, from noise to legible digits in about a minute.
+"""WGAN-GP on the real 8x8 handwritten digits.
 
-gan-jax train experiments/digits_wgan_gp.py
+`gan-jax train experiments/digits_wgan_gp.py` takes about 70 s on two CPU cores, start and compilation included.
+`gan-jax evaluate` then gives a precision of 0.90 and a recall of 0.84 (means over seeds 0, 1, 2; standard deviations
+0.02) on 360 samples against the 360 held-out digits; real digits in the samples' place give 0.92 and 0.92.
 """
 
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator
 
-adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=6_000)
+adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
 
 experiment = Experiment(
     data=Data(source="digits", noise=0.15),  # about one of the 17 grey levels, which are 0.125 apart
@@ -16,5 +18,5 @@ experiment = Experiment(
         critic_optimizer=adam,
     ),
     batch_size=64,
-    steps=6_000,
+    steps=10_000,
 )

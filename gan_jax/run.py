@@ -141,7 +141,7 @@ def open_run(folder: Path) -> Run:
     if checkpoint.newest_step(folder / "checkpoints") is None:
         raise InputError(f"{folder}: holds no checkpoint; train the run first")
     state = jax.eval_shape(system.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
-    with checkpoint.manager(folder / "checkpoints", read_only=True) as checkpoints:
+    with checkpoint.manager(folder / "checkpoints", create=False) as checkpoints:
         step, state = checkpoint.restore(checkpoints, state)
     return Run(experiment, system, state, step, shape)
 

@@ -9,13 +9,13 @@ from gan_jax.errors import InputError
 from gan_jax.systems import State
 
 
-def manager(folder: Path, keep: int | None = None, *, read_only: bool = False) -> ocp.CheckpointManager:
+def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> ocp.CheckpointManager:
     """Open a folder of checkpoints, one per step, of which the newest `keep` stay.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
     complete. Closing the manager waits for it.
     """
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=read_only, create=not read_only)
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
     return ocp.CheckpointManager(folder.absolute(), options=options)
 
 

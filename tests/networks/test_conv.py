@@ -43,6 +43,7 @@ def reference(x, w, stride, padding, transposed):
     return lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=DIMENSIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transposed", [False, True])
 @settings(max_examples=12)
 @given(case=shapes)

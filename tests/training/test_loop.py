@@ -56,6 +56,7 @@ def without_speed(lines):
     return [{name: value for name, value in line.items() if name != "images_per_s"} for line in lines]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     whole = train(tmp_path / "whole", 200)
     train(tmp_path / "parts", 100)
@@ -140,6 +141,7 @@ def test_a_finished_run_stays_as_it_is(tmp_path):
     assert [line["step"] for line in lines(tmp_path)] == [50, 100]
 
 
+@pytest.mark.slow
 def test_a_non_finite_loss_stops_the_run_and_names_the_last_good_checkpoint(tmp_path):
     def poisoned(state, key, batch):
         state, metrics = game.update(state, key, batch)
@@ -153,6 +155,7 @@ def test_a_non_finite_loss_stops_the_run_and_names_the_last_good_checkpoint(tmp_
         train(tmp_path / "early", 200, game._replace(update=poisoned), checkpoint_every=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path, signum):
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
