@@ -133,10 +133,14 @@ def open_run(folder: Path) -> Run:
     Raises:
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
-    settings = _read_json(folder / "experiment.json")
+    file = folder / "experiment.json"
+    settings = _read_json(file)
     shape = tuple(settings.pop("image_shape"))
     settings.pop("data_sha256", None)
-    experiment = from_json(settings)
+    try:
+        experiment = from_json(settings)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
     system = build(experiment, shape)
     if checkpoint.newest_step(folder / "checkpoints") is None:
         raise InputError(f"{folder}: holds no checkpoint; train the run first")

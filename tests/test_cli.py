@@ -178,8 +178,8 @@ def test_a_damaged_experiment_json_is_one_line(run, tmp_path, capsys, text):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     (copy / "experiment.json").write_text(text)
-    fails(capsys, "sample", copy)
-    fails(capsys, "evaluate", copy)
+    assert "experiment.json: " in fails(capsys, "sample", copy)
+    assert "experiment.json: " in fails(capsys, "evaluate", copy)
 
 
 def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
