@@ -36,12 +36,14 @@ def load(file: Path) -> Experiment:
         raise InputError(f"{file}: {error}") from None
 
 
-def parser(defaults: Experiment | None = None, **options) -> ArgumentParser:
-    """Build the command-line parser whose options are an experiment's settings, dotted."""
+def parser(**options) -> ArgumentParser:
+    """Build the command-line parser whose options are an experiment's settings, dotted.
+
+    >>> experiment_of(parse(parser(prog="mine"), ["--seed", "3"])).seed
+    3
+    """
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **options)
     parser.add_class_arguments(Experiment)
-    if defaults is not None:
-        parser.set_defaults(asdict(defaults))
     return parser
 
 

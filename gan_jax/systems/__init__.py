@@ -15,7 +15,7 @@ class System(NamedTuple):
     Attributes:
       init: `(key, example) -> state`, the example a batch (1, ...) that shows the data's shape.
       update: `(state, key, batch) -> (state, metrics)`, one whole iteration; the metrics are scalars.
-      sample: `(state, key, count) -> samples` in [-1, 1].
+      sample: `(state, key, count) -> samples`, images in [-1, 1].
       evaluate: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       counts: what one update counts; `counts["images"]` is the batch that it takes.
     """
