@@ -10,6 +10,8 @@ sum to 1, edges increase.
 ([0.75, 0.25], [0.5, 0.5], 0.0338)
 """
 
+import math
+
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
@@ -111,6 +113,22 @@ def soft_histogram(x: Vector, edges: Edges, bandwidth: float | Float[Array, ""])
     # Near 1 the CDF is coarse and differences cancel, so a cell above its sample is measured from the other tail.
     side = jnp.where(offset[:, :-1] > 0, -1, 1)
     return jnp.mean(side * (ndtr(side * offset[:, 1:]) - ndtr(side * offset[:, :-1])), axis=0)
+
+
+def log10_cells(cells: int, dimensions: int) -> float:
+    """Decimal logarithm of the number of cells when each of d axes is cut into K: `d log10 K`, as K^d is too large.
+
+    Raises:
+      ValueError: there are no cells on an axis, or no axes.
+
+    Source: Bellman (1961), Adaptive control processes, who calls it the curse of dimensionality.
+
+    >>> round(log10_cells(2, 28 * 28))
+    236
+    """
+    if cells < 1 or dimensions < 1:
+        raise ValueError(f"cells and dimensions must be at least 1, got {cells} and {dimensions}")
+    return dimensions * math.log10(cells)
 
 
 def _information(p: Probabilities, q: Probabilities) -> Probabilities:

@@ -58,12 +58,14 @@ class Critic:
     Attributes:
       name: kind of network.
       width: features of the widest hidden layer (mlp) or of the layer nearest to the image (dcgan).
-      depth: hidden layers (mlp) or halvings of the image (dcgan); the network's own by default.
+      depth: hidden layers (mlp, deep_sets twice) or halvings of the image (dcgan); the network's own by default.
+      set_size: samples that are scored together (deep_sets); the network's own by default.
     """
 
     name: Literal[tuple(CRITICS)] = "mlp"
     width: Count = 256
     depth: Count | None = None
+    set_size: Count | None = None
 
 
 @dataclass(frozen=True)

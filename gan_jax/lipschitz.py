@@ -117,7 +117,7 @@ def holder_fit(critic: Critic, x: Samples, y: Samples, *, bins: int = 16) -> tup
 def gradient_norm_quantiles(
     critic: Critic, key: Key, *, real: Samples, fake: Samples, quantiles: Sequence[float] = (0, 0.25, 0.5, 0.75, 1)
 ) -> dict[str, Float[Array, " q"]]:
-    """Quantiles of the critic's gradient norm at each choice of `gan_jax.penalties.POINTS`: real, fake, interpolated.
+    """Quantiles of the critic's gradient norm at each choice of `gan_jax.penalties.POINTS`: real, fake, both, ...
 
     Takes a callable `(N, ...) -> (N,)`, a key for the interpolation, two float arrays of one shape (N, ...), and q
     numbers in [0, 1]; returns an array (q,) for each name. Raises `ValueError` where real and fake differ in shape,

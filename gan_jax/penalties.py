@@ -25,7 +25,7 @@ class Points(Protocol):
     """Chooses where the gradient is taken, from N real and N generated samples."""
 
     def __call__(self, key: Key, *, real: Samples, fake: Samples) -> Samples:
-        """Return N points."""
+        """Return the points, N or 2N."""
 
 
 class Shape(Protocol):
@@ -84,6 +84,17 @@ def at_fake(key: Key, *, real: Samples, fake: Samples) -> Samples:
     return fake
 
 
+def at_both(key: Key, *, real: Samples, fake: Samples) -> Samples:
+    """The real samples and then the generated ones, 2N points; the key is not used.
+
+    Source: Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge?
+
+    >>> at_both(jax.random.key(0), real=jnp.ones((1, 1)), fake=jnp.zeros((1, 1))).tolist()
+    [[1.0], [0.0]]
+    """
+    return jnp.concatenate(_checked(real, fake))
+
+
 def _checked(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
     real, fake = jnp.asarray(real), jnp.asarray(fake)
     if real.ndim == 0 or real.shape != fake.shape or real.dtype != fake.dtype:
@@ -114,6 +125,18 @@ def one_sided(norm: Scores, bound: float = 1.0) -> Scores:
     [0.0, 4.0]
     """
     return jax.nn.relu(norm - bound) ** 2
+
+
+def hinge(norm: Scores, bound: float = 1.0) -> Scores:
+    """Pushes norms above the bound back with one force, however far they are: `max(norm, bound)`.
+
+    Its least value is the bound, not zero. One order below `one_sided`: where the critic gains more than the weight by
+    being steeper, it is.
+
+    >>> hinge(jnp.array([0.0, 3.0])).tolist()
+    [1.0, 3.0]
+    """
+    return jnp.maximum(norm, bound)
 
 
 def gradient_norm(critic: Critic, points: Samples) -> Scores:
@@ -166,5 +189,5 @@ def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one
     return shape(gradient_norm(critic, points), bound)
 
 
-POINTS: dict[str, Points] = {"interpolated": interpolate, "real": at_real, "fake": at_fake}
-SHAPES: dict[str, Shape] = {"two_sided": two_sided, "one_sided": one_sided}
+POINTS: dict[str, Points] = {"interpolated": interpolate, "real": at_real, "fake": at_fake, "both": at_both}
+SHAPES: dict[str, Shape] = {"two_sided": two_sided, "one_sided": one_sided, "hinge": hinge}

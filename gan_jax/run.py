@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +49,9 @@ def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
     config = experiment.gan
     generator = _network("gan.generator", GENERATORS, config.generator, shape=shape)
     critic = _network("gan.critic", CRITICS, config.critic)
+    set_size = getattr(critic, "set_size", 1)
+    if experiment.batch_size % set_size:
+        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of gan.critic.set_size, {set_size}")
     system = gan(
         generator=generator,
         critic=critic,
@@ -75,10 +79,11 @@ def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
 
 def _network(name: str, registry: dict[str, Any], config: Generator | Critic, **given):
     kind = registry[config.name]
-    chosen = {"width": config.width} | ({} if config.depth is None else {"depth": config.depth})
-    for setting in chosen:
-        if setting not in kind.__dataclass_fields__:
-            raise InputError(f"{name}.{setting}: {config.name} has a fixed {setting}; leave it out")
+    sizes = {size: value for size, value in asdict(config).items() if size not in ("name", "latent")}
+    chosen = {size: value for size, value in sizes.items() if value is not None}
+    for size in chosen:
+        if size not in kind.__dataclass_fields__:
+            raise InputError(f"{name}.{size}: {config.name} has no {size} to choose; leave it out")
     return kind(**chosen, **given)
 
 

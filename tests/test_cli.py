@@ -120,7 +120,7 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--gan.critic_steps 0", "gan.critic_steps"),
         ("--batch_size 1438", "batch_size: 1438 .* 1437"),
         ("--gan.critic.name dcgan --gan.critic.depth 4", "gan.critic: .*16x16"),
-        ("--gan.generator.name dcgan_mnist", "gan.generator.depth: .*fixed depth"),
+        ("--gan.generator.name dcgan_mnist", "gan.generator.depth: .*no depth to choose"),
         ("--gan.generator.name dcgan_mnist --gan.generator.depth null", "gan.generator: .*28x28"),
         ("--data.source nothing.npz", "data.source: .*nothing.npz"),
         ("--resume", "--resume: .*no run"),

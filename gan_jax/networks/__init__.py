@@ -1,9 +1,10 @@
 """Generators and critics as Flax modules without state: `init` makes the parameters, `apply` is a pure function.
 
-A generator maps noise (N, z) to samples (N, *shape) in [-1, 1]; a critic maps samples (N, *shape) to scores (N,).
+A generator maps noise (N, z) to samples (N, *shape) in [-1, 1]; a critic maps samples (N, *shape) to scores (N,). One
+that scores sets of consecutive samples has a field `set_size`.
 """
 
 from gan_jax.networks import dcgan, mlp
 
 GENERATORS = {"mlp": mlp.Generator, "dcgan": dcgan.Generator, "dcgan_mnist": dcgan.MnistGenerator}
-CRITICS = {"mlp": mlp.Critic, "dcgan": dcgan.Critic}
+CRITICS = {"mlp": mlp.Critic, "deep_sets": mlp.SetCritic, "dcgan": dcgan.Critic}

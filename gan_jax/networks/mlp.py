@@ -1,8 +1,10 @@
-"""Multilayer perceptrons: for points, and for images small enough to be taken as vectors."""
+"""Multilayer perceptrons: for points, for images small enough to be taken as vectors, and for sets of either."""
 
 from math import prod
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 from gan_jax.types import Array, Latents, Samples, Scores
 
@@ -55,3 +57,43 @@ class Critic(nn.Module):
         """Score each sample."""
         x = _Hidden(self.width, self.depth)(samples.reshape(len(samples), -1))
         return nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
+
+
+class SetCritic(nn.Module):
+    """Scores each set of `set_size` consecutive samples as a whole: `D(y_1..y_M) = rho(1/M sum_i phi(y_i))`.
+
+    Takes samples (N, ...) and returns scores (N,), each sample that of its set; the last set is smaller where N is no
+    multiple. `phi` and `rho` are perceptrons of `depth` hidden layers each, so the order within a set does not matter,
+    and sets can be told apart by what no sample shows alone, as that all its samples are alike.
+
+    It mixes samples, and yet suits a gradient penalty per sample: summed over the batch, the score of a set counts M
+    times, so that the gradient by y_i is `M dD/dy_i`. Norms of at most L say that D moves by at most L times the *mean*
+    distance by which the samples of a set move: L-Lipschitz in the Wasserstein-1 distance of sets. With `set_size` 1
+    this is the usual constraint.
+
+    Source: Zaheer et al. (2017), Deep sets; Lin et al. (2018), PacGAN: the power of two samples in generative
+    adversarial networks (sets instead of samples).
+
+    >>> import numpy as np
+    >>> critic, samples = SetCritic(width=16, set_size=2), jnp.arange(8.0).reshape(4, 2)
+    >>> params = critic.init(jax.random.key(0), samples)
+    >>> scores, swapped = (critic.apply(params, x) for x in (samples, samples[jnp.array([1, 0, 2, 3])]))
+    >>> bool(scores[0] == scores[1] != scores[2]), bool(np.allclose(scores, swapped))
+    (True, True)
+    """
+
+    width: int = 256
+    depth: int = 2
+    set_size: int = 8
+
+    @nn.compact
+    def __call__(self, samples: Samples) -> Scores:
+        """Score each sample by its set."""
+        n = len(samples)
+        of = jnp.arange(n) // self.set_size
+        sets = -(-n // self.set_size)
+        features = _Hidden(self.width, self.depth)(samples.reshape(n, -1))
+        total = jax.ops.segment_sum(features, of, sets, indices_are_sorted=True)
+        size = jax.ops.segment_sum(jnp.ones((n, 1), total.dtype), of, sets, indices_are_sorted=True)
+        pooled = _Hidden(self.width, self.depth)(total / size)
+        return nn.Dense(1, kernel_init=nn.initializers.he_normal())(pooled).squeeze(-1)[of]

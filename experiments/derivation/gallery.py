@@ -1,0 +1,107 @@
+"""What the experiments of the derivation share: descent of a loss, a game played to its end, and how a figure looks."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib
+import optax
+import jax.numpy as jnp
+from matplotlib.figure import Figure
+
+from gan_jax.systems import State, System
+from gan_jax.types import Array, Key, Params, Samples
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
+GREY = "#888888"
+
+_STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+
+
+def panels(columns: int, rows: int = 1, *, width: float = 9.0, height: float = 3.1, **options: Any):
+    """Return a figure of panels in the gallery's style, and its axes as `Figure.subplots` gives them."""
+    matplotlib.rcParams.update(_STYLE)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def descend(
+    loss: Callable[[Params, Key, Array], Array],
+    params: Params,
+    key: Key,
+    *,
+    steps: int,
+    learning_rate: float,
+    **adam: float,
+) -> tuple[Params, Array]:
+    """Minimise `loss(params, key, progress)` by Adam, the rate falling to zero along a cosine.
+
+    `progress` goes from 0 to 1. Returns the parameters and the loss at every step, in one compiled call.
+    """
+    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps), **adam)
+
+    def step(carry, inputs):
+        params, state = carry
+        value, gradient = jax.value_and_grad(loss)(params, *inputs)
+        updates, state = optimizer.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), value
+
+    @jax.jit
+    def run(params: Params, key: Key):
+        inputs = (jax.random.split(key, steps), jnp.linspace(0, 1, steps))
+        (params, _), values = jax.lax.scan(step, (params, optimizer.init(params)), inputs)
+        return params, values
+
+    return run(params, key)
+
+
+def play(
+    system: System, key: Key, draw: Callable[[Key, int], Samples], *, steps: int, watch: Callable[[State], Any] | None = None
+) -> tuple[State, dict[str, Array], Any]:
+    """Train a system on data that `draw(key, count)` makes; returns the state, every step's metrics and what is watched."""
+    init_key, run_key = jax.random.split(key)
+
+    def step(state: State, key: Key):
+        batch_key, update_key = jax.random.split(key)
+        state, metrics = system.update(state, update_key, draw(batch_key, system.counts["images"]))
+        return state, (metrics, watch(state) if watch else None)
+
+    @partial(jax.jit, donate_argnums=0)
+    def run(state: State, key: Key):
+        return jax.lax.scan(step, state, jax.random.split(key, steps))
+
+    state, (metrics, watched) = run(system.init(init_key, draw(init_key, 1)), run_key)
+    return state, metrics, watched
+
+
+def publish(*files: str | Path) -> None:
+    """Run the function `experiment` of each file; write its figure as PNG, and what it measured as a line of JSON."""
+    parser = argparse.ArgumentParser(description="Runs, and writes a picture and a line of figures.")
+    parser.add_argument("--out", type=Path, default=Path("gallery"), help="folder to write to (default: gallery)")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (Path(file).stem for file in files):
+        started = time.perf_counter()
+        figure, measured = import_module(name).experiment()
+        seconds = round(time.perf_counter() - started, 1)
+        figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
+        line = json.dumps({"experiment": name, **measured, "seconds": seconds})
+        (folder / f"{name}.json").write_text(line + "\n")
+        print(line)
