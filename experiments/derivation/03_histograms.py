@@ -6,7 +6,7 @@ samples over 100 cells ends below 0.01 for each target.
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREY, RED, descend, panels, publish
+from gallery import BLUE, GREY, descend, panels, publish
 
 from gan_jax.divergences import histogram, js, soft_histogram
 from gan_jax.networks.mlp import Generator
@@ -47,7 +47,7 @@ def train(pdf: Array, key: Key, *, steps: int = STEPS):
         return js(soft_histogram(fake, OPEN, bandwidth), soft_histogram(real, OPEN, bandwidth))
 
     params = generator.init(init_key, jnp.zeros((1, 1)))
-    params, _ = descend(loss, params, run_key, steps=steps, learning_rate=1e-2)
+    params = descend(loss, params, run_key, steps=steps, learning_rate=1e-2)
     return jax.jit(lambda noise: g(params, noise))
 
 

@@ -1,4 +1,4 @@
-"""The whole derivation, in order: `python experiments/derivation` makes every picture and figure of docs/derivation.md."""
+"""The whole derivation, in order: `python experiments/derivation` makes all that docs/derivation.md shows."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the experiments of the derivation share: descent of a loss, a game played to its end, and how a figure looks."""
+"""What the experiments of the derivation share: ways to train, and how a figure looks and where it goes."""
 
 import argparse
 import json
@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import matplotlib
 import optax
-import jax.numpy as jnp
 from matplotlib.figure import Figure
 
+from gan_jax import losses, penalties
+from gan_jax.cli import main
+from gan_jax.networks import mlp
+from gan_jax.run import Run, open_run
 from gan_jax.systems import State, System
+from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Key, Params, Samples
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -50,32 +55,51 @@ def descend(
     steps: int,
     learning_rate: float,
     **adam: float,
-) -> tuple[Params, Array]:
-    """Minimise `loss(params, key, progress)` by Adam, the rate falling to zero along a cosine.
-
-    `progress` goes from 0 to 1. Returns the parameters and the loss at every step, in one compiled call.
-    """
+) -> Params:
+    """Minimise `loss(params, key, progress)`, progress from 0 to 1, by Adam with a rate that falls to zero."""
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps), **adam)
 
     def step(carry, inputs):
         params, state = carry
-        value, gradient = jax.value_and_grad(loss)(params, *inputs)
-        updates, state = optimizer.update(gradient, state, params)
-        return (optax.apply_updates(params, updates), state), value
+        updates, state = optimizer.update(jax.grad(loss)(params, *inputs), state, params)
+        return (optax.apply_updates(params, updates), state), None
 
     @jax.jit
-    def run(params: Params, key: Key):
+    def run(params: Params, key: Key) -> Params:
         inputs = (jax.random.split(key, steps), jnp.linspace(0, 1, steps))
-        (params, _), values = jax.lax.scan(step, (params, optimizer.init(params)), inputs)
-        return params, values
+        return jax.lax.scan(step, (params, optimizer.init(params)), inputs)[0][0]
 
     return run(params, key)
 
 
+def game(**changes: Any) -> System:
+    """A small WGAN-GP for points on the line, `gan_jax.systems.gan.gan` with some of its arguments changed."""
+    settings = {
+        "generator": mlp.Generator(shape=(1,), width=64, depth=3),
+        "critic": mlp.Critic(width=64, depth=3),
+        "loss": losses.wasserstein,
+        "points": penalties.interpolate,
+        "shape": penalties.two_sided,
+        "penalty_weight": 0.1,
+        "generator_optimizer": optax.adam(1e-3, b1=0.0, b2=0.9),
+        "critic_optimizer": optax.adam(1e-3, b1=0.0, b2=0.9),
+        "latent": 2,
+        "batch_size": 256,
+        "critic_steps": 5,
+        "average_decay": 0.99,
+    }
+    return gan(**settings | changes)
+
+
 def play(
-    system: System, key: Key, draw: Callable[[Key, int], Samples], *, steps: int, watch: Callable[[State], Any] | None = None
+    system: System,
+    key: Key,
+    draw: Callable[[Key, int], Samples],
+    *,
+    steps: int,
+    watch: Callable[[State], Any] | None = None,
 ) -> tuple[State, dict[str, Array], Any]:
-    """Train a system on data that `draw(key, count)` makes; returns the state, every step's metrics and what is watched."""
+    """Train a system on what `draw(key, count)` makes; returns the state, and metrics and what is watched per step."""
     init_key, run_key = jax.random.split(key)
 
     def step(state: State, key: Key):
@@ -89,6 +113,16 @@ def play(
 
     state, (metrics, watched) = run(system.init(init_key, draw(init_key, 1)), run_key)
     return state, metrics, watched
+
+
+def trained(name: str) -> Run:
+    """Train `experiments/NAME.py` into `runs/NAME`, or go on with it, and open the run."""
+    folder = Path("runs") / name
+    resume = ["--resume"] if (folder / "experiment.json").exists() else []
+    code = main(["train", str(Path(__file__).parent.parent / f"{name}.py"), "--workdir", str(folder), *resume])
+    if code:
+        raise SystemExit(code)
+    return open_run(folder)
 
 
 def publish(*files: str | Path) -> None:
