@@ -34,7 +34,7 @@ def largest_slope(critic: Critic, x: Samples, y: Samples) -> Scalar:
     distance too: pairs much closer than the data are wide may show a slope that is none.
     Raises `ValueError` where the two sets' points differ in shape, or the critic's scores are not one per sample.
 
-    Source: Wood, Zhang (1996), Estimation of the Lipschitz constant of a function.
+    Source: Wood, Zhang (1996), Estimation of the Lipschitz constant of a function (who extrapolate from such maxima).
 
     >>> float(largest_slope(lambda x: jnp.abs(x[:, 0]), jnp.array([[-1.0], [2.0]]), jnp.array([[1.0], [5.0]])))
     1.0
@@ -58,7 +58,8 @@ def largest_gradient_norm(critic: Critic, points: Samples, *, steps: int = 10, s
     data; never below the largest norm at the points. Where the norm is locally constant, as everywhere for a critic of
     (leaky) relus, the step follows dD/dx, towards other linear pieces. Raises `ValueError` where scores are not (N,).
 
-    Source: Virmaux, Scaman (2018), Lipschitz regularity of deep neural networks, theorem 1; the ascent is our own.
+    Source: Virmaux, Scaman (2018), Lipschitz regularity of deep neural networks: analysis and efficient estimation,
+    theorem 1; the ascent is our own.
 
     >>> critic, points = (lambda x: (x**2).sum(axis=1) / 2), jnp.array([[3.0, 4.0], [1.0, 0.0]])
     >>> float(largest_gradient_norm(critic, points, steps=2, step_size=0.5))
@@ -86,7 +87,8 @@ def holder_fit(critic: Critic, x: Samples, y: Samples, *, bins: int = 16) -> tup
     So the pairs, sorted by distance, make `bins` groups of equal number; alpha is the least-squares slope through the
     largest change of each, and C the least constant that holds, `max_i |D(x_i) - D(y_i)| / ||x_i - y_i||^alpha`.
 
-    The pairs should be many, with distances even on a log scale: an alpha above 1 says that they miss the rough places.
+    The pairs should be many, with distances even on a log scale, and some of the closest in the roughest places: where
+    these are missed, alpha comes out too large (above 1, it says so itself).
     Where they do not determine alpha (a flat critic, one distance), it is 1; those that coincide are ignored. Raises
     `ValueError` where x and y differ in shape, scores are not one per sample, or there are fewer than 2 bins.
 
@@ -139,7 +141,9 @@ def gradient_norm_quantiles(
 def spectral_norm(kernel: Float[Array, "i o"]) -> Scalar:
     """Largest singular value of a dense kernel (in, out), by SVD: exactly the Lipschitz constant of `x @ kernel`.
 
-    Source: Miyato et al. (2018), Spectral normalization for GANs. Raises `ValueError` where the kernel is no matrix.
+    Raises `ValueError` where the kernel is no matrix.
+
+    Source: Miyato et al. (2018), Spectral normalization for generative adversarial networks.
 
     >>> round(float(spectral_norm(jnp.array([[3.0], [4.0]]))), 5)
     5.0

@@ -214,6 +214,7 @@ def permutation_average(score: Callable[[Samples], Float[Array, ""]], samples: S
             f"takes 1 to {_MOST_PERMUTED} samples (M, ...), got {jnp.shape(samples)}: {count} samples have "
             f"{count}! = {math.factorial(count):.3g} orders; use sample_average, or a network of sets"
         )
+    samples = jnp.asarray(samples)
     _checked_scalar(jax.eval_shape(score, samples))
     orders = jnp.asarray(np.array(list(permutations(range(count)))))
     return jnp.mean(at_least_float32(jax.lax.map(lambda order: score(samples[order]), orders, batch_size=120)))

@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from gan_jax.divergences import histogram, js, kl, soft_histogram
+from gan_jax.divergences import histogram, js, kl, log10_cells, soft_histogram
 
 EDGES = np.array([-1, -0.5, 0, 2, 3], np.float32)
 COVERING = np.array([-np.inf, -0.5, 0, 2, np.inf], np.float32)
@@ -193,3 +193,11 @@ def test_samples_and_edges_that_are_no_vectors_are_refused(estimate, x, edges):
 def test_bandwidths_that_are_not_positive_are_refused(bandwidth):
     with pytest.raises(ValueError, match=f"positive, got {bandwidth}"):
         soft_histogram(SAMPLE, EDGES, bandwidth)
+
+
+def test_the_number_of_cells():
+    assert abs(log10_cells(2, 784) - np.log10(float(2**784))) < 1e-9
+    assert log10_cells(100, 3) == 6
+    for arguments in ((0, 3), (2, 0)):
+        with pytest.raises(ValueError, match="at least 1, got"):
+            log10_cells(*arguments)

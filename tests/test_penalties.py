@@ -47,9 +47,10 @@ def test_weights_are_uniform_and_differ_between_samples():
 
 def test_points_by_name():
     real, fake = jnp.ones((3, 2)), jnp.zeros((3, 2))
-    assert set(POINTS) == {"interpolated", "real", "fake"}
+    assert set(POINTS) == {"interpolated", "real", "fake", "both"}
     np.testing.assert_array_equal(POINTS["real"](KEY, real=real, fake=fake), real)
     np.testing.assert_array_equal(POINTS["fake"](KEY, real=real, fake=fake), fake)
+    np.testing.assert_array_equal(POINTS["both"](KEY, real=real, fake=fake), jnp.concatenate([real, fake]))
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -84,9 +85,10 @@ class NormTest(chex.TestCase):
 
 def test_shapes_by_hand():
     norms = jnp.array([0.0, 0.5, 1.0, 3.0])
-    assert set(SHAPES) == {"two_sided", "one_sided"}
+    assert set(SHAPES) == {"two_sided", "one_sided", "hinge"}
     np.testing.assert_allclose(SHAPES["two_sided"](norms, 1.0), [1.0, 0.25, 0.0, 4.0])
     np.testing.assert_allclose(SHAPES["one_sided"](norms, 1.0), [0.0, 0.0, 0.0, 4.0])
+    np.testing.assert_allclose(SHAPES["hinge"](norms, 0.75), [0.75, 0.75, 1.0, 3.0])
 
 
 @pytest.mark.parametrize("one_sided", [False, True])

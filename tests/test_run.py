@@ -71,6 +71,8 @@ def test_the_system_is_the_one_described():
         ({"critic": Critic(name="dcgan", depth=5)}, (16, 16, 1), "^gan.critic: .*32x32"),
         ({"generator": Generator(name="dcgan")}, (3,), "^gan.generator: .*8x8"),
         ({"generator": Generator(name="dcgan_mnist", depth=2)}, (28, 28, 1), "^gan.generator.depth: .*no depth"),
+        ({"critic": Critic(name="mlp", set_size=2)}, (3,), "^gan.critic.set_size: .*no set_size"),
+        ({"critic": Critic(name="deep_sets", set_size=3)}, (3,), "^batch_size: 4 is no multiple .* 3"),
     ],
 )
 def test_networks_that_cannot_take_the_data(network, shape, message):

@@ -19,7 +19,7 @@ SHOWN = 2000
 
 def experiment():
     """Train the three toys, count modes, and draw samples over level sets."""
-    figure, axes = panels(3, height=3.2, subplot_kw={"aspect": "equal"})
+    figure, axes = panels(3, height=3.6, subplot_kw={"aspect": "equal"})
     measured = {}
     for name, axis in zip(("8gaussians", "25gaussians", "swissroll"), axes, strict=True):
         run = trained(f"toy_{name}")

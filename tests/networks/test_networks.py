@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.networks import CRITICS, GENERATORS, dcgan
+from gan_jax.networks import CRITICS, GENERATORS, dcgan, mlp
+from gan_jax.penalties import gradient_norm
 
 KEY = jax.random.key(0)
 SHAPES = {"mlp": [(8, 8, 1), (2,)], "dcgan": [(8, 8, 1), (28, 28, 1), (13, 20, 3)], "dcgan_mnist": [(28, 28, 3)]}
+PER_SAMPLE = {name: critic for name, critic in CRITICS.items() if "set_size" not in critic.__dataclass_fields__}
 
 
 def cases(registry):
@@ -29,7 +31,7 @@ def test_generators_draw_the_shape_in_range_and_without_mixing(name, shape):
     np.testing.assert_allclose(generator.apply(params, noise[1:2]), images[1:2], atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "shape"), cases(CRITICS), ids=str)
+@pytest.mark.parametrize(("name", "shape"), cases(PER_SAMPLE), ids=str)
 def test_critics_score_each_sample_by_itself(name, shape):
     critic = CRITICS[name](width=4)
     samples = jax.random.normal(KEY, (3, *shape))
@@ -38,6 +40,49 @@ def test_critics_score_each_sample_by_itself(name, shape):
     assert scores.shape == (3,)
     assert jnp.ptp(scores) > 1e-3
     np.testing.assert_allclose(critic.apply(params, samples[1:2]), scores[1:2], atol=1e-5)
+
+
+class TestSetCritic:
+    """`D(set) = rho(mean phi(y))`."""
+
+    critic = mlp.SetCritic(width=8, depth=1, set_size=3)
+    samples = jax.random.normal(KEY, (7, 2, 2))
+    params = critic.init(KEY, samples)
+
+    def score(self, samples):
+        return self.critic.apply(self.params, samples)
+
+    def test_sets_share_a_score_whatever_their_order_and_the_last_may_be_smaller(self):
+        scores = self.score(self.samples)
+        assert scores.shape == (7,)
+        assert len(np.unique(scores)) == 3
+        np.testing.assert_array_equal(scores, scores[jnp.array([0, 0, 0, 3, 3, 3, 6])])
+        np.testing.assert_allclose(self.score(self.samples[jnp.array([2, 0, 1, 5, 4, 3, 6])]), scores, rtol=1e-5)
+
+    def test_it_is_the_network_of_the_mean_of_features(self):
+        params = jax.tree.map(np.asarray, self.params["params"])
+        phi, rho = (params[name]["Dense_0"] for name in ("_Hidden_0", "_Hidden_1"))
+        features = np.maximum(np.asarray(self.samples[:3]).reshape(3, 4) @ phi["kernel"] + phi["bias"], 0)
+        hidden = np.maximum(features.mean(axis=0) @ rho["kernel"] + rho["bias"], 0)
+        (expected,) = hidden @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
+        np.testing.assert_allclose(self.score(self.samples)[0], expected, rtol=1e-5)
+
+    def test_it_sees_what_no_sample_shows_alone(self):
+        """Two sets with the same samples overall, one of them all alike: mean scores differ."""
+        a, b = self.samples[:1], self.samples[1:2]
+        alike = self.score(jnp.concatenate([a, a, a, b, b, b])).mean()
+        mixed = self.score(jnp.concatenate([a, a, b, b, b, a])).mean()
+        assert abs(alike - mixed) > 1e-3
+
+    def test_gradient_norms_bound_the_change_per_mean_distance(self):
+        """Moving all samples of a set by one vector moves D by at most the largest norm times its length."""
+        norms = gradient_norm(self.score, self.samples[:6])
+        step = 1e-3 * jax.random.normal(jax.random.key(1), (2, 2))
+        change = jnp.abs(self.score(self.samples[:6] + step[None]) - self.score(self.samples[:6]))
+        assert (change.reshape(2, 3)[:, 0] <= 1.01 * norms.reshape(2, 3).max(axis=1) * jnp.linalg.norm(step)).all()
+        along = jax.jvp(lambda x: self.score(x)[0], (self.samples[:3],), (jnp.broadcast_to(step, (3, 2, 2)),))[1]
+        per_sample = jax.grad(lambda x: self.score(x).sum())(self.samples[:3])
+        np.testing.assert_allclose(along, (per_sample * step[None]).sum() / 3, rtol=1e-4)
 
 
 def kernels(module, *args):
