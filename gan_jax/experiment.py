@@ -40,8 +40,8 @@ class Generator:
 
     Attributes:
       name: kind of network.
-      width: features of the widest hidden layer (mlp) or of the layer nearest to the image (dcgan).
-      depth: hidden layers (mlp) or halvings of the image (dcgan); the network's own by default.
+      width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet).
+      depth: hidden layers (mlp) or halvings of the image (dcgan, resnet); the network's own by default.
       latent: length of a noise vector.
     """
 
@@ -57,8 +57,8 @@ class Critic:
 
     Attributes:
       name: kind of network.
-      width: features of the widest hidden layer (mlp) or of the layer nearest to the image (dcgan).
-      depth: hidden layers (mlp, deep_sets twice) or halvings of the image (dcgan); the network's own by default.
+      width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet).
+      depth: hidden layers (mlp, deep_sets twice) or halvings of the image; the network's own by default.
       set_size: samples that are scored together (deep_sets); the network's own by default.
     """
 
@@ -73,13 +73,13 @@ class Penalty:
     """The soft Lipschitz constraint.
 
     Attributes:
-      points: where the critic's gradient is taken.
+      points: where the critic's gradient is taken; "none" for no constraint at all.
       shape: what is asked of its norm.
       weight: lambda, what the penalty's mean is multiplied by.
       bound: the Lipschitz constant asked for, in score per unit of data.
     """
 
-    points: Literal[tuple(POINTS)] = "interpolated"
+    points: Literal["none", *POINTS] = "interpolated"
     shape: Literal[tuple(SHAPES)] = "two_sided"
     weight: NonNegative = 10.0
     bound: NonNegative = 1.0

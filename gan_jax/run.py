@@ -56,7 +56,7 @@ def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
         generator=generator,
         critic=critic,
         loss=LOSSES[config.loss],
-        points=POINTS[config.penalty.points],
+        points=POINTS.get(config.penalty.points),
         shape=partial(SHAPES[config.penalty.shape], bound=config.penalty.bound),
         penalty_weight=config.penalty.weight,
         generator_optimizer=_adam(config.generator_optimizer, steps_each=1),

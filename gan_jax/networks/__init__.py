@@ -4,7 +4,12 @@ A generator maps noise (N, z) to samples (N, *shape) in [-1, 1]; a critic maps s
 that scores sets of consecutive samples has a field `set_size`.
 """
 
-from gan_jax.networks import dcgan, mlp
+from gan_jax.networks import dcgan, mlp, resnet
 
-GENERATORS = {"mlp": mlp.Generator, "dcgan": dcgan.Generator, "dcgan_mnist": dcgan.MnistGenerator}
-CRITICS = {"mlp": mlp.Critic, "deep_sets": mlp.SetCritic, "dcgan": dcgan.Critic}
+GENERATORS = {
+    "mlp": mlp.Generator,
+    "dcgan": dcgan.Generator,
+    "dcgan_mnist": dcgan.MnistGenerator,
+    "resnet": resnet.Generator,
+}
+CRITICS = {"mlp": mlp.Critic, "deep_sets": mlp.SetCritic, "dcgan": dcgan.Critic, "resnet": resnet.Critic}

@@ -38,7 +38,7 @@ def gan(
     generator: nn.Module,
     critic: nn.Module,
     loss: Loss,
-    points: Points,
+    points: Points | None,
     shape: Callable[[Scores], Scores],
     penalty_weight: float,
     generator_optimizer: optax.GradientTransformation,
@@ -63,7 +63,7 @@ def gan(
     Args:
       generator, critic: modules `(N, latent) -> (N, ...)` and `(N, ...) -> (N,)`, without state.
       loss: the pair of losses, from `gan_jax.losses.LOSSES`.
-      points: where the gradient is taken, from `gan_jax.penalties.POINTS`.
+      points: where the gradient is taken, from `gan_jax.penalties.POINTS`; None for no penalty at all.
       shape: what is asked of its norm, from `gan_jax.penalties.SHAPES`, the bound filled in if it is not 1.
       penalty_weight: the penalty's weight, lambda.
       generator_optimizer, critic_optimizer: any optax optimizers.
@@ -106,17 +106,14 @@ def gan(
             return critic.apply(params, samples)
 
         real_score, fake_score = jnp.split(score(jnp.concatenate([real, fake])), 2)
-        norm = gradient_norm(score, points(key, real=real, fake=fake))
         wanted = loss.critic(real=real_score, fake=fake_score).mean()
+        metrics = {"wasserstein": _mean(real_score) - _mean(fake_score), "critic_loss": wanted}
+        if points is None:
+            return wanted, metrics
+        norm = gradient_norm(score, points(key, real=real, fake=fake))
         penalty = shape(norm).mean()
         total = wanted + penalty_weight * penalty
-        return total, {
-            "wasserstein": _mean(real_score) - _mean(fake_score),
-            "critic_loss": wanted,
-            "penalty": penalty,
-            "critic_total": total,
-            "gradient_norm": norm.mean(),
-        }
+        return total, metrics | {"penalty": penalty, "critic_total": total, "gradient_norm": norm.mean()}
 
     def generator_loss(params: Params, critic_params: Params, noise: Samples, real: Samples) -> Array:
         fake_score = critic.apply(critic_params, generator.apply(params, noise))
@@ -165,13 +162,11 @@ def gan(
         def score(samples: Samples) -> Scores:
             return critic.apply(state.critic, samples)
 
-        between = points(points_key, real=batch, fake=fake)
-        return {
-            "wasserstein": score(batch) - score(fake),
-            "norm_at_real": gradient_norm(score, batch),
-            "norm_at_fake": gradient_norm(score, fake),
-            "norm_at_points": gradient_norm(score, between),
-        }
+        at = {"real": batch, "fake": fake}
+        if points is not None:
+            at["points"] = points(points_key, real=batch, fake=fake)
+        norms = {f"norm_at_{place}": gradient_norm(score, where) for place, where in at.items()}
+        return {"wasserstein": score(batch) - score(fake)} | norms
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}
     return System(init, update, sample, evaluate, counts)

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.networks import CRITICS, GENERATORS, dcgan, mlp
+from gan_jax.networks import CRITICS, GENERATORS, dcgan, mlp, resnet
 from gan_jax.penalties import gradient_norm
 
 KEY = jax.random.key(0)
-SHAPES = {"mlp": [(8, 8, 1), (2,)], "dcgan": [(8, 8, 1), (28, 28, 1), (13, 20, 3)], "dcgan_mnist": [(28, 28, 3)]}
+SHAPES = {
+    "mlp": [(8, 8, 1), (2,)],
+    "dcgan": [(8, 8, 1), (28, 28, 1), (13, 20, 3)],
+    "dcgan_mnist": [(28, 28, 3)],
+    "resnet": [(8, 16, 3)],
+}
 PER_SAMPLE = {name: critic for name, critic in CRITICS.items() if "set_size" not in critic.__dataclass_fields__}
 
 
@@ -103,6 +108,8 @@ def test_mnist_networks_are_the_published_ones():
     ("module", "example", "message"),
     [
         (dcgan.Critic(depth=4), (1, 8, 8, 1), "at least 16x16"),
+        (resnet.Critic(depth=3), (1, 28, 28, 1), "multiples of 8"),
+        (resnet.Generator(shape=(8, 4, 1)), (1, 2), "multiples of 8"),
         (dcgan.Critic(), (1, 64), "at least 8x8"),
         (dcgan.Generator(shape=(28, 4, 1)), (1, 6), "at least 8x8"),
         (dcgan.MnistGenerator(shape=(32, 32, 1)), (1, 6), "draws 28x28"),

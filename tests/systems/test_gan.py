@@ -172,3 +172,13 @@ def test_the_critic_learns_the_gap_and_the_generator_closes_it():
     samples = game.sample(state, KEY, 500)
     np.testing.assert_allclose(samples.mean(axis=0), real.mean(axis=0), atol=0.1)
     assert metrics["wasserstein"][:20].mean() > 5 * jnp.abs(metrics["wasserstein"][-20:].mean())
+
+
+def test_without_points_there_is_no_penalty():
+    """As with a weight of zero, and without the gradient: no second derivative is taken."""
+    state = system().init(KEY, REAL[:1])
+    free, metrics = jax.jit(system(points=None).update)(state, KEY, REAL)
+    weightless, _ = jax.jit(system(penalty_weight=0.0).update)(state, KEY, REAL)
+    chex.assert_trees_all_close(free.critic, weightless.critic, rtol=1e-5)
+    assert not {"penalty", "gradient_norm", "critic_total"} & {*metrics}
+    assert set(system(points=None).evaluate(state, KEY, REAL)) == {"wasserstein", "norm_at_real", "norm_at_fake"}
