@@ -110,6 +110,7 @@ class GAN:
       loss: what the critic and the generator minimise.
       critic_steps: steps of the critic for each of the generator.
       average_decay: decay of the generator's moving average, which draws the samples.
+      precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
     generator: Generator = field(default_factory=Generator)
@@ -120,6 +121,7 @@ class GAN:
     critic_optimizer: Adam = field(default_factory=Adam)
     critic_steps: Count = 5
     average_decay: Decay = 0.999
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)

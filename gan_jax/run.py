@@ -19,7 +19,7 @@ from gan_jax.losses import LOSSES
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.penalties import POINTS, SHAPES
 from gan_jax.settings import differences, from_json, to_json
-from gan_jax.systems import State, System
+from gan_jax.systems import WHOLE, Parts, State, System
 from gan_jax.systems.gan import gan
 from gan_jax.training import checkpoint
 from gan_jax.types import Key
@@ -37,21 +37,25 @@ class Run(NamedTuple):
     shape: tuple[int, ...]
 
 
-def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
-    """Return the system that an experiment describes, for samples of a shape, (H, W, C) or (D,).
+def build(experiment: Experiment, shape: tuple[int, ...], parts: Parts = WHOLE) -> System:
+    """Return the system that an experiment describes, for samples of a shape, (H, W, C) or (D,), and batches in parts.
 
     Raises:
-      InputError: a network cannot take the shape, or has no such setting.
+      InputError: a network cannot take the shape, or has no such setting, or the batch cannot be parted.
 
     >>> build(Experiment(), (8, 8, 1)).counts
     {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
     """
     config = experiment.gan
-    generator = _network("gan.generator", GENERATORS, config.generator, shape=shape)
-    critic = _network("gan.critic", CRITICS, config.critic)
+    generator = _network("gan.generator", GENERATORS, config.generator, shape=shape, dtype=config.precision)
+    critic = _network("gan.critic", CRITICS, config.critic, dtype=config.precision)
     set_size = getattr(critic, "set_size", 1)
-    if experiment.batch_size % set_size:
-        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of gan.critic.set_size, {set_size}")
+    if experiment.batch_size % parts.count:
+        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of --devices, {parts.count}")
+    share = experiment.batch_size // parts.count
+    if share % set_size:
+        each = f"{share}" if parts.count == 1 else f"{share} on each of --devices {parts.count}"
+        raise InputError(f"batch_size: {each} is no multiple of gan.critic.set_size, {set_size}")
     system = gan(
         generator=generator,
         critic=critic,
@@ -65,6 +69,7 @@ def build(experiment: Experiment, shape: tuple[int, ...]) -> System:
         batch_size=experiment.batch_size,
         critic_steps=config.critic_steps,
         average_decay=config.average_decay,
+        parts=parts,
     )
     for name, network, given in (
         ("gan.generator", generator, (1, config.generator.latent)),

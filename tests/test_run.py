@@ -15,6 +15,7 @@ from gan_jax.experiment import GAN, Adam, Critic, Experiment, Generator, Penalty
 from gan_jax.networks import mlp
 from gan_jax.run import build
 from gan_jax.systems.gan import gan
+from gan_jax.transport import wasserstein_1d
 
 KEY = jax.random.key(0)
 EXPERIMENT = Experiment(
@@ -78,3 +79,28 @@ def test_the_system_is_the_one_described():
 def test_networks_that_cannot_take_the_data(network, shape, message):
     with pytest.raises(InputError, match=message):
         build(dataclasses.replace(EXPERIMENT, gan=dataclasses.replace(EXPERIMENT.gan, **network)), shape)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_either_precision_learns_a_distribution(precision):
+    """A Gaussian that lies three away from where the generator starts."""
+    adam = Adam(learning_rate=5e-3, b1=0.0, decay_steps=500)
+    networks = {"generator": Generator(width=16, depth=1, latent=2), "critic": Critic(width=16, depth=2)}
+    config = GAN(**networks, penalty=Penalty(weight=0.1), generator_optimizer=adam, critic_optimizer=adam)
+    system = build(Experiment(gan=dataclasses.replace(config, precision=precision), batch_size=64), (1,))
+
+    def real(key, count):
+        return 3 + 0.5 * jax.random.normal(key, (count, 1))
+
+    @jax.jit
+    def train(state):
+        def step(state, key):
+            state, _ = system.update(state, key, real(key, system.counts["images"]))
+            return state, None
+
+        return jax.lax.scan(step, state, jax.random.split(KEY, 500))[0]
+
+    state = train(system.init(KEY, jnp.zeros((1, 1))))
+    assert {leaf.dtype for leaf in jax.tree.leaves((state.generator, state.critic))} == {jnp.dtype("float32")}
+    target, fake = real(jax.random.key(1), 4000)[:, 0], system.sample(state, jax.random.key(2), 4000)[:, 0]
+    assert wasserstein_1d(fake, target) < 0.25

@@ -74,7 +74,7 @@ def test_options_override_the_file_and_leave_the_rest():
         ("--gan.penalty.weight -1", "gan.penalty.weight: .*-1"),
         ("--gan.penalty.weight nan", "gan.penalty.weight: .*nan"),
         ("--gan.penalty.shape round", "gan.penalty.shape: .*two_sided.*round"),
-        ("--gan.critic.name resnet", "gan.critic.name: .*resnet"),
+        ("--gan.critic.name unet", "gan.critic.name: .*unet"),
         ("--gan.average_decay 1", "gan.average_decay: .*1"),
         ("--gan.critic_optimizer.learning_rate 0", "gan.critic_optimizer.learning_rate: .*0"),
         ("--seed -1", "seed: .*-1"),

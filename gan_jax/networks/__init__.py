@@ -1,7 +1,8 @@
 """Generators and critics as Flax modules without state: `init` makes the parameters, `apply` is a pure function.
 
-A generator maps noise (N, z) to samples (N, *shape) in [-1, 1]; a critic maps samples (N, *shape) to scores (N,). One
-that scores sets of consecutive samples has a field `set_size`.
+A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a critic maps samples (N, *shape) to scores
+(N,). One that scores sets of consecutive samples has a field `set_size`. The layers compute in `dtype`; parameters,
+scores and samples are float32.
 """
 
 from gan_jax.networks import dcgan, mlp, resnet

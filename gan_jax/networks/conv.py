@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from functools import partial
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jax import lax
+from jax.typing import DTypeLike
 
 from gan_jax.networks.toom_cook import MAX_POINTS, conv_hwbc
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Float
 
 Padding = str | Sequence[tuple[int, int]]
@@ -32,6 +33,7 @@ def conv(
     Raises:
       ValueError: the images are not (N, H, W, C), or their channels are not the kernel's.
 
+    >>> import jax.numpy as jnp
     >>> conv(jnp.ones((1, 4, 4, 1)), jnp.ones((2, 2, 1, 1)), stride=2).ravel().tolist()
     [4.0, 4.0, 4.0, 4.0]
     """
@@ -52,6 +54,7 @@ def conv_transpose(
     Raises:
       ValueError: the images are not (N, H, W, C), their channels are not the kernel's, or the padding is unknown.
 
+    >>> import jax.numpy as jnp
     >>> conv_transpose(jnp.ones((1, 1, 2, 1)), jnp.ones((3, 3, 1, 1)), stride=2, padding="VALID")[0, 0, :, 0].tolist()
     [1.0, 1.0, 2.0, 1.0, 1.0]
     """
@@ -78,14 +81,15 @@ def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int
 
 
 def _convolve(x: Array, kernel: Array, **window) -> Array:
-    # Interpolation loses digits, which half precision does not have, and more the larger the kernel.
-    if jnp.finfo(x.dtype).bits < 32 or max(kernel.shape[:2]) > MAX_POINTS:
+    if max(kernel.shape[:2]) > MAX_POINTS:  # interpolation loses digits, the more the larger the kernel
         return _lax(x, kernel, **window)
     return lax.platform_dependent(x, kernel, cpu=partial(_products, **window), default=partial(_lax, **window))
 
 
 def _products(x: Array, kernel: Array, **window) -> Array:
-    return conv_hwbc(x.transpose(1, 2, 0, 3), kernel, **window).transpose(2, 0, 1, 3)
+    # Half precision has no digits to lose in interpolation, and no fast matrix product on most CPUs.
+    wide = at_least_float32(x).transpose(1, 2, 0, 3)
+    return conv_hwbc(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
 
 
 def _lax(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int], ...], dilation: int) -> Array:
@@ -95,9 +99,9 @@ def _lax(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int]
 
 
 class Conv(nn.Module):
-    """A convolution with bias; parameters named and shaped as `flax.linen.Conv`'s.
+    """A convolution with bias, in `dtype` or else the input's; parameters named and shaped as `flax.linen.Conv`'s.
 
-    >>> import jax
+    >>> import jax, jax.numpy as jnp
     >>> layer = Conv(features=8, kernel_size=3, stride=2)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 3, 3, 8)
@@ -107,6 +111,7 @@ class Conv(nn.Module):
     kernel_size: int
     stride: int = 1
     padding: Padding = "SAME"
+    dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
 
     @nn.compact
@@ -116,9 +121,9 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """A transposed convolution with bias; parameters named and shaped as `flax.linen.ConvTranspose`'s.
+    """A transposed convolution with bias, as `Conv`; parameters named and shaped as `flax.linen.ConvTranspose`'s.
 
-    >>> import jax
+    >>> import jax, jax.numpy as jnp
     >>> layer = ConvTranspose(features=8, kernel_size=5, stride=2)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 12, 12, 8)
@@ -128,6 +133,7 @@ class ConvTranspose(nn.Module):
     kernel_size: int
     stride: int = 1
     padding: Padding = "SAME"
+    dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
 
     @nn.compact
@@ -140,5 +146,5 @@ def _layer(module: Conv | ConvTranspose, operation, x: Array) -> Array:
     shape = (module.kernel_size, module.kernel_size, x.shape[-1], module.features)
     kernel = module.param("kernel", module.kernel_init, shape)
     bias = module.param("bias", nn.initializers.zeros, (module.features,))
-    y = operation(x, kernel.astype(x.dtype), stride=module.stride, padding=module.padding)
-    return y + bias.astype(x.dtype).reshape(1, 1, 1, -1)
+    x, kernel, bias = (array.astype(module.dtype or x.dtype) for array in (x, kernel, bias))
+    return operation(x, kernel, stride=module.stride, padding=module.padding) + bias.reshape(1, 1, 1, -1)

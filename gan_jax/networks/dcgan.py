@@ -8,9 +8,11 @@ al. (2017), Improved training of Wasserstein GANs.
 """
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
 from gan_jax.networks.conv import Conv, ConvTranspose
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
 _he = nn.initializers.he_normal()
@@ -36,6 +38,7 @@ class Critic(nn.Module):
 
     width: int = 64
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, images: Samples) -> Scores:
@@ -43,8 +46,9 @@ class Critic(nn.Module):
         _check_depth(images.shape[1:], self.depth)
         x = images
         for stage in range(self.depth):
-            x = nn.leaky_relu(Conv(self.width * 2**stage, kernel_size=5, stride=2)(x), 0.2)
-        return nn.Dense(1, kernel_init=_he)(x.reshape(len(x), -1)).squeeze(-1)
+            x = nn.leaky_relu(Conv(self.width * 2**stage, kernel_size=5, stride=2, dtype=self.dtype)(x), 0.2)
+        x = at_least_float32(x.reshape(len(x), -1))
+        return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
 
 
 class Generator(nn.Module):
@@ -62,6 +66,7 @@ class Generator(nn.Module):
     shape: tuple[int, int, int]
     width: int = 64
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, noise: Latents) -> Samples:
@@ -70,11 +75,11 @@ class Generator(nn.Module):
         *size, channels = self.shape
         sizes = [[-(-side // 2**stage) for side in size] for stage in range(self.depth + 1)]
         features = [channels, *(self.width * 2**stage for stage in range(self.depth))]
-        x = _dense_image(noise, (*sizes[-1], features[-1]))
+        x = _dense_image(noise, (*sizes[-1], features[-1]), self.dtype)
         for stage in reversed(range(self.depth)):
-            x = ConvTranspose(features[stage], kernel_size=5, stride=2)(nn.relu(x))
+            x = ConvTranspose(features[stage], kernel_size=5, stride=2, dtype=self.dtype)(nn.relu(x))
             x = x[:, : sizes[stage][0], : sizes[stage][1]]
-        return nn.tanh(x)
+        return nn.tanh(at_least_float32(x))
 
 
 class MnistGenerator(nn.Module):
@@ -91,18 +96,20 @@ class MnistGenerator(nn.Module):
 
     shape: tuple[int, int, int]
     width: int = 64
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, noise: Latents) -> Samples:
         """Draw one image per row of noise."""
         if self.shape[:2] != (28, 28):
             raise InputError(f"dcgan_mnist draws 28x28 images, got {self.shape}; choose dcgan, which takes any size")
-        x = nn.relu(_dense_image(noise, (4, 4, 4 * self.width)))
-        x = nn.relu(ConvTranspose(2 * self.width, kernel_size=5, padding="VALID")(x)[:, :7, :7])
-        x = nn.relu(ConvTranspose(self.width, kernel_size=5, padding="VALID")(x))
-        return nn.tanh(ConvTranspose(self.shape[2], kernel_size=8, stride=2, padding="VALID")(x))
+        x = nn.relu(_dense_image(noise, (4, 4, 4 * self.width), self.dtype))
+        x = nn.relu(ConvTranspose(2 * self.width, kernel_size=5, padding="VALID", dtype=self.dtype)(x)[:, :7, :7])
+        x = nn.relu(ConvTranspose(self.width, kernel_size=5, padding="VALID", dtype=self.dtype)(x))
+        x = ConvTranspose(self.shape[2], kernel_size=8, stride=2, padding="VALID", dtype=self.dtype)(x)
+        return nn.tanh(at_least_float32(x))
 
 
-def _dense_image(noise: Latents, shape: tuple[int, ...]) -> Array:
+def _dense_image(noise: Latents, shape: tuple[int, ...], dtype: DTypeLike | None) -> Array:
     h, w, c = shape
-    return nn.Dense(h * w * c, kernel_init=_he)(noise).reshape(len(noise), *shape)
+    return nn.Dense(h * w * c, dtype=dtype, kernel_init=_he)(noise).reshape(len(noise), *shape)

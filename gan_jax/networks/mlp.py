@@ -5,19 +5,22 @@ from math import prod
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
 
 class _Hidden(nn.Module):
     width: int
     depth: int
+    dtype: DTypeLike | None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for _ in range(self.depth):
-            x = nn.relu(nn.Dense(self.width, kernel_init=nn.initializers.he_normal())(x))
-        return x
+            x = nn.relu(nn.Dense(self.width, dtype=self.dtype, kernel_init=nn.initializers.he_normal())(x))
+        return at_least_float32(x)
 
 
 class Generator(nn.Module):
@@ -32,11 +35,12 @@ class Generator(nn.Module):
     shape: tuple[int, ...]
     width: int = 256
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, noise: Latents) -> Samples:
         """Draw one sample per row of noise."""
-        x = _Hidden(self.width, self.depth)(noise)
+        x = _Hidden(self.width, self.depth, self.dtype)(noise)
         x = nn.Dense(prod(self.shape), kernel_init=nn.initializers.he_normal())(x)
         return nn.tanh(x).reshape(len(noise), *self.shape) if len(self.shape) == 3 else x
 
@@ -51,11 +55,12 @@ class Critic(nn.Module):
 
     width: int = 256
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, samples: Samples) -> Scores:
         """Score each sample."""
-        x = _Hidden(self.width, self.depth)(samples.reshape(len(samples), -1))
+        x = _Hidden(self.width, self.depth, self.dtype)(samples.reshape(len(samples), -1))
         return nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
 
 
@@ -85,6 +90,7 @@ class SetCritic(nn.Module):
     width: int = 256
     depth: int = 2
     set_size: int = 8
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, samples: Samples) -> Scores:
@@ -92,8 +98,8 @@ class SetCritic(nn.Module):
         n = len(samples)
         of = jnp.arange(n) // self.set_size
         sets = -(-n // self.set_size)
-        features = _Hidden(self.width, self.depth)(samples.reshape(n, -1))
+        features = _Hidden(self.width, self.depth, self.dtype)(samples.reshape(n, -1))
         total = jax.ops.segment_sum(features, of, sets, indices_are_sorted=True)
         size = jax.ops.segment_sum(jnp.ones((n, 1), total.dtype), of, sets, indices_are_sorted=True)
-        pooled = _Hidden(self.width, self.depth)(total / size)
+        pooled = _Hidden(self.width, self.depth, self.dtype)(total / size)
         return nn.Dense(1, kernel_init=nn.initializers.he_normal())(pooled).squeeze(-1)[of]

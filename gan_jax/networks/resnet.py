@@ -8,9 +8,11 @@ Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, appendix
 """
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
 from gan_jax.networks.conv import Conv
+from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
 _he = nn.initializers.he_normal()
@@ -26,11 +28,12 @@ def _check_depth(shape: tuple[int, ...], depth: int) -> None:
 
 class _Block(nn.Module):
     width: int
+    dtype: DTypeLike | None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        y = Conv(self.width, kernel_size=3)(nn.relu(x))
-        return x + Conv(self.width, kernel_size=3)(nn.relu(y))
+        y = Conv(self.width, kernel_size=3, dtype=self.dtype)(nn.relu(x))
+        return x + Conv(self.width, kernel_size=3, dtype=self.dtype)(nn.relu(y))
 
 
 class Critic(nn.Module):
@@ -45,16 +48,18 @@ class Critic(nn.Module):
 
     width: int = 64
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, images: Samples) -> Scores:
         """Score each image."""
         _check_depth(images.shape[1:], self.depth)
-        x = Conv(self.width, kernel_size=3)(images)
+        x = Conv(self.width, kernel_size=3, dtype=self.dtype)(images)
         for _ in range(self.depth):
             n, h, w, c = x.shape
-            x = _Block(self.width)(x).reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
-        return nn.Dense(1, kernel_init=_he)(nn.relu(x).mean(axis=(1, 2))).squeeze(-1)
+            x = _Block(self.width, self.dtype)(x).reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
+        x = at_least_float32(nn.relu(x)).mean(axis=(1, 2))
+        return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
 
 
 class Generator(nn.Module):
@@ -71,13 +76,16 @@ class Generator(nn.Module):
     shape: tuple[int, int, int]
     width: int = 64
     depth: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, noise: Latents) -> Samples:
         """Draw one image per row of noise."""
         _check_depth(self.shape, self.depth)
         h, w = (side // 2**self.depth for side in self.shape[:2])
-        x = nn.Dense(h * w * self.width, kernel_init=_he)(noise).reshape(len(noise), h, w, self.width)
+        x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(noise)
+        x = x.reshape(len(noise), h, w, self.width)
         for _ in range(self.depth):
-            x = _Block(self.width)(x.repeat(2, axis=1).repeat(2, axis=2))
-        return nn.tanh(Conv(self.shape[2], kernel_size=3)(nn.relu(x)))
+            x = _Block(self.width, self.dtype)(x.repeat(2, axis=1).repeat(2, axis=2))
+        x = Conv(self.shape[2], kernel_size=3, dtype=self.dtype)(nn.relu(x))
+        return nn.tanh(at_least_float32(x))

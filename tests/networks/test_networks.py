@@ -47,6 +47,30 @@ def test_critics_score_each_sample_by_itself(name, shape):
     np.testing.assert_allclose(critic.apply(params, samples[1:2]), scores[1:2], atol=1e-5)
 
 
+@pytest.mark.parametrize("name", CRITICS)
+def test_half_precision_layers_leave_parameters_scores_and_norms_in_float32(name):
+    shape = (8, 8, 1)
+    samples = jax.random.normal(KEY, (4, *shape))
+    whole, half = (CRITICS[name](width=16, dtype=dtype) for dtype in (None, "bfloat16"))
+    params = half.init(KEY, samples)
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+    norms = [gradient_norm(lambda x, critic=critic: critic.apply(params, x), samples) for critic in (whole, half)]
+    scores = [critic.apply(params, samples) for critic in (whole, half)]
+    for exact, rounded in (norms, scores):
+        assert rounded.dtype == jnp.float32
+        assert 0 < jnp.abs(exact - rounded).max() < 0.05 * jnp.abs(exact).max()  # rounded, and no worse
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name != "dcgan_mnist"])
+def test_half_precision_generators_draw_float32(name):
+    noise = jax.random.normal(KEY, (4, 3))
+    whole, half = (GENERATORS[name](shape=(8, 8, 1), width=16, dtype=dtype) for dtype in (None, "bfloat16"))
+    params = half.init(KEY, noise)
+    exact, rounded = whole.apply(params, noise), half.apply(params, noise)
+    assert rounded.dtype == jnp.float32
+    assert 0 < jnp.abs(exact - rounded).max() < 0.1
+
+
 class TestSetCritic:
     """`D(set) = rho(mean phi(y))`."""
 

@@ -1,0 +1,179 @@
+"""What takes part in a benchmark: a way to run a work, compiled here or in another process, that does n iterations."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from benchmarks.works import WORKS, Work, with_penalty
+from gan_jax.run import build
+from gan_jax.systems import State, System
+from gan_jax.training.loop import compile_block
+from gan_jax.types import Array
+
+_DATA = 4096  # samples that lie on the device
+_KEY = jax.random.key(1)
+
+
+@dataclass
+class Contestant:
+    """Something that runs n iterations and returns the seconds it took, what is known about it, and its speeds.
+
+    Attributes:
+      row: what goes into the table.
+      run: `n -> seconds`.
+      close: ends it.
+      speeds: iterations per second, one value a round.
+    """
+
+    row: dict[str, Any]
+    run: Callable[[int], float]
+    close: Callable[[], None] = lambda: None
+    speeds: list[float] = field(default_factory=list)
+
+
+def system_of(work: Work, penalty: str, *, critic_steps: int | None = None) -> System:
+    """The system of a work; without its generator's step where only the critic is measured."""
+    experiment = with_penalty(work.experiment, penalty)
+    if critic_steps is not None:
+        experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
+    system = build(experiment, work.shape)
+    return _critic_alone(system) if work.only_critic else system
+
+
+def _critic_alone(system: System) -> System:
+    """Drop the generator's new parameters and metrics, so that the compiler drops what they need."""
+
+    def update(state: State, key, batch):
+        new, metrics = system.update(state, key, batch)
+        kept = {name: getattr(state, name) for name in ("generator", "average", "generator_optimizer")}
+        return new._replace(**kept), {name: metrics[name] for name in metrics if "generator" not in name}
+
+    return system._replace(update=update)
+
+
+def _unrolled():
+    return mock.patch("gan_jax.systems.gan.lax.scan", partial(lax.scan, unroll=True))
+
+
+def gflop(system: System, shape: tuple[int, ...]) -> float:
+    """Arithmetic of one iteration in 10^9 floating point operations, as lowered: convolutions as they are computed."""
+    example, batch = (jax.ShapeDtypeStruct((n, *shape), jnp.float32) for n in (1, system.counts["images"]))
+    state = jax.eval_shape(system.init, _KEY, example)
+    with _unrolled():  # the body of a loop is counted once, however often it runs
+        return jax.jit(system.update).lower(state, _KEY, batch).cost_analysis()["flops"] / 1e9
+
+
+def _peak_bytes(compiled) -> int:
+    memory = compiled.memory_analysis()
+    kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return kept + memory.temp_size_in_bytes
+
+
+# A mode compiles a work: `(work, penalty, state, data) -> (advance, compiled)`, where `advance(state, n)` runs n
+# iterations and `compiled` is what has a memory analysis.
+
+
+def _scan(work: Work, penalty: str, state: State, data: Array):
+    """Many iterations in one call, as the training loop runs them."""
+    block = compile_block(system_of(work, penalty), state, data, _KEY)
+    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [block]
+
+
+def _iteration(work: Work, penalty: str, state: State, data: Array):
+    """One call for each iteration."""
+    advance, compiled = _scan(work, penalty, state, data)
+
+    def each(state: State, n: int) -> State:
+        for _ in range(n):
+            state = advance(state, 1)
+        return state
+
+    return each, compiled
+
+
+def _unrolled_steps(work: Work, penalty: str, state: State, data: Array):
+    """Many iterations in one call, the critic's steps within one written out."""
+    with _unrolled():
+        return _scan(work, penalty, state, data)
+
+
+def _step(work: Work, penalty: str, state: State, data: Array):
+    """One call for each critic step; the generator's is in the last one's."""
+    system = system_of(work, penalty, critic_steps=1)
+    last = compile_block(system, state, data, _KEY)
+    first = compile_block(_critic_alone(system), state, data, _KEY)
+    calls = [first] * (work.experiment.gan.critic_steps - 1) + [last]
+
+    def each(state: State, n: int) -> State:
+        for _ in range(n):
+            for call in calls:
+                state, _ = call(state, data, _KEY, np.int32(0), np.int32(1))
+        return state
+
+    return each, [first, last]
+
+
+MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step}
+
+
+def ours(name: str, penalty: str, mode: str) -> Contestant:
+    """Compile a work in one of `MODES`."""
+    work = WORKS[name]
+    system = system_of(work, penalty)
+    data = jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0)
+    state = jax.block_until_ready(jax.jit(system.init)(_KEY, data[:1]))
+    started = time.perf_counter()
+    advance, compiled = MODES[mode](work, penalty, state, data)
+    row = _row(name, "gan_jax", mode, penalty) | {
+        "compile_s": time.perf_counter() - started,
+        "peak_bytes": max(map(_peak_bytes, compiled)),
+        "gflop": gflop(system, work.shape),
+        "device": jax.local_devices()[0].device_kind,
+        "version": jax.__version__,
+    }
+
+    def run(n: int) -> float:
+        nonlocal state
+        started = time.perf_counter()
+        state = jax.block_until_ready(advance(state, n))
+        return time.perf_counter() - started
+
+    return Contestant(row, run)
+
+
+def peer(name: str, penalty: str, variant: str) -> Contestant:
+    """Start PyTorch on a work in a process of its own, which waits while others run."""
+    command = [sys.executable, "-m", "benchmarks.peers.pytorch"]
+    command += ["--work", name, "--penalty", penalty, "--variant", variant]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def answer() -> dict[str, Any]:
+        line = process.stdout.readline()
+        return json.loads(line) if line else {"error": f"ended with code {process.wait()}"}
+
+    def run(n: int) -> float:
+        process.stdin.write(f"{n}\n")
+        process.stdin.flush()
+        return answer()["seconds"]
+
+    def close() -> None:
+        process.stdin.close()
+        process.wait()
+
+    return Contestant(_row(name, "torch", variant, penalty) | answer(), run, close)
+
+
+def _row(name: str, framework: str, mode: str, penalty: str) -> dict[str, Any]:
+    batch = WORKS[name].experiment.batch_size
+    return {"work": name, "framework": framework, "mode": mode, "penalty": penalty, "batch": batch}

@@ -1,0 +1,182 @@
+"""Iterations per second of whole WGAN-GP iterations, in interleaved rounds, here and in PyTorch.
+
+`python -m benchmarks.throughput --peers` compares every work with PyTorch; `--help` lists the choices. Speeds of a
+machine drift, so that two runs cannot be compared: ratios mean something within one run, whose contestants take turns.
+An iteration is all of a work's critic steps and one generator step; images are those that the critic sees.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.contestants import MODES, Contestant, ours, peer
+from benchmarks.works import WORKS
+from gan_jax.penalties import POINTS, SHAPES
+
+PENALTIES = ["none", *(f"{points}/{shape}" for points in POINTS for shape in SHAPES)]
+VARIANTS = ["eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"]
+
+
+def matrix_product_peak(size: int = 2048, repeats: int = 8) -> float:
+    """Measure the device's float32 matrix product in 10^9 operations per second: the best of some repeats."""
+    a = jnp.ones((size, size))
+    multiply = jax.jit(lambda a: a @ a)
+    jax.block_until_ready(multiply(a))
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        jax.block_until_ready(multiply(a))
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best / 1e9
+
+
+def take_turns(contestants: Sequence[Contestant], *, rounds: int, seconds: float, console: Console) -> None:
+    """Run the contestants in turn, each for about `seconds` a round, the first of all dropped."""
+    counts = []
+    for contestant in contestants:
+        contestant.run(1)
+        counts.append(max(1, round(seconds / contestant.run(1))))
+    for _ in track(range(rounds), "rounds", console=console, transient=True):
+        for contestant, count in zip(contestants, counts, strict=True):
+            contestant.speeds.append(count / contestant.run(count))
+            time.sleep(0.2)  # until the threads of the other framework have stopped spinning
+
+
+def summary(contestant: Contestant, peak: float) -> dict[str, Any]:
+    """Join what is known about a contestant and what was measured."""
+    row, speeds = contestant.row, contestant.speeds
+    steps = WORKS[row["work"]].experiment.gan.critic_steps
+    median = statistics.median(speeds)
+    measured = {
+        "iterations_per_s": median,
+        "iterations_per_s_min": min(speeds),
+        "iterations_per_s_max": max(speeds),
+        "images_per_s": median * steps * row["batch"],
+        "rounds": speeds,
+    }
+    if "gflop" in row:
+        measured |= {"gflop_per_s": row["gflop"] * median, "share_of_peak": row["gflop"] * median / peak}
+    return row | measured
+
+
+def compare(names: Sequence[str], options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+    """Measure each work by itself: its contestants are compiled, run in turn, and closed."""
+    peak = matrix_product_peak()
+    console.print(f"{jax.local_devices()[0].device_kind}: matrix product {peak:,.0f} GFLOP/s, jax {jax.__version__}")
+    rows = []
+    for name in names:
+        with console.status(f"compiling {name}"):
+            contestants = [ours(name, penalty, mode) for penalty in options.penalty for mode in options.mode]
+            if options.peers:
+                contestants += [peer(name, penalty, kind) for penalty in options.penalty for kind in options.variant]
+        failed = [contestant.row for contestant in contestants if "error" in contestant.row]
+        running = [contestant for contestant in contestants if "error" not in contestant.row]
+        take_turns(running, rounds=options.rounds, seconds=options.seconds, console=console)
+        measured = [summary(contestant, peak) for contestant in running]
+        for contestant in contestants:
+            contestant.close()
+        console.print(table(measured))
+        for row in failed:
+            console.print(f"{row['framework']} {row['mode']}, {row['penalty']}: {row['error']}")
+        rows += measured + failed
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Lay out the rows of one work, each relative to the first."""
+    title = f"{rows[0]['work']}, batch {rows[0]['batch']}"
+    heads = (
+        "",
+        "mode",
+        "penalty",
+        "iterations/s",
+        "spread",
+        "images/s",
+        "relative",
+        "compile s",
+        "MB",
+        "GFLOP",
+        "peak",
+    )
+    result = Table(*heads, title=title)
+    for row in rows:
+        low, high, median = (row[f"iterations_per_s{end}"] for end in ("_min", "_max", ""))
+        result.add_row(
+            row["framework"],
+            row["mode"],
+            row["penalty"],
+            f"{median:.3g}",
+            f"{low:.3g} to {high:.3g}",
+            f"{row['images_per_s']:,.0f}",
+            f"{median / rows[0]['iterations_per_s']:.2f}",
+            f"{row['compile_s']:.1f}",
+            f"{row['peak_bytes'] / 1e6:,.0f}" if row["peak_bytes"] else "",
+            f"{row['gflop']:.1f}" if "gflop" in row else "",
+            f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else "",
+        )
+    return result
+
+
+def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    """Draw a bar for every row, in images per second, with its spread."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(row["work"] for row in rows))
+    figure = Figure(figsize=(8, 0.6 + 0.3 * len(rows) + 0.5 * len(names)), layout="constrained")
+    heights = [sum(row["work"] == name for row in rows) for name in names]
+    panels = figure.subplots(len(names), squeeze=False, height_ratios=heights)[:, 0]
+    for name, axes in zip(names, panels, strict=True):
+        chosen = [row for row in rows if row["work"] == name]
+        images = [row["images_per_s"] for row in chosen]
+        scale = [row["images_per_s"] / row["iterations_per_s"] for row in chosen]
+        low = [m - s * row["iterations_per_s_min"] for m, s, row in zip(images, scale, chosen, strict=True)]
+        high = [s * row["iterations_per_s_max"] - m for m, s, row in zip(images, scale, chosen, strict=True)]
+        colours = ["#0072b2" if row["framework"] == "gan_jax" else "#e69f00" for row in chosen]
+        labels = [f"{row['framework']} {row['mode']}, {row['penalty']}" for row in chosen]
+        axes.barh(labels, images, xerr=[low, high], color=colours, error_kw={"lw": 1, "capsize": 2})
+        axes.invert_yaxis()
+        axes.set(title=f"{name}, batch {chosen[0]['batch']}", xlabel="images/s")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=110)
+
+
+def main() -> None:
+    """Parse the command line, measure, and write what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
+    parser.add_argument("--work", nargs="+", choices=WORKS, default=[*WORKS], help="default: all")
+    parser.add_argument(
+        "--penalty",
+        nargs="+",
+        choices=PENALTIES,
+        default=["interpolated/two_sided"],
+        metavar="NAME",
+        help=f"default: interpolated/two_sided; one of {', '.join(PENALTIES)}",
+    )
+    parser.add_argument("--mode", nargs="+", choices=MODES, default=["scan"], help="default: scan")
+    parser.add_argument("--peers", action="store_true", help="PyTorch too, in processes of its own")
+    parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=VARIANTS[:2], help="PyTorch's settings")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each contestant in each round")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--plot", type=Path, help="draw the rows into this PNG")
+    options = parser.parse_args()
+    rows = compare(options.work, options, Console())
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if options.plot:
+        plot([row for row in rows if "error" not in row], options.plot)
+
+
+if __name__ == "__main__":
+    main()
