@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,11 +55,13 @@ def _fail(code: int, message: str) -> int:
 def train(arguments: Sequence[str], console: Console) -> int:
     """Train an experiment, or go on with one."""
     from gan_jax import settings
+    from gan_jax.experiment import Count
 
     parser = settings.parser(prog="gan-jax train")
     parser.add_argument("experiment", help="Python file that defines `experiment = Experiment(...)`")
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
+    parser.add_argument("--devices", type=Count, help="how many share each batch; by default all, or one CPU")
     if {"-h", "--help"} & {*arguments} and not any(argument.endswith(".py") for argument in arguments):
         settings.parse(parser, ["--help"])
     file = Path(settings.parse(parser, [word for word in arguments if word not in ("-h", "--help")]).experiment)
@@ -70,18 +73,23 @@ def train(arguments: Sequence[str], console: Console) -> int:
 
     from gan_jax import run
     from gan_jax.data import sources
-    from gan_jax.training import loop
+    from gan_jax.training import loop, parallel
 
+    if options.devices:
+        with suppress(RuntimeError):  # it has started already, with as many as it has
+            jax.config.update("jax_num_cpu_devices", options.devices)
+    plan = parallel.plan(options.devices or (1 if jax.default_backend() == "cpu" else None))
     experiment = replace(experiment, data=_located(experiment.data))
     folders = _run_folders(options.workdir, file.stem, options.resume)
     with console.status(f"reading {experiment.data.source}"):
         data = sources.read(experiment.data.source, _path(experiment.data.dir)).train
     if experiment.batch_size > len(data):
         raise InputError(f"batch_size: {experiment.batch_size} is larger than the data set; give at most {len(data)}")
-    system = run.build(experiment, data.shape[1:])
+    system = run.build(experiment, data.shape[1:], plan.parts)
     folder = _claim(folders)
     run.write_experiment(folder, experiment, data)
-    console.print(f"{len(data):,} samples of {'x'.join(map(str, data.shape[1:]))} from {experiment.data.source}")
+    shape = "x".join(map(str, data.shape[1:]))
+    console.print(f"{len(data):,} samples of {shape} from {experiment.data.source}, devices: {plan.parts.count}")
     again = [*arguments] if options.workdir else [*arguments, "--workdir", str(folder)]
     again += [] if options.resume else ["--resume"]
     try:
@@ -97,6 +105,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
             checkpoint_every=experiment.checkpoint_every,
             keep_checkpoints=experiment.keep_checkpoints,
             console=console,
+            plan=plan,
         )
     except loop.Interrupted as stop:
         print(f"{stop} and saved; go on with\n  {shlex.join(['gan-jax', 'train', *again])}")

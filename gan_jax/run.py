@@ -52,10 +52,9 @@ def build(experiment: Experiment, shape: tuple[int, ...], parts: Parts = WHOLE) 
     set_size = getattr(critic, "set_size", 1)
     if experiment.batch_size % parts.count:
         raise InputError(f"batch_size: {experiment.batch_size} is no multiple of --devices, {parts.count}")
-    share = experiment.batch_size // parts.count
-    if share % set_size:
-        each = f"{share}" if parts.count == 1 else f"{share} on each of --devices {parts.count}"
-        raise InputError(f"batch_size: {each} is no multiple of gan.critic.set_size, {set_size}")
+    if experiment.batch_size % (set_size * parts.count):
+        product = f"gan.critic.set_size times --devices, {set_size} x {parts.count}"
+        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of {product}")
     system = gan(
         generator=generator,
         critic=critic,

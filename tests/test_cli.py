@@ -1,6 +1,7 @@
 """The commands end to end on the real digits, and bad input of each kind."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -125,6 +126,13 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--data.source nothing.npz", "data.source: .*nothing.npz"),
         ("--resume", "--resume: .*no run"),
         ("--data.source=", "data.source: is empty"),
+        ("--devices 3", "batch_size: 16 is no multiple of --devices, 3"),
+        ("--devices 9", "--devices: 9 are more than the 8 that jax sees"),
+        ("--devices 0", "devices: .*0"),
+        (
+            "--devices 8 --gan.critic.name deep_sets --gan.critic.set_size 4",
+            "batch_size: 16 is no multiple of gan.critic.set_size times --devices, 4 x 8",
+        ),
     ],
 )
 def test_bad_training_settings(file, tmp_path, capsys, options, named):
@@ -168,6 +176,29 @@ def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     shutil.rmtree(copy / "checkpoints")
     assert "holds no checkpoint; train the run first" in fails(capsys, "sample", copy)
     assert not (copy / "samples.npz").exists()
+
+
+def test_a_run_may_go_on_with_another_number_of_devices(file, tmp_path, capsys):
+    def lines(name, *calls):
+        folder = tmp_path / name
+        for steps, devices, *resume in calls:
+            options = ["--steps", steps, "--devices", devices, "--log_every", "3", *resume]
+            assert main(["train", file, "--workdir", str(folder), *options]) == 0
+            assert f"from digits, devices: {devices}\n" in capsys.readouterr().out
+        logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return [[value for name, value in line.items() if name != "images_per_s"] for line in logged]
+
+    moved = lines("moved", ("3", "8"), ("6", "1", "--resume"))
+    np.testing.assert_allclose(moved, lines("stayed", ("6", "1")), rtol=1e-4)
+
+
+def test_devices_are_made_on_a_cpu(file, tmp_path):
+    """In a process of its own: they are as many as they were when jax started."""
+    command = [sys.executable, "-m", "gan_jax.cli", "train", file, "--workdir", str(tmp_path), "--steps", "2"]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([*command, "--devices", "2"], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "devices: 2\n" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ class _Block(nn.Module):
         return x + Conv(self.width, kernel_size=3, dtype=self.dtype)(nn.relu(y))
 
 
+def _halve(x: Array) -> Array:
+    """Average 2x2 pixels: as (H, W, B, C), which is how `conv` computes on a CPU, so that nothing is copied between."""
+    n, h, w, c = x.shape
+    x = x.transpose(1, 2, 0, 3).reshape(h // 2, 2, w // 2, 2, n, c).mean(axis=(1, 3))
+    return x.transpose(2, 0, 1, 3)
+
+
 class Critic(nn.Module):
     """Images (N, H, W, C) through a convolution, `depth` blocks and an average over the image to scores (N,).
 
@@ -56,8 +63,7 @@ class Critic(nn.Module):
         _check_depth(images.shape[1:], self.depth)
         x = Conv(self.width, kernel_size=3, dtype=self.dtype)(images)
         for _ in range(self.depth):
-            n, h, w, c = x.shape
-            x = _Block(self.width, self.dtype)(x).reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
+            x = _halve(_Block(self.width, self.dtype)(x))
         x = at_least_float32(nn.relu(x)).mean(axis=(1, 2))
         return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
 

@@ -10,6 +10,7 @@ Source: Winograd (1980), Arithmetic complexity of computations; Lavin, Gray (201
 neural networks.
 """
 
+import math
 from functools import lru_cache
 
 import jax.numpy as jnp
@@ -110,27 +111,25 @@ def _on_two(first: np.ndarray, second: np.ndarray, x: Array) -> Array:
     return jnp.matmul(second, x.reshape((*x.shape[:2], -1))).reshape(second.shape[:2] + x.shape[2:])
 
 
-def _analyse(P, x: Array) -> Array:
-    """(H, W, B, C) to (points, tiles * B, C)."""
-    (t, a, h), (u, b, w), rest = P[0].shape, P[1].shape, x.shape[2:]
-    if h * w <= SMALL_IMAGE:
-        matrix = np.einsum("tah,ubw->tuabhw", *P).reshape(-1, h * w)
-        y = _on_first(matrix, x.reshape(h * w, *rest))
-    else:
-        y = _on_two(P[0].reshape(-1, h), P[1].reshape(-1, w), x).reshape(t, a, u, b, *rest).swapaxes(1, 2)
-    return y.reshape(t * u, -1, rest[-1])
+def _together(P, u: Array, R, x: Array) -> Array:
+    """The convolution of a small image, (H, W, B, C) to (H', W', B, D): both axes in one constant matrix."""
+    (h, w), (h2, w2), (batch, c) = (m.shape[2] for m in P), (len(m) for m in R), x.shape[2:]
+    analyse = np.einsum("tah,ubw->tuabhw", *P).reshape(-1, h * w)
+    synthesise = np.einsum("hta,wub->hwtuab", *R).reshape(h2 * w2, -1)
+    y = _on_first(analyse, x.reshape(h * w, batch, c))
+    y = jnp.matmul(y.reshape(len(u), -1, c), u)
+    return _on_first(synthesise, y.reshape(-1, batch, u.shape[2])).reshape(h2, w2, batch, -1)
 
 
-def _synthesise(R, y: Array, batch: int) -> Array:
-    """(points, tiles * B, D) to (H, W, B, D)."""
-    (h, t, a), (w, u, b), d = R[0].shape, R[1].shape, y.shape[-1]
-    if h * w <= SMALL_IMAGE:
-        matrix = np.einsum("hta,wub->hwtuab", *R).reshape(h * w, -1)
-        y = _on_first(matrix, y.reshape(-1, batch, d))
-    else:
-        y = y.reshape(t, u, a, b, batch, d).swapaxes(1, 2).reshape(t * a, u * b, batch, d)
-        y = _on_two(R[0].reshape(h, -1), R[1].reshape(w, -1), y)
-    return y.reshape(h, w, batch, d)
+def _apart(P, u: Array, R, x: Array) -> Array:
+    """The convolution of a large image, as `_together`: one constant matrix per axis."""
+    (t, a, h), (s, b, w), (batch, c) = P[0].shape, P[1].shape, x.shape[2:]
+    y = _on_two(P[0].reshape(-1, h), P[1].reshape(-1, w), x)
+    # Every tile of the first axis takes a kernel of its own: copies of these are small, the activations, which would
+    # otherwise have to be transposed before and after the product, are not.
+    u = jnp.broadcast_to(u.reshape(t, 1, s, c, -1), (t, a, s, c, u.shape[2]))
+    y = jnp.matmul(y.reshape(t, a, s, b * batch, c), u)
+    return _on_two(R[0].reshape(len(R[0]), -1), R[1].reshape(len(R[1]), -1), y.reshape(t * a, s * b, batch, -1))
 
 
 def _split(x: Array, s: int) -> Array:
@@ -182,5 +181,6 @@ def conv_hwbc(x: Array, kernel: Array, stride: int, padding: tuple[tuple[int, in
     q = np.einsum("tpk,uql->tupqkl", *Q).reshape(-1, kh * kw)
     u = _on_first(q, kernel.reshape(kh * kw, c, d)).reshape(-1, stride**2, dilation**2, c, d)
     u = u.swapaxes(2, 3).reshape(-1, stride**2 * c, dilation**2 * d)
-    y = jnp.matmul(_analyse(P, _split(x, stride)), u)
-    return _merge(_synthesise(R, y, x.shape[2]), dilation, size)
+    x = _split(x, stride)
+    small = max(math.prod(x.shape[:2]), math.prod(len(r) for r in R)) <= SMALL_IMAGE
+    return _merge((_together if small else _apart)(P, u, R, x), dilation, size)

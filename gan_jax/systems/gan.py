@@ -1,6 +1,7 @@
 """The game of generator and critic: the alternating update as pure functions."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -11,7 +12,7 @@ from jax import lax
 
 from gan_jax.losses import Loss
 from gan_jax.penalties import Points, gradient_norm
-from gan_jax.systems import System
+from gan_jax.systems import WHOLE, Parts, System
 from gan_jax.types import Array, Key, Params, Samples, Scores
 
 
@@ -47,6 +48,7 @@ def gan(
     batch_size: int,
     critic_steps: int,
     average_decay: float,
+    parts: Parts = WHOLE,
 ) -> System:
     """Build the system that trains a generator against a critic under a gradient penalty.
 
@@ -71,6 +73,7 @@ def gan(
       batch_size: samples of one step.
       critic_steps: steps of the critic for each of the generator.
       average_decay: decay of the generator's moving average, approached as `(1 + t) / (10 + t)` from the start.
+      parts: how each batch is spread over devices, from `gan_jax.training.parallel`; by default it is not.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, algorithm 1.
 
@@ -105,12 +108,13 @@ def gan(
         def score(samples: Samples) -> Scores:
             return critic.apply(params, samples)
 
-        real_score, fake_score = jnp.split(score(jnp.concatenate([real, fake])), 2)
+        real_score, fake_score = parts.together(score, jnp.stack([real, fake]))
         wanted = loss.critic(real=real_score, fake=fake_score).mean()
         metrics = {"wasserstein": _mean(real_score) - _mean(fake_score), "critic_loss": wanted}
         if points is None:
             return wanted, metrics
-        norm = gradient_norm(score, points(key, real=real, fake=fake))
+        chosen = points(key, real=parts.gather(real), fake=parts.gather(fake))
+        norm = gradient_norm(score, parts.take(chosen))
         penalty = shape(norm).mean()
         total = wanted + penalty_weight * penalty
         return total, metrics | {"penalty": penalty, "critic_total": total, "gradient_norm": norm.mean()}
@@ -123,20 +127,23 @@ def gan(
         if len(batch) != critic_steps * batch_size:
             raise ValueError(f"an update takes {critic_steps} x {batch_size} samples, got {batch.shape}")
         fake_key, points_key, noise_key = jax.random.split(key, 3)
-        reals = batch.reshape(critic_steps, batch_size, *batch.shape[1:])
-        fakes = generator.apply(state.generator, jax.random.normal(fake_key, (len(batch), latent))).reshape(reals.shape)
+        reals = parts.take(batch.reshape(critic_steps, batch_size, *batch.shape[1:]), axis=1)
+        noise = parts.take(jax.random.normal(fake_key, (critic_steps, batch_size, latent)), axis=1)
+        fakes = parts.together(partial(generator.apply, state.generator), noise)
 
         def critic_step(carry, inputs):
             params, optimizer = carry
-            gradient, metrics = jax.grad(critic_loss, has_aux=True)(params, *inputs)
+            gradient, metrics = parts.mean(jax.grad(critic_loss, has_aux=True)(params, *inputs))
             params, optimizer = _apply(critic_optimizer, gradient, optimizer, params)
             return (params, optimizer), metrics | {"critic_gradient": optax.tree.norm(gradient)}
 
         inputs = (jax.random.split(points_key, critic_steps), reals, fakes)
         (critic_params, critic_state), metrics = lax.scan(critic_step, (state.critic, state.critic_optimizer), inputs)
 
-        noise = jax.random.normal(noise_key, (batch_size, latent))
-        value, gradient = jax.value_and_grad(generator_loss)(state.generator, critic_params, noise, reals[-1])
+        noise = parts.take(jax.random.normal(noise_key, (batch_size, latent)))
+        value, gradient = parts.mean(
+            jax.value_and_grad(generator_loss)(state.generator, critic_params, noise, reals[-1])
+        )
         generator_params, generator_state = _apply(
             generator_optimizer, gradient, state.generator_optimizer, state.generator
         )

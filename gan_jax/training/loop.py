@@ -22,6 +22,7 @@ from gan_jax.data.pictures import save_picture
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.training.logging import MetricsLog
+from gan_jax.training.parallel import ALONE, Plan
 from gan_jax.types import Array, Images, Key, Samples
 
 
@@ -46,6 +47,7 @@ def train(
     checkpoint_every: int,
     keep_checkpoints: int,
     console: Console,
+    plan: Plan = ALONE,
 ) -> State:
     """Train a system on data until `steps` iterations are done, from the folder's newest checkpoint if it has one.
 
@@ -56,7 +58,7 @@ def train(
 
     Args:
       system: what is trained; any `System`.
-      data: uint8 images (N, H, W, C) or float32 points (N, D); they are copied to the device.
+      data: uint8 images (N, H, W, C) or float32 points (N, D); they are copied to each device.
       folder: the run folder.
       seed: of everything random.
       noise: half-width of the uniform noise on the data, as in `feed.draw`.
@@ -65,6 +67,7 @@ def train(
         has one of each.
       keep_checkpoints: how many of the newest checkpoints are kept.
       console: where progress is shown.
+      plan: how devices are used, the one whose parts the system was built with; another call may have another.
 
     Raises:
       NonFiniteError: a metric or the state is infinite or NaN; names the iterations and the last good checkpoint.
@@ -73,7 +76,7 @@ def train(
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     init_key, sample_key, run_key = jax.random.split(jax.random.key(seed), 3)
     pictured = 100 if data.ndim == 4 else 2_000
-    data = jax.device_put(data)
+    data = plan.place(data)
     with checkpoint.manager(folder / "checkpoints", keep_checkpoints) as checkpoints:
         init = partial(system.init, init_key, jnp.zeros((1, *data.shape[1:])))
         step = 0
@@ -81,9 +84,10 @@ def train(
             state = jax.jit(init)()
         else:
             step, state = checkpoint.restore(checkpoints, jax.eval_shape(init))
+        state = plan.place(state)
         with console.status("compiling"):
             started = time.perf_counter()
-            run = compile_block(system, state, data, run_key, noise)
+            run = compile_block(system, state, data, run_key, noise, plan)
             draw = jax.jit(lambda state: as_stored(system.sample(state, sample_key, pictured)))
         console.print(f"compiled in {time.perf_counter() - started:.1f} s")
 
@@ -123,7 +127,9 @@ def train(
     return state
 
 
-def compile_block(system: System, state: State, data: Images | Samples, key: Key, noise: float = 0.0):
+def compile_block(
+    system: System, state: State, data: Images | Samples, key: Key, noise: float = 0.0, plan: Plan = ALONE
+):
     """Compile `(state, data, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
 
     Batches are drawn from the data by `feed.draw`, with the noise given. The number of iterations is an argument, not
@@ -146,7 +152,7 @@ def compile_block(system: System, state: State, data: Images | Samples, key: Key
         state, sums = lax.fori_loop(start, stop, add, (state, zeros))
         return state, jax.tree.map(lambda total: total / (stop - start).astype(total.dtype), sums)
 
-    return jax.jit(block, donate_argnames="state").lower(state, data, key, np.int32(0), np.int32(1)).compile()
+    return plan.compile(block, state, data, key, np.int32(0), np.int32(1))
 
 
 def _speed(system: System, blocks: list[tuple[int, float, dict[str, float]]]) -> float:
