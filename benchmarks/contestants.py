@@ -17,7 +17,8 @@ from jax import lax
 
 from benchmarks.works import WORKS, Work, with_penalty
 from gan_jax.run import build
-from gan_jax.systems import State, System
+from gan_jax.systems import WHOLE, Parts, State, System
+from gan_jax.training import parallel
 from gan_jax.training.loop import compile_block
 from gan_jax.types import Array
 
@@ -42,12 +43,12 @@ class Contestant:
     speeds: list[float] = field(default_factory=list)
 
 
-def system_of(work: Work, penalty: str, *, critic_steps: int | None = None) -> System:
+def system_of(work: Work, penalty: str, *, critic_steps: int | None = None, parts: Parts = WHOLE) -> System:
     """The system of a work; without its generator's step where only the critic is measured."""
     experiment = with_penalty(work.experiment, penalty)
     if critic_steps is not None:
         experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
-    system = build(experiment, work.shape)
+    system = build(experiment, work.shape, parts)
     return _critic_alone(system) if work.only_critic else system
 
 
@@ -124,20 +125,29 @@ def _step(work: Work, penalty: str, state: State, data: Array):
     return each, [first, last]
 
 
-MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step}
+def _pmap(work: Work, penalty: str, state: State, data: Array):
+    """As scan, with each batch spread by `pmap` over all devices there are."""
+    plan = parallel.plan(mode="pmap")
+    system = system_of(work, penalty, parts=plan.parts)
+    state, data, key = plan.place(state), plan.place(data), _KEY
+    block = compile_block(system, state, data, key, plan=plan)
+    return lambda state, n: block(plan.place(state), data, key, np.int32(0), np.int32(n))[0], []
 
 
-def ours(name: str, penalty: str, mode: str) -> Contestant:
-    """Compile a work in one of `MODES`."""
-    work = WORKS[name]
+MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step, "pmap": _pmap}
+
+
+def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contestant:
+    """Compile a work in one of `MODES`: the one of that name, or one given."""
+    work = work or WORKS[name]
     system = system_of(work, penalty)
     data = jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0)
     state = jax.block_until_ready(jax.jit(system.init)(_KEY, data[:1]))
     started = time.perf_counter()
     advance, compiled = MODES[mode](work, penalty, state, data)
-    row = _row(name, "gan_jax", mode, penalty) | {
+    row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
-        "peak_bytes": max(map(_peak_bytes, compiled)),
+        "peak_bytes": max(map(_peak_bytes, compiled), default=None),
         "gflop": gflop(system, work.shape),
         "device": jax.local_devices()[0].device_kind,
         "version": jax.__version__,
@@ -171,9 +181,9 @@ def peer(name: str, penalty: str, variant: str) -> Contestant:
         process.stdin.close()
         process.wait()
 
-    return Contestant(_row(name, "torch", variant, penalty) | answer(), run, close)
+    return Contestant(_row(name, "torch", variant, penalty, WORKS[name]) | answer(), run, close)
 
 
-def _row(name: str, framework: str, mode: str, penalty: str) -> dict[str, Any]:
-    batch = WORKS[name].experiment.batch_size
-    return {"work": name, "framework": framework, "mode": mode, "penalty": penalty, "batch": batch}
+def _row(name: str, framework: str, mode: str, penalty: str, work: Work) -> dict[str, Any]:
+    settings = {"batch": work.experiment.batch_size, "critic_steps": work.experiment.gan.critic_steps}
+    return {"work": name, "framework": framework, "mode": mode, "penalty": penalty} | settings

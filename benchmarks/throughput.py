@@ -55,13 +55,12 @@ def take_turns(contestants: Sequence[Contestant], *, rounds: int, seconds: float
 def summary(contestant: Contestant, peak: float) -> dict[str, Any]:
     """Join what is known about a contestant and what was measured."""
     row, speeds = contestant.row, contestant.speeds
-    steps = WORKS[row["work"]].experiment.gan.critic_steps
     median = statistics.median(speeds)
     measured = {
         "iterations_per_s": median,
         "iterations_per_s_min": min(speeds),
         "iterations_per_s_max": max(speeds),
-        "images_per_s": median * steps * row["batch"],
+        "images_per_s": median * row["critic_steps"] * row["batch"],
         "rounds": speeds,
     }
     if "gflop" in row:
