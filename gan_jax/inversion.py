@@ -60,8 +60,8 @@ def invert(
     al. (2017), Compressed sensing using generative models (restarts).
 
     >>> found = invert(lambda z: 2 * z, jax.random.key(0), jnp.array([[1.0, -3.0]]), latent=2)
-    >>> found.latents.round(3).tolist(), bool(found.errors[0] < 1e-3)
-    ([[0.5, -1.5]], True)
+    >>> [round(float(z), 3) for z in found.latents[0]], bool(found.errors[0] < 1e-3)
+    ([0.5, -1.5], True)
     """
     made = jax.eval_shape(generator, jax.ShapeDtypeStruct((1, latent), jnp.float32))
     if jnp.ndim(targets) == 0 or made.shape[1:] != jnp.shape(targets)[1:]:

@@ -21,6 +21,7 @@ from gan_jax.lipschitz import (
     lipschitz_bound,
     spectral_norm,
 )
+from gan_jax.penalties import POINTS
 
 KEY = jax.random.key(0)
 WEIGHT = jnp.array([2.0, -1.0, 2.0])  # norm 3
@@ -125,9 +126,10 @@ class ClosedFormTest(chex.TestCase):
     def test_quantiles_of_a_quadratic(self):
         real, fake = jnp.arange(5.0)[:, None], -jnp.ones((5, 1))
         norms = self.variant(lambda key: gradient_norm_quantiles(quadratic, key, real=real, fake=fake))(KEY)
-        assert set(norms) == {"real", "fake", "interpolated"}
+        assert set(norms) == set(POINTS)
         np.testing.assert_allclose(norms["real"], [0, 1, 2, 3, 4])
         np.testing.assert_allclose(norms["fake"], [1, 1, 1, 1, 1])
+        np.testing.assert_allclose(norms["both"], [0, 1, 1, 1.75, 4])
         assert (jnp.diff(norms["interpolated"]) >= 0).all()
         assert norms["interpolated"][-1] < 4
 
