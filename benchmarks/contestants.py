@@ -81,26 +81,26 @@ def _peak_bytes(compiled) -> int:
     return kept + memory.temp_size_in_bytes
 
 
-# A mode compiles a work: `(work, penalty, state, data) -> (advance, compiled)`, where `advance(state, n)` runs n
-# iterations and `compiled` is what has a memory analysis.
+# A mode compiles a work: `(work, penalty, state, data) -> (advance, compiled, state)`, where `advance(state, n)` runs n
+# iterations, `compiled` is what has a memory analysis, and the state lies where it is to start from.
 
 
 def _scan(work: Work, penalty: str, state: State, data: Array):
     """Many iterations in one call, as the training loop runs them."""
     block = compile_block(system_of(work, penalty), state, data, _KEY)
-    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [block]
+    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [block], state
 
 
 def _iteration(work: Work, penalty: str, state: State, data: Array):
     """One call for each iteration."""
-    advance, compiled = _scan(work, penalty, state, data)
+    advance, compiled, state = _scan(work, penalty, state, data)
 
     def each(state: State, n: int) -> State:
         for _ in range(n):
             state = advance(state, 1)
         return state
 
-    return each, compiled
+    return each, compiled, state
 
 
 def _unrolled_steps(work: Work, penalty: str, state: State, data: Array):
@@ -122,16 +122,16 @@ def _step(work: Work, penalty: str, state: State, data: Array):
                 state, _ = call(state, data, _KEY, np.int32(0), np.int32(1))
         return state
 
-    return each, [first, last]
+    return each, [first, last], state
 
 
 def _pmap(work: Work, penalty: str, state: State, data: Array):
     """As scan, with each batch spread by `pmap` over all devices there are."""
     plan = parallel.plan(mode="pmap")
     system = system_of(work, penalty, parts=plan.parts)
-    state, data, key = plan.place(state), plan.place(data), _KEY
-    block = compile_block(system, state, data, key, plan=plan)
-    return lambda state, n: block(plan.place(state), data, key, np.int32(0), np.int32(n))[0], []
+    state, data = plan.place(state), plan.place(data)
+    block = compile_block(system, state, data, _KEY, plan=plan)
+    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [], state
 
 
 MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step, "pmap": _pmap}
@@ -144,7 +144,7 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     data = jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0)
     state = jax.block_until_ready(jax.jit(system.init)(_KEY, data[:1]))
     started = time.perf_counter()
-    advance, compiled = MODES[mode](work, penalty, state, data)
+    advance, compiled, state = MODES[mode](work, penalty, state, data)
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
         "peak_bytes": max(map(_peak_bytes, compiled), default=None),

@@ -68,12 +68,12 @@ def summary(contestant: Contestant, peak: float) -> dict[str, Any]:
     return row | measured
 
 
-def compare(names: Sequence[str], options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+def compare(options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
     """Measure each work by itself: its contestants are compiled, run in turn, and closed."""
     peak = matrix_product_peak()
     console.print(f"{jax.local_devices()[0].device_kind}: matrix product {peak:,.0f} GFLOP/s, jax {jax.__version__}")
     rows = []
-    for name in names:
+    for name in options.work:
         with console.status(f"compiling {name}"):
             contestants = [ours(name, penalty, mode) for penalty in options.penalty for mode in options.mode]
             if options.peers:
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--plot", type=Path, help="draw the rows into this PNG")
     options = parser.parse_args()
-    rows = compare(options.work, options, Console())
+    rows = compare(options, Console())
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
