@@ -1,12 +1,17 @@
 """Strict settings: silent broadcasting, silent promotion and warnings are errors, and there are several devices."""
 
+import os
+
 import jax
 from hypothesis import settings
+
+# Most of the time goes into compilation: LLVM's optimizations cost more of it here than they bring. Before any device.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_num_cpu_devices", 8)
 
-# Most of an example's time is compilation, so there are few of them, and none is too slow.
+# An example is mostly compiled, too, so there are few of them, and none is too slow.
 settings.register_profile("gan_jax", max_examples=20, deadline=None, derandomize=True)
 settings.load_profile("gan_jax")

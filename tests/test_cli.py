@@ -172,7 +172,7 @@ def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     command = [sys.executable, "-m", "gan_jax.cli", "sample", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert re.search(r"^gan-jax: .*checkpoints: checkpoint 40 cannot be read \(.*\)$", done.stderr, flags=re.MULTILINE)
+    assert re.search(r"gan-jax: .*checkpoints: checkpoint 40 cannot be read \(.*\)", done.stderr), done.stderr
     shutil.rmtree(copy / "checkpoints")
     assert "holds no checkpoint; train the run first" in fails(capsys, "sample", copy)
     assert not (copy / "samples.npz").exists()
