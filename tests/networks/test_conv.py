@@ -85,6 +85,44 @@ def test_derivative_of_a_gradient_penalty_equals_lax(transposed, kernel, stride)
     )
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [(3, 1, "SAME"), (5, 2, "SAME"), (4, 2, "VALID"), (1, 2, "SAME"), (5, 2, ((7, 0), (9, 1)))],
+)
+def test_large_images_are_cut_into_blocks(transposed, kernel, stride, padding):
+    x, w = arrays(kernel=kernel, size=(35, 50), channels=(6, 6), seed=0)
+
+    def value_and_gradients(operation):
+        y, pull = jax.vjp(jax.jit(operation), x, w)
+        return y, pull(jnp.sin(y))
+
+    jax.tree.map(
+        assert_close,
+        value_and_gradients(
+            lambda x, w: (ours.conv_transpose if transposed else ours.conv)(x, w, stride=stride, padding=padding)
+        ),
+        value_and_gradients(lambda x, w: reference(x, w, stride, padding, transposed)),
+    )
+
+
+@pytest.mark.parametrize("operation", [ours.conv, ours.conv_transpose])
+def test_the_method_can_be_chosen(operation):
+    x, w = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
+    programs = {
+        method: jax.jit(lambda x, w, method=method: operation(x, w, stride=2, method=method)).lower(x, w).as_text()
+        for method in ("lax", "toom_cook")
+    }
+    assert "convolution" in programs["lax"]
+    assert "dot_general" not in programs["lax"]
+    assert "convolution" not in programs["toom_cook"]
+    with pytest.raises(ValueError, match="'fft'"):
+        operation(x, w, method="fft")
+    _, large = arrays(kernel=9, size=(9, 9), channels=(6, 6), seed=0)
+    with pytest.raises(ValueError, match="up to 8"):
+        operation(x, large, method="toom_cook")
+
+
 def test_no_convolution_is_left_for_a_cpu_to_run():
     x, w = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
     program = jax.jit(lambda x, w: ours.conv(x, w, stride=2)).lower(x, w).as_text()
