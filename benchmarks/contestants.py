@@ -67,12 +67,23 @@ def _unrolled():
     return mock.patch("gan_jax.systems.gan.lax.scan", partial(lax.scan, unroll=True))
 
 
-def gflop(system: System, shape: tuple[int, ...]) -> float:
-    """Arithmetic of one iteration in 10^9 floating point operations, as lowered: convolutions as they are computed."""
-    example, batch = (jax.ShapeDtypeStruct((n, *shape), jnp.float32) for n in (1, system.counts["images"]))
-    state = jax.eval_shape(system.init, _KEY, example)
-    with _unrolled():  # the body of a loop is counted once, however often it runs
-        return jax.jit(system.update).lower(state, _KEY, batch).cost_analysis()["flops"] / 1e9
+def gflop(work: Work, penalty: str) -> float:
+    """Arithmetic of one iteration in 10^9 floating point operations, convolutions as they are computed.
+
+    On a CPU it is counted after compilation, when what is shared is computed once. Elsewhere, where libraries hide
+    theirs, it is counted before.
+    """
+    once = system_of(work, penalty, critic_steps=1)  # the body of a loop would be counted once, however often it runs
+    example, batch = (jax.ShapeDtypeStruct((n, *work.shape), jnp.float32) for n in (1, work.experiment.batch_size))
+    state = jax.eval_shape(once.init, _KEY, example)
+
+    def count(system: System) -> float:
+        program = jax.jit(system.update).lower(state, _KEY, batch)
+        if jax.default_backend() == "cpu":
+            program = program.compile({"xla_backend_optimization_level": 0})
+        return program.cost_analysis()["flops"] / 1e9
+
+    return count(once) + (work.experiment.gan.critic_steps - 1) * count(_critic_alone(once))
 
 
 def _peak_bytes(compiled) -> int:
@@ -148,7 +159,7 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
         "peak_bytes": max(map(_peak_bytes, compiled), default=None),
-        "gflop": gflop(system, work.shape),
+        "gflop": gflop(work, penalty),
         "device": jax.local_devices()[0].device_kind,
         "version": jax.__version__,
     }

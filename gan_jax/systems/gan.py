@@ -11,7 +11,7 @@ import optax
 from jax import lax
 
 from gan_jax.losses import Loss
-from gan_jax.penalties import Points, gradient_norm
+from gan_jax.penalties import Points, at_both, at_fake, at_real, gradient_norm, score_and_gradient_norm
 from gan_jax.systems import WHOLE, Parts, System
 from gan_jax.types import Array, Key, Params, Samples, Scores
 
@@ -57,10 +57,11 @@ def gan(
         mean(loss.critic(real, fake)) + penalty_weight * mean(shape(||gradient of the critic at points(real, fake)||))
 
     and then one of the generator on `mean(loss.generator(real, fake))`. The fakes of all critic steps come from one
-    pass of the generator, whose parameters do not move meanwhile; real and fake pass the critic as one batch. Its
-    metrics are float32 means: the Wasserstein estimate `mean(real) - mean(fake)`, the critic's loss, the penalty before
-    its weight and the total apart, the generator's loss, the critic's gradient norm at the points, and the norm of each
-    network's parameter gradient.
+    pass of the generator, whose parameters do not move meanwhile. Real and fake pass the critic as one batch, unless
+    the gradient is taken at the one or the other, which then shares that one's pass. Metrics are float32 means: the
+    Wasserstein estimate `mean(real) - mean(fake)`, the critic's loss, the penalty before its weight and the total
+    apart, the generator's loss, the critic's gradient norm at the points, and the norm of each network's parameter
+    gradient.
 
     Args:
       generator, critic: modules `(N, latent) -> (N, ...)` and `(N, ...) -> (N,)`, without state.
@@ -108,13 +109,23 @@ def gan(
         def score(samples: Samples) -> Scores:
             return critic.apply(params, samples)
 
-        real_score, fake_score = parts.together(score, jnp.stack([real, fake]))
+        if points in (at_real, at_fake, at_both):  # the loss has a pass there, which the gradient shares
+            slope = 1 / len(real)
+            (real_score, at_real_norm), (fake_score, at_fake_norm) = (
+                score_and_gradient_norm(score, real, slope=-slope),
+                score_and_gradient_norm(score, fake, slope=slope),
+            )
+            norms = {at_real: [at_real_norm], at_fake: [at_fake_norm], at_both: [at_real_norm, at_fake_norm]}
+            norm = jnp.concatenate(norms[points])
+        else:
+            real_score, fake_score = parts.together(score, jnp.stack([real, fake]))
+            if points is not None:
+                chosen = points(key, real=parts.gather(real), fake=parts.gather(fake))
+                norm = gradient_norm(score, parts.take(chosen))
         wanted = loss.critic(real=real_score, fake=fake_score).mean()
         metrics = {"wasserstein": _mean(real_score) - _mean(fake_score), "critic_loss": wanted}
         if points is None:
             return wanted, metrics
-        chosen = points(key, real=parts.gather(real), fake=parts.gather(fake))
-        norm = gradient_norm(score, parts.take(chosen))
         penalty = shape(norm).mean()
         total = wanted + penalty_weight * penalty
         return total, metrics | {"penalty": penalty, "critic_total": total, "gradient_norm": norm.mean()}

@@ -50,18 +50,24 @@ def test_rows_of_every_mode_hold_what_a_reader_needs(tiny, tmp_path, monkeypatch
     assert "mlp_2d, batch 8" in capsys.readouterr().out
 
 
-def test_the_arithmetic_is_the_hand_count(tiny):
-    """Ten passes of the critic a step with a penalty between the samples, six without; one of the generator."""
-    wide = replace(TINY.experiment.gan, generator=Generator("mlp", 8, 1, 4), critic=Critic("mlp", 256, 2))
-    work = Work(replace(TINY.experiment, gan=wide, batch_size=64), (2,))
+@pytest.mark.parametrize(
+    ("penalty", "loss", "passes"),
+    [
+        ("none", "wasserstein", 6),
+        ("interpolated/two_sided", "wasserstein", 10),
+        ("interpolated/two_sided", "non_saturating", 10),
+        ("real/two_sided", "wasserstein", 8),  # the loss's own pass there, forward and back
+        ("fake/one_sided", "wasserstein", 8),
+        ("both/two_sided", "wasserstein", 10),
+        ("real/two_sided", "non_saturating", 9),  # its pass forward
+    ],
+)
+def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, passes):
+    """In units of one pass of the critic forward."""
+
+    def gflop(critic_steps: int) -> float:
+        gan = replace(TINY.experiment.gan, critic=Critic("mlp", 256, 2), loss=loss, critic_steps=critic_steps)
+        return contestants.gflop(replace(TINY, experiment=Experiment(gan=gan, batch_size=64)), penalty)
+
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
-    one, two = (
-        {name: contestants.gflop(contestants.system_of(work, name, critic_steps=k), (2,)) for name in ("none", INSIDE)}
-        for k in (1, 2)
-    )
-    step = {name: (two[name] - one[name]) / forward for name in one}
-    assert step["none"] == pytest.approx(6, rel=0.1)
-    assert step[INSIDE] == pytest.approx(10, rel=0.1)
-
-
-INSIDE = "interpolated/two_sided"
+    assert (gflop(2) - gflop(1)) / forward == pytest.approx(passes, rel=0.05)

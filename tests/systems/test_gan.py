@@ -54,11 +54,16 @@ def test_each_network_moves_at_its_own_steps():
     assert int(after.step) == 1
 
 
-@pytest.mark.parametrize("loss", ["wasserstein", "relativistic"])
-def test_equal_to_the_update_written_out(loss):
+@pytest.mark.parametrize(
+    ("loss", "points"),
+    [("wasserstein", "interpolated"), ("wasserstein", "real"), ("relativistic", "fake"), ("relativistic", "both")],
+)
+def test_equal_to_the_update_written_out(loss, points):
     """Every pass by itself, every step in Python: the fakes stay, the critic moves thrice, then the generator."""
     optimizer = optax.sgd(0.1)
-    game = system(loss=losses.LOSSES[loss], generator_optimizer=optimizer, critic_optimizer=optimizer)
+    points = penalties.POINTS[points]
+    optimizers = {"generator_optimizer": optimizer, "critic_optimizer": optimizer}
+    game = system(loss=losses.LOSSES[loss], points=points, **optimizers)
     state = game.init(KEY, REAL[:1])
     after, metrics = jax.jit(game.update)(state, KEY, REAL)
 
@@ -73,9 +78,8 @@ def test_equal_to_the_update_written_out(loss):
             def score(x):
                 return CRITIC.apply(params, x)
 
-            points = penalties.interpolate(key, real=real, fake=fake)
-            penalty = penalties.gradient_penalty(score, points)
-            return (losses.LOSSES[loss].critic(real=score(real), fake=score(fake)) + 10 * penalty).mean()
+            penalty = penalties.gradient_penalty(score, points(key, real=real, fake=fake))
+            return losses.LOSSES[loss].critic(real=score(real), fake=score(fake)).mean() + 10 * penalty.mean()
 
         gaps.append(CRITIC.apply(critic, real).mean() - CRITIC.apply(critic, fake).mean())
         critic = jax.tree.map(lambda p, g: p - 0.1 * g, critic, jax.grad(critic_loss)(critic))
