@@ -5,7 +5,7 @@ convolutions, and any convolution inside a `scan`, up to 40 times slower than th
 `toom_cook` writes them as such. The platform that is compiled for decides, unless `method` does.
 
 Accuracy in float32, as the largest error over the largest value, of values and of first and second derivatives: "lax"
-1e-6, "toom_cook" 5e-6 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most.
+1e-6, "toom_cook" 1e-5 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most.
 """
 
 from collections.abc import Sequence

@@ -3,11 +3,12 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import pytest
 
-from benchmarks import contestants, throughput
+from benchmarks import contestants, quality, throughput
 from benchmarks.works import WORKS, Work, with_penalty
 from gan_jax.experiment import GAN, Critic, Experiment, Generator
 from gan_jax.penalties import POINTS, SHAPES
@@ -71,3 +72,17 @@ def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, 
 
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
     assert (gflop(2) - gflop(1)) / forward == pytest.approx(passes, rel=0.05)
+
+
+@pytest.mark.slow
+def test_quality_is_measured_where_it_was_asked_for(tmp_path):
+    file, picture = tmp_path / "rows.json", tmp_path / "rows.png"
+    experiment = Path(__file__).parents[2] / "experiments" / "digits_wgan_gp.py"
+    sizes = "--gan.generator.width 8 --gan.critic.width 8 --gan.generator.depth 1 --gan.critic.depth 1 --log_every 5"
+    quality.main([str(experiment), *f"--steps 20 10 --n 40 --json {file} --plot {picture}".split(), *sizes.split()])
+    first, last = json.loads(file.read_text())
+    assert (first["step"], last["step"]) == (10, 20)
+    assert 0 < first["minutes"] < last["minutes"]
+    assert 0 <= last["precision"] <= 1
+    assert last["n_fake"] == last["n_real"] == 40
+    assert picture.stat().st_size > 0

@@ -1,0 +1,26 @@
+"""The best MNIST digits after ten minutes of training on two CPU cores, as far as has been measured.
+
+`gan-jax train experiments/mnist_cpu.py --data-dir FOLDER`, where FOLDER holds MNIST as TFDS prepares it. Half the width
+of the paper's networks, one critic step for each of the generator, the non-saturating loss, and a gradient penalty that
+pulls the critic's slope at real images to zero (Mescheder, Geiger, Nowozin, 2018, Which training methods for GANs do
+actually converge?). What else was tried, and the quality after each minute, is in docs/performance.md.
+"""
+
+from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+
+adam = Adam(learning_rate=1e-3, b1=0.0, b2=0.99, decay_steps=14_500)
+
+experiment = Experiment(
+    data=Data(source="mnist"),
+    gan=GAN(
+        generator=Generator(name="dcgan_mnist", width=32, latent=64),
+        critic=Critic(name="dcgan", width=32, depth=3),
+        loss="non_saturating",
+        penalty=Penalty(points="real", shape="two_sided", bound=0.0, weight=2.0),
+        generator_optimizer=adam,
+        critic_optimizer=adam,
+        critic_steps=1,
+    ),
+    batch_size=64,
+    steps=14_500,
+)
