@@ -19,10 +19,8 @@ _SCORES = ("precision", "recall")
 def minutes(metrics: Path) -> float:
     """Minutes of training up to the last line of a run's metrics."""
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
-    images = [0, *(line["images"] for line in lines)]
-    return (
-        sum((new - old) / line["images_per_s"] for old, new, line in zip(images, images[1:], lines, strict=False)) / 60
-    )
+    before = [0, *(line["images"] for line in lines[:-1])]
+    return sum((line["images"] - old) / line["images_per_s"] for line, old in zip(lines, before, strict=True)) / 60
 
 
 def curve(experiment: str, steps: Sequence[int], options: Sequence[str], n: int | None) -> list[dict[str, Any]]:

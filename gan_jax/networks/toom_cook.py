@@ -25,6 +25,7 @@ MAX_KERNEL = 8
 FEW_CHANNELS = 4
 # Up to this many pixels, one Kronecker product beats one matrix per axis.
 SMALL_IMAGE = 64
+
 # With the point at infinity, these amplify rounding the least: at 8 points, with 3x3 kernels, 21 times, and at 9 points
 # 47 times, where 0, 1, -1, 2, -2, 1/2, -1/2, 4 would do so 201 times.
 _FINITE_POINTS = [0, 1, -1, 2, -2, 0.5, -0.5]
