@@ -16,7 +16,7 @@ experiment = Experiment(
         generator=Generator(name="dcgan_mnist", width=32, latent=64),
         critic=Critic(name="dcgan", width=32, depth=3),
         loss="non_saturating",
-        penalty=Penalty(points="real", shape="two_sided", bound=0.0, weight=2.0),
+        penalty=Penalty("r1", weight=4.0),
         generator_optimizer=adam,
         critic_optimizer=adam,
         critic_steps=1,

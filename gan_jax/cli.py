@@ -72,6 +72,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
     import jax
 
     from gan_jax import run
+    from gan_jax.build import build
     from gan_jax.data import sources
     from gan_jax.training import loop, parallel
 
@@ -85,7 +86,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
         data = sources.read(experiment.data.source, _path(experiment.data.dir)).train
     if experiment.batch_size > len(data):
         raise InputError(f"batch_size: {experiment.batch_size} is larger than the data set; give at most {len(data)}")
-    system = run.build(experiment, data.shape[1:], plan.parts)
+    system = build(experiment, data.shape[1:], plan.parts)
     folder = _claim(folders)
     run.write_experiment(folder, experiment, data)
     shape = "x".join(map(str, data.shape[1:]))

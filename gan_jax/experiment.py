@@ -6,9 +6,11 @@ from typing import Literal
 
 from jsonargparse.typing import restricted_number_type
 
+from gan_jax.constraints import CONSTRAINTS
 from gan_jax.losses import LOSSES
 from gan_jax.networks import CRITICS, GENERATORS
-from gan_jax.penalties import POINTS, SHAPES
+from gan_jax.networks.activations import ACTIVATIONS
+from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES
 
 # Counts and seeds are 32-bit on the device.
 Count = restricted_number_type("Count", int, [(">", 0), ("<", 2**31)])
@@ -60,29 +62,51 @@ class Critic:
       width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet).
       depth: hidden layers (mlp, deep_sets twice) or halvings of the image; the network's own by default.
       set_size: samples that are scored together (deep_sets); the network's own by default.
+      activation: between the layers (mlp, dcgan); the network's own by default.
     """
 
     name: Literal[tuple(CRITICS)] = "mlp"
     width: Count = 256
     depth: Count | None = None
     set_size: Count | None = None
+    activation: Literal[tuple(ACTIVATIONS)] | None = None
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """The soft Lipschitz constraint.
+    """The soft Lipschitz constraint: a published one, and whatever is to differ from it.
 
     Attributes:
-      points: where the critic's gradient is taken; "none" for no constraint at all.
-      shape: what is asked of its norm.
+      name: from `gan_jax.penalties.PENALTIES`; "none" for no penalty at all. What follows is its own by default.
+      points: where the critic is held.
+      slope: how its steepness there is taken.
+      shape: what is asked of that.
       weight: lambda, what the penalty's mean is multiplied by.
-      bound: the Lipschitz constant asked for, in score per unit of data.
+      bound: the Lipschitz constant asked for, in score per unit of data, where the shape knows one.
+      every: critic steps from one penalty to the next, which is then as many times as heavy.
     """
 
-    points: Literal["none", *POINTS] = "interpolated"
-    shape: Literal[tuple(SHAPES)] = "two_sided"
-    weight: NonNegative = 10.0
-    bound: NonNegative = 1.0
+    name: Literal["none", *PENALTIES] = "wgan_gp"
+    points: Literal[tuple(POINTS)] | None = None
+    slope: Literal[tuple(SLOPES)] | None = None
+    shape: Literal[tuple(SHAPES)] | None = None
+    weight: NonNegative | None = None
+    bound: NonNegative | None = None
+    every: Count | None = None
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """The hard Lipschitz constraint of the critic, beside the penalty or instead of it.
+
+    Attributes:
+      name: from `gan_jax.constraints.CONSTRAINTS`.
+      bound: of what it bounds, its own by default: parameters (weight_clipping), the norm of each layer
+        (spectral_normalization, conv_spectral_normalization, bjorck), the score (gradient_normalization).
+    """
+
+    name: Literal["none", *CONSTRAINTS] = "none"
+    bound: Positive | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +141,7 @@ class GAN:
     critic: Critic = field(default_factory=Critic)
     loss: Literal[tuple(LOSSES)] = "wasserstein"
     penalty: Penalty = field(default_factory=Penalty)
+    constraint: Constraint = field(default_factory=Constraint)
     generator_optimizer: Adam = field(default_factory=Adam)
     critic_optimizer: Adam = field(default_factory=Adam)
     critic_steps: Count = 5

@@ -1,26 +1,20 @@
-"""From the description of a run to its parts, and back from its folder."""
+"""A run folder: what describes the run, and the state that it has come to."""
 
 import hashlib
 import json
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from gan_jax.build import build
 from gan_jax.data.images import as_stored
 from gan_jax.errors import InputError
-from gan_jax.experiment import Adam, Critic, Experiment, Generator
-from gan_jax.losses import LOSSES
-from gan_jax.networks import CRITICS, GENERATORS
-from gan_jax.penalties import POINTS, SHAPES
+from gan_jax.experiment import Experiment
 from gan_jax.settings import differences, from_json, to_json
-from gan_jax.systems import WHOLE, Parts, State, System
-from gan_jax.systems.gan import gan
+from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Key
 
@@ -35,68 +29,6 @@ class Run(NamedTuple):
     state: State
     step: int
     shape: tuple[int, ...]
-
-
-def build(experiment: Experiment, shape: tuple[int, ...], parts: Parts = WHOLE) -> System:
-    """Return the system that an experiment describes, for samples of a shape, (H, W, C) or (D,), and batches in parts.
-
-    Raises:
-      InputError: a network cannot take the shape, or has no such setting, or the batch cannot be parted.
-
-    >>> build(Experiment(), (8, 8, 1)).counts
-    {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
-    """
-    config = experiment.gan
-    generator = _network("gan.generator", GENERATORS, config.generator, shape=shape, dtype=config.precision)
-    critic = _network("gan.critic", CRITICS, config.critic, dtype=config.precision)
-    set_size = getattr(critic, "set_size", 1)
-    if experiment.batch_size % parts.count:
-        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of --devices, {parts.count}")
-    if experiment.batch_size % (set_size * parts.count):
-        product = f"gan.critic.set_size times --devices, {set_size} x {parts.count}"
-        raise InputError(f"batch_size: {experiment.batch_size} is no multiple of {product}")
-    system = gan(
-        generator=generator,
-        critic=critic,
-        loss=LOSSES[config.loss],
-        points=POINTS.get(config.penalty.points),
-        shape=partial(SHAPES[config.penalty.shape], bound=config.penalty.bound),
-        penalty_weight=config.penalty.weight,
-        generator_optimizer=_adam(config.generator_optimizer, steps_each=1),
-        critic_optimizer=_adam(config.critic_optimizer, steps_each=config.critic_steps),
-        latent=config.generator.latent,
-        batch_size=experiment.batch_size,
-        critic_steps=config.critic_steps,
-        average_decay=config.average_decay,
-        parts=parts,
-    )
-    for name, network, given in (
-        ("gan.generator", generator, (1, config.generator.latent)),
-        ("gan.critic", critic, (1, *shape)),
-    ):
-        try:
-            jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct(given, jnp.float32))
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None
-    return system
-
-
-def _network(name: str, registry: dict[str, Any], config: Generator | Critic, **given):
-    kind = registry[config.name]
-    sizes = {size: value for size, value in asdict(config).items() if size not in ("name", "latent")}
-    chosen = {size: value for size, value in sizes.items() if value is not None}
-    for size in chosen:
-        if size not in kind.__dataclass_fields__:
-            raise InputError(f"{name}.{size}: {config.name} has no {size} to choose; leave it out")
-    return kind(**chosen, **given)
-
-
-def _adam(config: Adam, steps_each: int) -> optax.GradientTransformation:
-    """Adam whose schedule counts iterations; the optimizer itself counts its own steps, `steps_each` an iteration."""
-    rate = config.learning_rate
-    if config.decay_steps is not None:
-        rate = optax.cosine_decay_schedule(rate, config.decay_steps * steps_each, alpha=0.01)
-    return optax.adam(rate, config.b1, config.b2)
 
 
 def write_experiment(folder: Path, experiment: Experiment, data: np.ndarray) -> None:

@@ -95,8 +95,8 @@ def _one_line(error: ArgumentError) -> str:
 def to_json(experiment: Experiment) -> dict[str, Any]:
     """Return the settings as nested dictionaries that JSON can hold.
 
-    >>> to_json(Experiment())["gan"]["penalty"]["bound"]
-    1.0
+    >>> to_json(Experiment())["gan"]["penalty"]["name"]
+    'wgan_gp'
     """
     return json.loads(json.dumps(asdict(experiment)))
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from gallery import BLUE, RED, game, panels, play, publish
 
+from gan_jax.penalties import PENALTIES
 from gan_jax.transport import wasserstein_1d
 from gan_jax.types import Array, Key
 
@@ -36,14 +37,14 @@ def experiment():
     figure, axes = panels(3, sharex=True)
     shown = {
         "wasserstein": "mean score of real - generated",
-        "gradient_norm": "gradient norm of the critic",
+        "slope": "gradient norm of the critic",
         "generator_gradient": "norm of the generator's gradient",
     }
     data_key, fake_key, key = jax.random.split(jax.random.key(0), 3)
     target = real(data_key, 20_000)[:, 0]
     measured = {}
     for name, weight, colour in (("no constraint", 0.0, RED), ("gradient penalty", 0.1, BLUE)):
-        system = game(penalty_weight=weight)
+        system = game(penalty=PENALTIES["wgan_gp"]._replace(weight=weight))
         state, metrics, _ = play(system, key, real, steps=STEPS)
         fake = system.sample(state, fake_key, len(target))[:, 0]
         measured[name] = {"wasserstein_of_samples": float(wasserstein_1d(fake, target))}

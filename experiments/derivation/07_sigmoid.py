@@ -43,7 +43,7 @@ def experiment():
     figure, (by_confidence, learning) = panels(2, width=8)
     measured = {}
     for name, colour in (("minimax", ORANGE), ("non_saturating", BLUE)):
-        shared = {"generator": GENERATOR, "critic": CRITIC, "loss": losses.LOSSES[name], "penalty_weight": 0.0}
+        shared = {"generator": GENERATOR, "critic": CRITIC, "loss": losses.LOSSES[name], "penalty": None}
         waiting = game(**shared, critic_steps=1, generator_optimizer=optax.set_to_zero())
         _, metrics, probability = play(waiting, jax.random.key(0), real, steps=STEPS, watch=taken_for_real)
         norm = metrics["generator_gradient"]

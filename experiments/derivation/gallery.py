@@ -15,9 +15,10 @@ import matplotlib
 import optax
 from matplotlib.figure import Figure
 
-from gan_jax import losses, penalties
+from gan_jax import losses
 from gan_jax.cli import main
 from gan_jax.networks import mlp
+from gan_jax.penalties import PENALTIES
 from gan_jax.run import Run, open_run
 from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
@@ -78,9 +79,7 @@ def game(**changes: Any) -> System:
         "generator": mlp.Generator(shape=(1,), width=64, depth=3),
         "critic": mlp.Critic(width=64, depth=3),
         "loss": losses.wasserstein,
-        "points": penalties.interpolate,
-        "shape": penalties.two_sided,
-        "penalty_weight": 0.1,
+        "penalty": PENALTIES["wgan_gp"]._replace(weight=0.1),
         "generator_optimizer": optax.adam(1e-3, b1=0.0, b2=0.9),
         "critic_optimizer": optax.adam(1e-3, b1=0.0, b2=0.9),
         "latent": 2,

@@ -51,9 +51,19 @@ def conv(
     [4.0, 4.0, 4.0, 4.0]
     """
     _check(x, kernel)
+    padding = pads(padding, size=x.shape[1:3], kernel=kernel.shape[:2], stride=stride)
+    return _convolve(x, kernel, method, stride=stride, padding=padding, dilation=1)
+
+
+def pads(padding: Padding, *, size: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[tuple[int, int], ...]:
+    """Zeros before and after each axis of an image of this size that `conv` adds, `"SAME"` and `"VALID"` spelled out.
+
+    >>> pads("SAME", size=(4, 5), kernel=(3, 3), stride=2)
+    ((0, 1), (1, 1))
+    """
     if isinstance(padding, str):
-        padding = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], (stride, stride), padding)
-    return _convolve(x, kernel, method, stride=stride, padding=tuple(map(tuple, padding)), dilation=1)
+        padding = lax.padtype_to_pads(size, kernel, (stride, stride), padding)
+    return tuple((int(low), int(high)) for low, high in padding)
 
 
 def conv_transpose(

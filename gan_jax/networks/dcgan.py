@@ -7,10 +7,13 @@ Source: Radford, Metz, Chintala (2016), Unsupervised representation learning wit
 al. (2017), Improved training of Wasserstein GANs.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
+from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import Conv, ConvTranspose
 from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
@@ -29,6 +32,7 @@ def _check_depth(shape: tuple[int, ...], depth: int) -> None:
 class Critic(nn.Module):
     """Images (N, H, W, C) through `depth` 5x5 convolutions of stride 2 and a dense layer to scores (N,).
 
+    `activation` follows each convolution.
     Raises `InputError` where an image has fewer than `2**depth` pixels a side.
 
     >>> import jax, jax.numpy as jnp
@@ -39,6 +43,7 @@ class Critic(nn.Module):
     width: int = 64
     depth: int = 3
     dtype: DTypeLike | None = None
+    activation: Callable[[Array], Array] = leaky_relu
 
     @nn.compact
     def __call__(self, images: Samples) -> Scores:
@@ -46,7 +51,7 @@ class Critic(nn.Module):
         _check_depth(images.shape[1:], self.depth)
         x = images
         for stage in range(self.depth):
-            x = nn.leaky_relu(Conv(self.width * 2**stage, kernel_size=5, stride=2, dtype=self.dtype)(x), 0.2)
+            x = self.activation(Conv(self.width * 2**stage, kernel_size=5, stride=2, dtype=self.dtype)(x))
         x = at_least_float32(x.reshape(len(x), -1))
         return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
 

@@ -1,5 +1,6 @@
 """Multilayer perceptrons: for points, for images small enough to be taken as vectors, and for sets of either."""
 
+from collections.abc import Callable
 from math import prod
 
 import flax.linen as nn
@@ -15,11 +16,12 @@ class _Hidden(nn.Module):
     width: int
     depth: int
     dtype: DTypeLike | None
+    activation: Callable[[Array], Array] = nn.relu
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for _ in range(self.depth):
-            x = nn.relu(nn.Dense(self.width, dtype=self.dtype, kernel_init=nn.initializers.he_normal())(x))
+            x = self.activation(nn.Dense(self.width, dtype=self.dtype, kernel_init=nn.initializers.he_normal())(x))
         return at_least_float32(x)
 
 
@@ -46,7 +48,7 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Samples (N, ...) through `depth` hidden layers to scores (N,).
+    """Samples (N, ...) through `depth` hidden layers, each followed by `activation`, to scores (N,).
 
     >>> import jax, jax.numpy as jnp
     >>> Critic(width=16).init_with_output(jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
@@ -56,11 +58,12 @@ class Critic(nn.Module):
     width: int = 256
     depth: int = 3
     dtype: DTypeLike | None = None
+    activation: Callable[[Array], Array] = nn.relu
 
     @nn.compact
     def __call__(self, samples: Samples) -> Scores:
         """Score each sample."""
-        x = _Hidden(self.width, self.depth, self.dtype)(samples.reshape(len(samples), -1))
+        x = _Hidden(self.width, self.depth, self.dtype, self.activation)(samples.reshape(len(samples), -1))
         return nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
 
 
@@ -91,6 +94,7 @@ class SetCritic(nn.Module):
     depth: int = 2
     set_size: int = 8
     dtype: DTypeLike | None = None
+    mixes_samples = True  # on purpose, see above
 
     @nn.compact
     def __call__(self, samples: Samples) -> Scores:

@@ -1,19 +1,26 @@
 """The game of generator and critic: the alternating update as pure functions."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
-from gan_jax.losses import Loss
-from gan_jax.penalties import Points, at_both, at_fake, at_real, gradient_norm, score_and_gradient_norm
-from gan_jax.systems import WHOLE, Parts, System
-from gan_jax.types import Array, Key, Params, Samples, Scores
+from gan_jax.constraints import Constraint
+from gan_jax.errors import InputError
+from gan_jax.losses import LOSSES, Loss
+from gan_jax.parts import WHOLE, Parts
+from gan_jax.penalties import Penalty, evaluate, gradient_norm, mixes_samples
+from gan_jax.systems import System
+from gan_jax.types import Array, Critic, Key, Params, Samples, Scores
+
+UNCONSTRAINED = Constraint()
+_QUICKLY = {"xla_backend_optimization_level": 0}
+_AVERAGE_DECAY = 0.99  # of the scores' averages, as Tseng et al. (2021) have it
 
 
 class State(NamedTuple):
@@ -24,6 +31,8 @@ class State(NamedTuple):
       generator, critic: the parameters.
       average: the generator's parameters, averaged over the iterations; samples are drawn with these.
       generator_optimizer, critic_optimizer: the optimizers' states.
+      constraint: what the critic's constraint iterates on.
+      scores: running means of the critic's real and generated scores, (2,) float32.
     """
 
     step: Array
@@ -32,6 +41,8 @@ class State(NamedTuple):
     average: Params
     generator_optimizer: optax.OptState
     critic_optimizer: optax.OptState
+    constraint: Any
+    scores: Array
 
 
 def gan(
@@ -39,51 +50,55 @@ def gan(
     generator: nn.Module,
     critic: nn.Module,
     loss: Loss,
-    points: Points | None,
-    shape: Callable[[Scores], Scores],
-    penalty_weight: float,
+    penalty: Penalty | None,
     generator_optimizer: optax.GradientTransformation,
     critic_optimizer: optax.GradientTransformation,
     latent: int,
     batch_size: int,
     critic_steps: int,
     average_decay: float,
+    constraint: Constraint = UNCONSTRAINED,
     parts: Parts = WHOLE,
 ) -> System:
-    """Build the system that trains a generator against a critic under a gradient penalty.
+    """Build the system that trains a generator against a critic under a penalty, a constraint, both or neither.
 
     One update takes `critic_steps * batch_size` real samples and makes `critic_steps` steps of the critic on
 
-        mean(loss.critic(real, fake)) + penalty_weight * mean(shape(||gradient of the critic at points(real, fake)||))
+        mean(loss.critic(real, fake)) + weight * mean(shape(slope of the critic at points(real, fake)))
 
     and then one of the generator on `mean(loss.generator(real, fake))`. The fakes of all critic steps come from one
     pass of the generator, whose parameters do not move meanwhile. Real and fake pass the critic as one batch, unless
-    the gradient is taken at the one or the other, which then shares that one's pass. Metrics are float32 means: the
-    Wasserstein estimate `mean(real) - mean(fake)`, the critic's loss, the penalty before its weight and the total
-    apart, the generator's loss, the critic's gradient norm at the points, and the norm of each network's parameter
-    gradient.
+    the penalty is taken at the one or the other, which then shares that one's pass. A penalty that is due every k-th
+    step only has a step of its own there, on `k weight mean(...)`: give the optimizer what `penalties.lazy_adam` says.
+
+    Metrics are float32 means: the Wasserstein estimate `mean(real) - mean(fake)`, the critic's loss, the penalty before
+    its weight and the total apart, the generator's loss, the critic's slope at the points, and the norm of each
+    network's parameter gradient. Between two lazy penalties theirs are zero, and k times themselves where they are due.
 
     Args:
-      generator, critic: modules `(N, latent) -> (N, ...)` and `(N, ...) -> (N,)`, without state.
+      generator, critic: modules `(N, latent) -> (N, ...)` and `(N, ...) -> (N,)`, without state. A critic whose class
+        has `mixes_samples = True` is known to score a sample by its batch; from any other a penalty demands that not.
       loss: the pair of losses, from `gan_jax.losses.LOSSES`.
-      points: where the gradient is taken, from `gan_jax.penalties.POINTS`; None for no penalty at all.
-      shape: what is asked of its norm, from `gan_jax.penalties.SHAPES`, the bound filled in if it is not 1.
-      penalty_weight: the penalty's weight, lambda.
+      penalty: from `gan_jax.penalties.PENALTIES`, or one's own; None for none at all.
       generator_optimizer, critic_optimizer: any optax optimizers.
       latent: length of a noise vector.
       batch_size: samples of one step.
       critic_steps: steps of the critic for each of the generator.
       average_decay: decay of the generator's moving average, approached as `(1 + t) / (10 + t)` from the start.
+      constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
       parts: how each batch is spread over devices, from `gan_jax.training.parallel`; by default it is not.
+
+    Raises:
+      InputError: the penalty does not fit the loss; or, from `init`, the critic mixes samples.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, algorithm 1.
 
-    >>> from gan_jax import losses, penalties
+    >>> from gan_jax.losses import wasserstein
     >>> from gan_jax.networks import mlp
+    >>> from gan_jax.penalties import PENALTIES
     >>> system = gan(
-    ...     generator=mlp.Generator(shape=(2,), width=8), critic=mlp.Critic(width=8), loss=losses.wasserstein,
-    ...     points=penalties.interpolate, shape=penalties.two_sided, penalty_weight=10.0,
-    ...     generator_optimizer=optax.adam(1e-3), critic_optimizer=optax.adam(1e-3),
+    ...     generator=mlp.Generator(shape=(2,), width=8), critic=mlp.Critic(width=8), loss=wasserstein,
+    ...     penalty=PENALTIES["wgan_gp"], generator_optimizer=optax.adam(1e-3), critic_optimizer=optax.adam(1e-3),
     ...     latent=4, batch_size=16, critic_steps=2, average_decay=0.99,
     ... )
     >>> state = system.init(jax.random.key(0), jnp.zeros((1, 2)))
@@ -91,11 +106,16 @@ def gan(
     >>> int(state.step), system.sample(state, jax.random.key(2), 5).shape
     (1, (5, 2))
     """
+    if penalty is not None and penalty.losses and loss not in [LOSSES[name] for name in penalty.losses]:
+        raise InputError(f"gan.penalty: it fits the losses {', '.join(penalty.losses)} only; choose another of the two")
+    lazy = penalty is not None and penalty.every > 1
 
     def init(key: Key, example: Samples) -> State:
+        if batch_size > 1 and penalty is not None and not getattr(critic, "mixes_samples", False):
+            _refuse_mixing(critic, example.shape[1:], min(batch_size, 8))
         generator_key, critic_key = jax.random.split(key)
         generator_params = generator.init(generator_key, jnp.zeros((1, latent)))
-        critic_params = critic.init(critic_key, example)
+        critic_params = constraint.project(critic.init(critic_key, example))
         return State(
             step=jnp.zeros((), jnp.int32),
             generator=generator_params,
@@ -103,58 +123,88 @@ def gan(
             average=jax.tree.map(jnp.copy, generator_params),  # its own buffers, so that the state can be donated
             generator_optimizer=generator_optimizer.init(generator_params),
             critic_optimizer=critic_optimizer.init(critic_params),
+            constraint=constraint.init(jax.random.fold_in(critic_key, 1), critic_params),
+            scores=jnp.zeros(2),
         )
 
-    def critic_loss(params: Params, key: Key, real: Samples, fake: Samples) -> tuple[Array, dict[str, Array]]:
-        def score(samples: Samples) -> Scores:
-            return critic.apply(params, samples)
+    def constrained(params: Params, state: Any) -> tuple[Critic, Any]:
+        params, state = constraint.normalize(params, state)
+        return constraint.wrap(partial(critic.apply, params)), state
 
-        if points in (at_real, at_fake, at_both):  # the loss has a pass there, which the gradient shares
-            slope = 1 / len(real)
-            (real_score, at_real_norm), (fake_score, at_fake_norm) = (
-                score_and_gradient_norm(score, real, slope=-slope),
-                score_and_gradient_norm(score, fake, slope=slope),
-            )
-            norms = {at_real: [at_real_norm], at_fake: [at_fake_norm], at_both: [at_real_norm, at_fake_norm]}
-            norm = jnp.concatenate(norms[points])
-        else:
+    def critic_loss(params: Params, carried: Any, scores: Array, keys: Array, real: Samples, fake: Samples):
+        """Loss and penalty, unless it is lazy; beside the total what is carried on, and metrics."""
+        score, carried = constrained(params, carried)
+        if penalty is None or lazy:
             real_score, fake_score = parts.together(score, jnp.stack([real, fake]))
-            if points is not None:
-                chosen = points(key, real=parts.gather(real), fake=parts.gather(fake))
-                norm = gradient_norm(score, parts.take(chosen))
+        else:
+            seen = evaluate(score, penalty.points, keys[0], real=real, fake=fake, averages=scores, parts=parts)
+            real_score, fake_score = seen.real_score, seen.fake_score
         wanted = loss.critic(real=real_score, fake=fake_score).mean()
-        metrics = {"wasserstein": _mean(real_score) - _mean(fake_score), "critic_loss": wanted}
-        if points is None:
-            return wanted, metrics
-        penalty = shape(norm).mean()
-        total = wanted + penalty_weight * penalty
-        return total, metrics | {"penalty": penalty, "critic_total": total, "gradient_norm": norm.mean()}
+        means = jnp.stack([_mean(real_score), _mean(fake_score)])
+        metrics = {"wasserstein": means[0] - means[1], "critic_loss": wanted}
+        total = wanted
+        if penalty is not None and not lazy:
+            slope, asked = penalty.of(seen, keys[1])
+            total = wanted + penalty.weight * asked.mean()
+            metrics |= {"penalty": asked.mean(), "slope": slope.mean()}
+        return total, (carried, means, metrics)
 
-    def generator_loss(params: Params, critic_params: Params, noise: Samples, real: Samples) -> Array:
-        fake_score = critic.apply(critic_params, generator.apply(params, noise))
-        return loss.generator(real=critic.apply(critic_params, real), fake=fake_score).mean()
+    def lazy_penalty(params: Params, carried: Any, scores: Array, keys: Array, real: Samples, fake: Samples):
+        """The penalty alone, as heavy as all that were left out."""
+        score, _ = constrained(params, carried)
+        seen = evaluate(score, penalty.points, keys[0], real=real, fake=fake, averages=scores, parts=parts)
+        slope, asked = (penalty.every * values.mean() for values in penalty.of(seen, keys[1]))
+        return penalty.weight * asked, {"penalty": asked, "slope": slope}
+
+    def generator_loss(params: Params, score: Critic, noise: Samples, real: Samples) -> Array:
+        fake_score = score(generator.apply(params, noise))
+        return loss.generator(real=score(real), fake=fake_score).mean()
 
     def update(state: State, key: Key, batch: Samples) -> tuple[State, dict[str, Array]]:
         if len(batch) != critic_steps * batch_size:
             raise ValueError(f"an update takes {critic_steps} x {batch_size} samples, got {batch.shape}")
-        fake_key, points_key, noise_key = jax.random.split(key, 3)
+        fake_key, points_key, noise_key, slope_key = jax.random.split(key, 4)
         reals = parts.take(batch.reshape(critic_steps, batch_size, *batch.shape[1:]), axis=1)
         noise = parts.take(jax.random.normal(fake_key, (critic_steps, batch_size, latent)), axis=1)
         fakes = parts.together(partial(generator.apply, state.generator), noise)
 
-        def critic_step(carry, inputs):
-            params, optimizer = carry
-            gradient, metrics = parts.mean(jax.grad(critic_loss, has_aux=True)(params, *inputs))
+        def move(params: Params, optimizer: optax.OptState, gradient: Params):
             params, optimizer = _apply(critic_optimizer, gradient, optimizer, params)
-            return (params, optimizer), metrics | {"critic_gradient": optax.tree.norm(gradient)}
+            return constraint.project(params), optimizer
 
-        inputs = (jax.random.split(points_key, critic_steps), reals, fakes)
-        (critic_params, critic_state), metrics = lax.scan(critic_step, (state.critic, state.critic_optimizer), inputs)
+        def critic_step(carry, inputs):
+            params, optimizer, carried, scores = carry
+            count, *samples = inputs
+            gradient, (carried, means, metrics) = jax.grad(critic_loss, has_aux=True)(params, carried, scores, *samples)
+            gradient, means, metrics = parts.mean((gradient, means, metrics))
+            decay = jnp.minimum(_AVERAGE_DECAY, count / (1 + count))  # the first is the first scores' mean
+            scores = decay * scores + (1 - decay) * means
+            params, optimizer = move(params, optimizer, gradient)
 
+            def due(params: Params, optimizer: optax.OptState):
+                gradient, found = parts.mean(jax.grad(lazy_penalty, has_aux=True)(params, carried, scores, *samples))
+                return *move(params, optimizer, gradient), found
+
+            def not_due(params: Params, optimizer: optax.OptState):
+                return params, optimizer, {"penalty": jnp.zeros(()), "slope": jnp.zeros(())}
+
+            if lazy:
+                is_due = count % penalty.every == 0
+                params, optimizer, found = lax.cond(is_due, due, not_due, params, optimizer)
+                metrics |= found
+            if penalty is not None:
+                metrics["critic_total"] = metrics["critic_loss"] + penalty.weight * metrics["penalty"]
+            return (params, optimizer, carried, scores), metrics | {"critic_gradient": optax.tree.norm(gradient)}
+
+        keys = jnp.stack([jax.random.split(key, critic_steps) for key in (points_key, slope_key)], axis=1)
+        counts = state.step * critic_steps + jnp.arange(critic_steps)
+        carry = (state.critic, state.critic_optimizer, state.constraint, state.scores)
+        carry, metrics = lax.scan(critic_step, carry, (counts, keys, reals, fakes))
+        critic_params, critic_state, carried, scores = carry
+
+        score, _ = constrained(critic_params, carried)
         noise = parts.take(jax.random.normal(noise_key, (batch_size, latent)))
-        value, gradient = parts.mean(
-            jax.value_and_grad(generator_loss)(state.generator, critic_params, noise, reals[-1])
-        )
+        value, gradient = parts.mean(jax.value_and_grad(generator_loss)(state.generator, score, noise, reals[-1]))
         generator_params, generator_state = _apply(
             generator_optimizer, gradient, state.generator_optimizer, state.generator
         )
@@ -168,26 +218,46 @@ def gan(
             average=optax.incremental_update(generator_params, state.average, 1 - decay),
             generator_optimizer=generator_state,
             critic_optimizer=critic_state,
+            constraint=carried,
+            scores=scores,
         ), metrics
 
     def sample(state: State, key: Key, count: int) -> Samples:
         return generator.apply(state.average, jax.random.normal(key, (count, latent)))
 
-    def evaluate(state: State, key: Key, batch: Samples) -> dict[str, Scores]:
+    def evaluate_batch(state: State, key: Key, batch: Samples) -> dict[str, Scores]:
         sample_key, points_key = jax.random.split(key)
         fake = sample(state, sample_key, len(batch))
-
-        def score(samples: Samples) -> Scores:
-            return critic.apply(state.critic, samples)
-
+        score, _ = constrained(state.critic, state.constraint)
         at = {"real": batch, "fake": fake}
-        if points is not None:
-            at["points"] = points(points_key, real=batch, fake=fake)
+        if penalty is not None:
+            at["points"] = penalty.points(points_key, real=batch, fake=fake)
         norms = {f"norm_at_{place}": gradient_norm(score, where) for place, where in at.items()}
         return {"wasserstein": score(batch) - score(fake)} | norms
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}
-    return System(init, update, sample, evaluate, counts)
+    return System(init, update, sample, evaluate_batch, counts)
+
+
+@lru_cache
+def _refuse_mixing(critic: nn.Module, shape: tuple[int, ...], count: int) -> None:
+    """Try, on numbers, whether the critic's scores of a sample depend on the others."""
+    random = np.random.default_rng(0)
+    samples = random.normal(size=(count, *shape)).astype(np.float32)
+    # Not as training begins: a last layer of zeros would hide what comes before it.
+    kinds = jax.eval_shape(critic.init, jax.random.key(0), samples)
+    params = jax.tree.map(
+        lambda x: (random.normal(size=x.shape) * (x.shape[-1] / x.size) ** 0.5).astype(x.dtype), kinds
+    )
+    apply = jax.jit(critic.apply).lower(params, samples).compile(_QUICKLY)
+    with jax.ensure_compile_time_eval():  # whoever traces `init`
+        mixing = mixes_samples(partial(apply, params), samples)
+    if mixing:
+        raise InputError(
+            "gan.critic: its score of a sample depends on the rest of the batch (batch normalisation, minibatch "
+            "statistics), so that a penalty per sample is not what its formula says; normalise per sample, leave the "
+            "penalty out, or say `mixes_samples = True` in the critic's class if the summed scores' gradient is meant"
+        )
 
 
 def _mean(scores: Scores) -> Array:

@@ -14,7 +14,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
-from gan_jax.systems import WHOLE, Parts, together
+from gan_jax.parts import WHOLE, Parts, together
 from gan_jax.types import Array
 
 _AXIS = "data"

@@ -1,0 +1,54 @@
+"""What a constraint is, and the geometry of a layer that some of them ask for."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gan_jax.types import Array, Critic, Key, Params, PyTree
+
+State = PyTree[Array]
+
+
+class Window(NamedTuple):
+    """Where a convolution's kernel is applied: image size (H, W), one stride, zeros (before, after) on each axis.
+
+    >>> Window(size=(28, 28), stride=2, padding=((1, 2), (1, 2))).stride
+    2
+    """
+
+    size: tuple[int, int]
+    stride: int
+    padding: tuple[tuple[int, int], tuple[int, int]]
+
+
+def _no_state(key: Key, params: Params) -> State:
+    return ()
+
+
+def _as_they_are(params: Params, state: State) -> tuple[Params, State]:
+    return params, state
+
+
+def _as_it_is(given):
+    return given
+
+
+class Constraint(NamedTuple):
+    """How a critic is kept Lipschitz by construction. Each part does nothing unless it is given.
+
+    Attributes:
+      init: `(key, params) -> state`, what is carried from step to step: a pytree of arrays.
+      normalize: `(params, state) -> (params, state)`, the parameters that the critic is applied with, and the state
+        after one step of whatever it iterates. Differentiable by the parameters.
+      project: `params -> params`, after each step of the optimizer.
+      wrap: `critic -> critic`, both `(N, ...) -> (N,)`.
+
+    >>> import jax
+    >>> nothing = Constraint()
+    >>> nothing.normalize({"bias": 1.0}, nothing.init(jax.random.key(0), {"bias": 1.0}))
+    ({'bias': 1.0}, ())
+    """
+
+    init: Callable[[Key, Params], State] = _no_state
+    normalize: Callable[[Params, State], tuple[Params, State]] = _as_they_are
+    project: Callable[[Params], Params] = _as_it_is
+    wrap: Callable[[Critic], Critic] = _as_it_is

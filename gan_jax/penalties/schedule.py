@@ -1,0 +1,24 @@
+"""A penalty at every k-th step only: what the optimizer has to know of it."""
+
+
+def lazy_adam(every: int, learning_rate: float, b1: float, b2: float) -> tuple[float, float, float]:
+    """Correct Adam's rate and moments for steps of the penalty's own, one after each `every` of the loss.
+
+    In the time of k steps Adam then makes k + 1: with `c = k / (k + 1)`, the rate `c learning_rate` and the decays
+    `b1^c` and `b2^c` move and forget as much in that time as before. With `every` 1 the penalty joins the loss, and
+    nothing changes.
+
+    Raises:
+      ValueError: `every` is less than 1.
+
+    Source: Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, appendix B.
+
+    >>> lazy_adam(1, 0.1, 0.5, 0.9)
+    (0.1, 0.5, 0.9)
+    >>> [round(value, 4) for value in lazy_adam(4, 0.1, 0.0, 0.9)]
+    [0.08, 0.0, 0.9192]
+    """
+    if every < 1:
+        raise ValueError(f"a penalty is due every step or every so many, got {every}")
+    c = 1.0 if every == 1 else every / (every + 1)
+    return c * learning_rate, b1**c, b2**c
