@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.works import WORKS, Work, with_penalty
-from gan_jax.run import build
-from gan_jax.systems import WHOLE, Parts, State, System
+from benchmarks.works import WORKS, Work, with_method
+from gan_jax.build import build, module_of
+from gan_jax.networks import CRITICS, GENERATORS
+from gan_jax.parts import WHOLE, Parts
+from gan_jax.systems import State, System
 from gan_jax.training import parallel
 from gan_jax.training.loop import compile_block
 from gan_jax.types import Array
@@ -34,18 +36,20 @@ class Contestant:
       row: what goes into the table.
       run: `n -> seconds`.
       close: ends it.
+      period: iterations that have to be run together to be the same each time, those of a lazy penalty.
       speeds: iterations per second, one value a round.
     """
 
     row: dict[str, Any]
     run: Callable[[int], float]
     close: Callable[[], None] = lambda: None
+    period: int = 1
     speeds: list[float] = field(default_factory=list)
 
 
 def system_of(work: Work, penalty: str, *, critic_steps: int | None = None, parts: Parts = WHOLE) -> System:
     """The system of a work; without its generator's step where only the critic is measured."""
-    experiment = with_penalty(work.experiment, penalty)
+    experiment = with_method(work.experiment, penalty)
     if critic_steps is not None:
         experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
     system = build(experiment, work.shape, parts)
@@ -67,8 +71,10 @@ def _unrolled():
     return mock.patch("gan_jax.systems.gan.lax.scan", partial(lax.scan, unroll=True))
 
 
-def gflop(work: Work, penalty: str) -> float:
-    """Arithmetic of one iteration in 10^9 floating point operations, convolutions as they are computed.
+def gflop(work: Work, penalty: str) -> dict[str, float]:
+    """Arithmetic of one iteration, and of one of its critic steps with its fakes, in 10^9 operations.
+
+    Convolutions count as they are computed; a lazy penalty, as at its steps.
 
     On a CPU it is counted after compilation, when what is shared is computed once. Elsewhere, where libraries hide
     theirs, it is counted before.
@@ -77,13 +83,29 @@ def gflop(work: Work, penalty: str) -> float:
     example, batch = (jax.ShapeDtypeStruct((n, *work.shape), jnp.float32) for n in (1, work.experiment.batch_size))
     state = jax.eval_shape(once.init, _KEY, example)
 
-    def count(system: System) -> float:
-        program = jax.jit(system.update).lower(state, _KEY, batch)
-        if jax.default_backend() == "cpu":
-            program = program.compile({"xla_backend_optimization_level": 0})
-        return program.cost_analysis()["flops"] / 1e9
+    whole, alone = (_counted(system.update, state, _KEY, batch) for system in (once, _critic_alone(once)))
+    return {"gflop": whole + (work.experiment.gan.critic_steps - 1) * alone, "critic_step_gflop": alone}
 
-    return count(once) + (work.experiment.gan.critic_steps - 1) * count(_critic_alone(once))
+
+def forward_gflop(work: Work) -> tuple[float, float]:
+    """Arithmetic of one batch's pass through the critic, and through the generator, in 10^9 operations."""
+    experiment = work.experiment
+    critic = module_of("gan.critic", CRITICS, experiment.gan.critic)
+    generator = module_of("gan.generator", GENERATORS, experiment.gan.generator, shape=work.shape)
+    inputs = (work.shape, (experiment.gan.generator.latent,))
+
+    def count(module, shape: tuple[int, ...]) -> float:
+        batch = jax.ShapeDtypeStruct((experiment.batch_size, *shape), jnp.float32)
+        return _counted(module.apply, jax.eval_shape(module.init, _KEY, batch), batch)
+
+    return tuple(count(module, shape) for module, shape in zip((critic, generator), inputs, strict=True))
+
+
+def _counted(function: Callable, *arguments) -> float:
+    program = jax.jit(function).lower(*arguments)
+    if jax.default_backend() == "cpu":
+        program = program.compile({"xla_backend_optimization_level": 0})
+    return program.cost_analysis()["flops"] / 1e9
 
 
 def _peak_bytes(compiled) -> int:
@@ -159,9 +181,9 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
         "peak_bytes": max(map(_peak_bytes, compiled), default=None),
-        "gflop": gflop(work, penalty),
         "device": jax.local_devices()[0].device_kind,
         "version": jax.__version__,
+        **gflop(work, penalty),
     }
 
     def run(n: int) -> float:
@@ -170,7 +192,8 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
         state = jax.block_until_ready(advance(state, n))
         return time.perf_counter() - started
 
-    return Contestant(row, run)
+    _, _, every = penalty.partition("/")
+    return Contestant(row, run, period=int(every or 1))
 
 
 def peer(name: str, penalty: str, variant: str) -> Contestant:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contestants import ours
-from benchmarks.throughput import PENALTIES, matrix_product_peak, summary, take_turns
-from benchmarks.works import WORKS, Work
+from benchmarks.throughput import matrix_product_peak, summary, take_turns
+from benchmarks.works import METHODS, WORKS, Work
 from gan_jax.experiment import Critic, Generator
 
 SIZES = {
@@ -60,7 +60,7 @@ def main() -> None:
     """Parse the command line, measure, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.splitlines()[0])
     parser.add_argument("--vary", nargs="+", choices=SIZES, default=[*SIZES], help="default: all")
-    parser.add_argument("--penalty", choices=PENALTIES, default="interpolated/two_sided")
+    parser.add_argument("--penalty", choices=METHODS, default="wgan_gp")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each size in each round")
     parser.add_argument("--json", type=Path, help="write the rows to this file")

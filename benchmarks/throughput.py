@@ -20,10 +20,8 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.contestants import MODES, Contestant, ours, peer
-from benchmarks.works import WORKS
-from gan_jax.penalties import POINTS, SHAPES
+from benchmarks.works import METHODS, WORKS
 
-PENALTIES = ["none", *(f"{points}/{shape}" for points in POINTS for shape in SHAPES)]
 VARIANTS = ["eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"]
 
 
@@ -44,8 +42,8 @@ def take_turns(contestants: Sequence[Contestant], *, rounds: int, seconds: float
     """Run the contestants in turn, each for about `seconds` a round, the first of all dropped."""
     counts = []
     for contestant in contestants:
-        contestant.run(1)
-        counts.append(max(1, round(seconds / contestant.run(1))))
+        contestant.run(contestant.period)
+        counts.append(contestant.period * max(1, round(seconds / contestant.run(contestant.period))))
     for _ in track(range(rounds), "rounds", console=console, transient=True):
         for contestant, count in zip(contestants, counts, strict=True):
             contestant.speeds.append(count / contestant.run(count))
@@ -156,10 +154,10 @@ def main() -> None:
     parser.add_argument(
         "--penalty",
         nargs="+",
-        choices=PENALTIES,
-        default=["interpolated/two_sided"],
+        choices=METHODS,
+        default=["wgan_gp"],
         metavar="NAME",
-        help=f"default: interpolated/two_sided; one of {', '.join(PENALTIES)}",
+        help=f"default: wgan_gp; one of {', '.join(METHODS)}",
     )
     parser.add_argument("--mode", nargs="+", choices=MODES, default=["scan"], help="default: scan")
     parser.add_argument("--peers", action="store_true", help="PyTorch too, in processes of its own")

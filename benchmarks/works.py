@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from gan_jax.experiment import GAN, Adam, Critic, Experiment, Generator, Penalty
+from gan_jax.constraints import CONSTRAINTS
+from gan_jax.experiment import GAN, Adam, Constraint, Critic, Experiment, Generator, Penalty
+from gan_jax.penalties import PENALTIES
 
+METHODS = ["none", *PENALTIES, *CONSTRAINTS]
 _ADAM = Adam(learning_rate=1e-4, b1=0.5, b2=0.9)
 
 
@@ -21,7 +24,7 @@ class Work:
 
 
 def _work(generator: Generator, critic: Critic, batch_size: int, shape: tuple[int, ...], **options) -> Work:
-    gan = GAN(generator, critic, penalty=Penalty(weight=10.0), generator_optimizer=_ADAM, critic_optimizer=_ADAM)
+    gan = GAN(generator, critic, generator_optimizer=_ADAM, critic_optimizer=_ADAM)
     return Work(Experiment(gan=gan, batch_size=batch_size), shape, **options)
 
 
@@ -37,8 +40,15 @@ WORKS = {
 }
 
 
-def with_penalty(experiment: Experiment, name: str) -> Experiment:
-    """Return the experiment with a penalty named `points/shape`, or `none`."""
-    points, shape = ("none", "two_sided") if name == "none" else name.split("/")
-    penalty = replace(experiment.gan.penalty, points=points, shape=shape)
-    return replace(experiment, gan=replace(experiment.gan, penalty=penalty))
+def with_method(experiment: Experiment, name: str) -> Experiment:
+    """Return the experiment with a penalty or a constraint of a name, one of `METHODS`; "r1/16" is a lazy one."""
+    name, _, every = name.partition("/")
+    hard = name in CONSTRAINTS
+    gan = replace(
+        experiment.gan,
+        penalty=Penalty("none") if hard else Penalty(name, every=int(every) if every else None),
+        constraint=Constraint(name if hard else "none"),
+    )
+    if name == "bjorck":  # what it is made for
+        gan = replace(gan, critic=replace(gan.critic, activation="group_sort"))
+    return replace(experiment, gan=gan)

@@ -20,17 +20,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from benchmarks.works import WORKS, Work, with_penalty
+from benchmarks.works import WORKS, Work, with_method
+from gan_jax.build import penalty_of
 from gan_jax.networks import CRITICS, GENERATORS
+from gan_jax.penalties import at_both, at_fake, at_real, hinge, interpolate, one_sided, two_sided, zero_centered
+from gan_jax.penalties.slopes import gradient
 
 # `eager`, or any of the others joined by "+". Without tf32 or bfloat16 everything is full float32, on a GPU too.
 OPTIONS = {"eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"}
 _DATA = 4096  # samples that lie on the device
 
+_POINTS = {interpolate, at_real, at_fake, at_both}
 _SHAPES = {
-    "two_sided": lambda norm, bound: (norm - bound).square(),
-    "one_sided": lambda norm, bound: (norm - bound).relu().square(),
-    "hinge": lambda norm, bound: norm.clamp(min=bound),
+    two_sided: lambda norm, bound: (norm - bound).square(),
+    one_sided: lambda norm, bound: (norm - bound).relu().square(),
+    hinge: lambda norm, bound: norm.clamp(min=bound),
+    zero_centered: lambda norm, bound: norm.square() / 2,
 }
 
 
@@ -102,9 +107,13 @@ class Peer:
     """A work's networks and data on a device, and its iteration."""
 
     def __init__(self, work: Work, penalty: str, options: frozenset[str] = frozenset(), device: str = "cpu"):
-        gan = with_penalty(work.experiment, penalty).gan
+        gan = with_method(work.experiment, penalty).gan
         if gan.loss != "wasserstein":
             raise ValueError(f"the peer has no loss but wasserstein, got {gan.loss}")
+        self.penalty = kept = penalty_of(gan.penalty)
+        known = kept is None or (kept.points in _POINTS and kept.shape in _SHAPES and kept.slope is gradient)
+        if not known or gan.constraint.name != "none" or (kept and kept.every > 1):
+            raise ValueError(f"the peer has no {penalty}")
         self.gan, self.batch, self.only_critic = gan, work.experiment.batch_size, work.only_critic
         self.device, self.iterations = device, 0
         *size, channels = work.shape
@@ -138,22 +147,22 @@ class Peer:
 
     def critic_gradient(self, real: Tensor, fake: Tensor, mix: Tensor) -> tuple[Tensor, ...]:
         """Differentiate the critic's loss with its penalty; `mix` has one weight of interpolation per sample."""
-        penalty = self.gan.penalty
+        penalty, where = self.penalty, self.penalty and self.penalty.points
         with self.autocast():
-            if penalty.points in ("real", "fake"):  # apart, since the gradient has no use for the other's scores
-                points, other = (real, fake) if penalty.points == "real" else (fake, real)
+            if where in (at_real, at_fake):  # apart, since the gradient has no use for the other's scores
+                points, other = (real, fake) if where is at_real else (fake, real)
                 points = points.detach().requires_grad_()
                 scores, rest = self.critic(points), self.critic(other)
-                at_real, at_fake = (scores, rest) if penalty.points == "real" else (rest, scores)
+                real_score, fake_score = (scores, rest) if where is at_real else (rest, scores)
             else:
-                points = torch.cat([real, fake]).requires_grad_(penalty.points == "both")
+                points = torch.cat([real, fake]).requires_grad_(where is at_both)
                 scores = self.critic(points)
-                at_real, at_fake = scores.chunk(2)
-            loss = at_fake.mean() - at_real.mean()
-            if penalty.points == "interpolated":
+                real_score, fake_score = scores.chunk(2)
+            loss = fake_score.mean() - real_score.mean()
+            if where is interpolate:
                 points = torch.lerp(fake, real, mix).requires_grad_()
                 scores = self.critic(points)
-            if penalty.points != "none":
+            if penalty is not None:
                 (gradient,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
                 norm = torch.linalg.vector_norm(gradient, dim=tuple(range(1, gradient.ndim)))
                 loss = loss + penalty.weight * _SHAPES[penalty.shape](norm, penalty.bound).mean()
@@ -243,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Prepare a work and say so, or why not; then run as many iterations as each line of the input says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", choices=WORKS, required=True)
-    parser.add_argument("--penalty", default="interpolated/two_sided")
+    parser.add_argument("--penalty", default="wgan_gp")
     parser.add_argument("--variant", default="eager")
     given = parser.parse_args(arguments)
     answer = partial(print, file=sys.stdout, flush=True)

@@ -1,17 +1,19 @@
 """The benchmarks run, say what they measured, and count arithmetic as it can be counted by hand."""
 
+import csv
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import jax
 import pytest
 
-from benchmarks import contestants, quality, throughput
-from benchmarks.works import WORKS, Work, with_penalty
+from benchmarks import contestants, penalties, quality, throughput, trials
+from benchmarks.works import METHODS, WORKS, Work, with_method
+from gan_jax.build import build
 from gan_jax.experiment import GAN, Critic, Experiment, Generator
-from gan_jax.penalties import POINTS, SHAPES
 
 TINY = Work(Experiment(gan=GAN(Generator("mlp", 8, 1, 4), Critic("mlp", 8, 1), critic_steps=2), batch_size=8), (2,))
 
@@ -24,11 +26,12 @@ def tiny(monkeypatch):
         yield TINY
 
 
-def test_every_penalty_has_a_name():
-    assert len(throughput.PENALTIES) == 1 + len(POINTS) * len(SHAPES)
-    for name in throughput.PENALTIES:
-        penalty = with_penalty(TINY.experiment, name).gan.penalty
-        assert name in ("none", f"{penalty.points}/{penalty.shape}")
+@pytest.mark.parametrize("name", [*METHODS, "r1/16"])
+def test_every_method_is_built(name):
+    experiment = with_method(TINY.experiment, name)
+    gan = experiment.gan
+    assert name in (gan.penalty.name, gan.constraint.name, f"{gan.penalty.name}/{gan.penalty.every}")
+    assert build(experiment, (2,)).counts["images"] == 16
 
 
 @pytest.mark.slow
@@ -55,12 +58,21 @@ def test_rows_of_every_mode_hold_what_a_reader_needs(tiny, tmp_path, monkeypatch
     ("penalty", "loss", "passes"),
     [
         ("none", "wasserstein", 6),
-        ("interpolated/two_sided", "wasserstein", 10),
-        ("interpolated/two_sided", "non_saturating", 10),
-        ("real/two_sided", "wasserstein", 8),  # the loss's own pass there, forward and back
-        ("fake/one_sided", "wasserstein", 8),
-        ("both/two_sided", "wasserstein", 10),
-        ("real/two_sided", "non_saturating", 9),  # its pass forward
+        ("wgan_gp", "wasserstein", 10),
+        ("wgan_gp", "non_saturating", 10),
+        ("dragan", "wasserstein", 10),
+        ("r1", "wasserstein", 8),  # the loss's own pass there, forward and back
+        ("r2", "wasserstein", 8),
+        ("r1_r2", "wasserstein", 10),
+        ("r1", "non_saturating", 9),  # its pass forward
+        ("finite_difference_r1", "wasserstein", 9),
+        ("consistency", "wasserstein", 12),
+        ("adversarial_lipschitz", "wasserstein", 16),
+        ("gan_qp", "wasserstein", 6),
+        ("pair_slope", "wasserstein", 6),
+        ("lecam", "hinge", 6),
+        ("weight_clipping", "wasserstein", 6),
+        ("gradient_normalization", "wasserstein", 12),
     ],
 )
 def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, passes):
@@ -68,7 +80,8 @@ def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, 
 
     def gflop(critic_steps: int) -> float:
         gan = replace(TINY.experiment.gan, critic=Critic("mlp", 256, 2), loss=loss, critic_steps=critic_steps)
-        return contestants.gflop(replace(TINY, experiment=Experiment(gan=gan, batch_size=64)), penalty)
+        work = replace(TINY, experiment=Experiment(gan=gan, batch_size=64))
+        return contestants.gflop(work, penalty)["gflop"]
 
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
     assert (gflop(2) - gflop(1)) / forward == pytest.approx(passes, rel=0.05)
@@ -86,3 +99,39 @@ def test_quality_is_measured_where_it_was_asked_for(tmp_path):
     assert 0 <= last["precision"] <= 1
     assert last["n_fake"] == last["n_real"] == 40
     assert picture.stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_table_of_penalties_goes_on_where_it_stopped(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(WORKS, penalties.WORK, tiny)
+    game = trials.GAMES["ruler"]()._replace(steps=2, batch_size=8, width=8)
+    monkeypatch.setattr(penalties, "GAMES", {"ruler": lambda: game})
+    monkeypatch.setattr(penalties, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    files = {kind: tmp_path / f"rows.{kind}" for kind in ("json", "csv", "png")}
+    command = f"--rounds 2 --seconds 0.01 --json {files['json']} --csv {files['csv']} --plot {files['png']} --only"
+    penalties.main([*command.split(), "none", "r1"])
+    first = json.loads(files["json"].read_text())
+    assert [row["penalty"] for row in first["cost"]] == ["none", "r1", "r1/16"]
+    assert {*first["trials"]} == {"ruler/none", "ruler/r1"}
+    played = first["trials"]["ruler/r1"]
+    assert {*played["tried"]} == {"0.1", "1.0", "10.0"}
+    assert len(played["seeds"]) == 3
+
+    penalties.main([*command.split(), "none", "r1", "bjorck"])
+    second = json.loads(files["json"].read_text())
+    assert second["trials"]["ruler/r1"] == played
+    assert [row["penalty"] for row in second["cost"]] == ["r1", "r1/16", "none", "bjorck"]
+    rows = list(csv.DictReader(files["csv"].read_text().splitlines()))
+    assert [row["method"] for row in rows] == ["none", "r1", "bjorck"]
+    assert float(rows[1]["relative"]) > 0
+    assert files["png"].stat().st_size > 0
+    assert "bjorck" in capsys.readouterr().out
+
+
+def test_a_ruler_is_read_with_the_strength_that_reads_it_best():
+    game = trials.GAMES["ruler"]()._replace(steps=20, width=16)
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        played = trials.play(game, "spectral_normalization")
+    assert played["strength"] == float(max(played["tried"], key=played["tried"].get))
+    for seed in played["seeds"]:
+        assert seed["error"] == pytest.approx(abs(seed["distance"] - 1), abs=1e-5)

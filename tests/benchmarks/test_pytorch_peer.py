@@ -12,14 +12,15 @@ from flax.traverse_util import flatten_dict
 torch = pytest.importorskip("torch")
 
 from benchmarks.peers import pytorch as peers  # noqa: E402
-from benchmarks.works import WORKS, with_penalty  # noqa: E402
+from benchmarks.works import WORKS, with_method  # noqa: E402
+from gan_jax.build import penalty_of  # noqa: E402
 from gan_jax.losses import LOSSES  # noqa: E402
 from gan_jax.networks import CRITICS, GENERATORS  # noqa: E402
-from gan_jax.penalties import POINTS, SHAPES, gradient_norm  # noqa: E402
+from gan_jax.penalties import gradient_norm  # noqa: E402
 
 KEY = jax.random.key(0)
-USUAL = "interpolated/two_sided"
-OTHERS = ["none", "interpolated/hinge", "real/one_sided", "fake/hinge", "both/two_sided"]
+USUAL = "wgan_gp"
+OTHERS = ["none", "wgan_lp", "hinge", "r1", "r2", "r1_r2"]
 
 
 torch.set_num_threads(1)  # its threads wait by spinning, for long where other tests run beside these
@@ -105,7 +106,7 @@ def assert_close(ours, theirs):
 @jax.numpy_dtype_promotion("standard")
 def test_the_networks_and_the_critics_gradient_are_gan_jaxs(name, penalty):
     work = small(name)
-    gan = with_penalty(work.experiment, penalty).gan
+    gan = with_method(work.experiment, penalty).gan
     peer = peers.Peer(work, penalty)
     grid = (4, 4) if gan.critic.name == "dcgan" else None
 
@@ -127,10 +128,11 @@ def test_the_networks_and_the_critics_gradient_are_gan_jaxs(name, penalty):
             return critic.apply(params, samples)
 
         loss = LOSSES[gan.loss].critic(real=score(real), fake=score(fake)).mean()
-        if gan.penalty.points == "none":
+        asked = penalty_of(gan.penalty)
+        if asked is None:
             return loss
-        norm = gradient_norm(score, POINTS[gan.penalty.points](KEY, real=real, fake=fake))
-        return loss + gan.penalty.weight * SHAPES[gan.penalty.shape](norm, gan.penalty.bound).mean()
+        norm = gradient_norm(score, asked.points(KEY, real=real, fake=fake))
+        return loss + asked.weight * asked.asked(norm).mean()
 
     weights = jax.random.uniform(KEY, (len(real),))  # those of `penalties.interpolate`
     mix = images_of(weights).reshape(-1, *[1] * (real.ndim - 1))
@@ -159,7 +161,7 @@ def answers(monkeypatch, capsys, *arguments):
 
 
 def test_the_process_says_what_it_is_and_then_how_long_the_iterations_took(monkeypatch, capsys):
-    row, *times = answers(monkeypatch, capsys, "--penalty", "both/hinge", "--variant", "eager")
+    row, *times = answers(monkeypatch, capsys, "--penalty", "r1_r2", "--variant", "eager")
     assert (row["framework"], row["version"], row["variant"]) == ("torch", torch.__version__, "eager")
     assert row["compile_s"] > 0
     assert len(times) == 2
@@ -169,3 +171,8 @@ def test_the_process_says_what_it_is_and_then_how_long_the_iterations_took(monke
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 def test_what_cannot_run_is_one_line(monkeypatch, capsys):
     assert answers(monkeypatch, capsys, "--variant", "cuda_graph") == [{"error": "needs CUDA"}]
+
+
+@pytest.mark.parametrize("penalty", ["gan_qp", "dragan", "max_gradient", "bjorck", "r1/16"])
+def test_what_the_peer_does_not_have_is_refused(penalty, monkeypatch, capsys):
+    assert answers(monkeypatch, capsys, "--penalty", penalty) == [{"error": f"the peer has no {penalty}"}]
