@@ -21,7 +21,7 @@ from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.parts import WHOLE, Parts
 from gan_jax.systems import State, System
 from gan_jax.training import parallel
-from gan_jax.training.loop import compile_block
+from gan_jax.training.loop import compile_block, peak_bytes
 from gan_jax.types import Array
 
 _DATA = 4096  # samples that lie on the device
@@ -36,14 +36,14 @@ class Contestant:
       row: what goes into the table.
       run: `n -> seconds`.
       close: ends it.
-      period: iterations that have to be run together to be the same each time, those of a lazy penalty.
+      period: iterations that are run together whatever they take: those after which a lazy penalty begins anew.
       speeds: iterations per second, one value a round.
     """
 
     row: dict[str, Any]
     run: Callable[[int], float]
     close: Callable[[], None] = lambda: None
-    period: int = 1
+    period: int | None = None
     speeds: list[float] = field(default_factory=list)
 
 
@@ -74,7 +74,7 @@ def _unrolled():
 def gflop(work: Work, penalty: str) -> dict[str, float]:
     """Arithmetic of one iteration, and of one of its critic steps with its fakes, in 10^9 operations.
 
-    Convolutions count as they are computed; a lazy penalty, as at its steps.
+    Convolutions count as they are computed.
 
     On a CPU it is counted after compilation, when what is shared is computed once. Elsewhere, where libraries hide
     theirs, it is counted before.
@@ -88,17 +88,20 @@ def gflop(work: Work, penalty: str) -> dict[str, float]:
 
 
 def forward_gflop(work: Work) -> tuple[float, float]:
-    """Arithmetic of one batch's pass through the critic, and through the generator, in 10^9 operations."""
-    experiment = work.experiment
-    critic = module_of("gan.critic", CRITICS, experiment.gan.critic)
-    generator = module_of("gan.generator", GENERATORS, experiment.gan.generator, shape=work.shape)
-    inputs = (work.shape, (experiment.gan.generator.latent,))
+    """Arithmetic of a batch's pass through the critic, and through the generator, in 10^9 operations.
 
-    def count(module, shape: tuple[int, ...]) -> float:
-        batch = jax.ShapeDtypeStruct((experiment.batch_size, *shape), jnp.float32)
+    The critic's is what one batch more adds: on a CPU, convolutions transform their kernels once for all of them.
+    """
+    gan, count = work.experiment.gan, work.experiment.batch_size
+    critic = module_of("gan.critic", CRITICS, gan.critic)
+    generator = module_of("gan.generator", GENERATORS, gan.generator, shape=work.shape)
+
+    def passed(module, *shape: int) -> float:
+        batch = jax.ShapeDtypeStruct(shape, jnp.float32)
         return _counted(module.apply, jax.eval_shape(module.init, _KEY, batch), batch)
 
-    return tuple(count(module, shape) for module, shape in zip((critic, generator), inputs, strict=True))
+    one_more = passed(critic, 2 * count, *work.shape) - passed(critic, count, *work.shape)
+    return one_more, passed(generator, count, gan.generator.latent)
 
 
 def _counted(function: Callable, *arguments) -> float:
@@ -106,12 +109,6 @@ def _counted(function: Callable, *arguments) -> float:
     if jax.default_backend() == "cpu":
         program = program.compile({"xla_backend_optimization_level": 0})
     return program.cost_analysis()["flops"] / 1e9
-
-
-def _peak_bytes(compiled) -> int:
-    memory = compiled.memory_analysis()
-    kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return kept + memory.temp_size_in_bytes
 
 
 # A mode compiles a work: `(work, penalty, state, data) -> (advance, compiled, state)`, where `advance(state, n)` runs n
@@ -180,11 +177,13 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     advance, compiled, state = MODES[mode](work, penalty, state, data)
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
-        "peak_bytes": max(map(_peak_bytes, compiled), default=None),
+        "peak_bytes": max(map(peak_bytes, compiled), default=None),
         "device": jax.local_devices()[0].device_kind,
         "version": jax.__version__,
-        **gflop(work, penalty),
     }
+    _, lazy, every = penalty.partition("/")
+    if not lazy:
+        row |= gflop(work, penalty)
 
     def run(n: int) -> float:
         nonlocal state
@@ -192,8 +191,7 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
         state = jax.block_until_ready(advance(state, n))
         return time.perf_counter() - started
 
-    _, _, every = penalty.partition("/")
-    return Contestant(row, run, period=int(every or 1))
+    return Contestant(row, run, period=int(every) if lazy else None)
 
 
 def peer(name: str, penalty: str, variant: str) -> Contestant:

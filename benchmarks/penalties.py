@@ -68,8 +68,9 @@ def cost(names: Sequence[str], options: argparse.Namespace, console: Console) ->
     for row in rows:
         ratios = [mine / base for mine, base in zip(row["rounds"], rows[0]["rounds"], strict=True)]
         row |= {"relative": statistics.median(ratios), "relative_min": min(ratios), "relative_max": max(ratios)}
-        row |= {"units": (row["critic_step_gflop"] - generator) / critic}
-        row.pop("share_of_peak")
+        if "critic_step_gflop" in row:
+            row["units"] = (row["critic_step_gflop"] - generator) / critic
+        row.pop("share_of_peak", None)
     return rows
 
 

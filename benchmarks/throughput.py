@@ -42,8 +42,8 @@ def take_turns(contestants: Sequence[Contestant], *, rounds: int, seconds: float
     """Run the contestants in turn, each for about `seconds` a round, the first of all dropped."""
     counts = []
     for contestant in contestants:
-        contestant.run(contestant.period)
-        counts.append(contestant.period * max(1, round(seconds / contestant.run(contestant.period))))
+        contestant.run(1)
+        counts.append(contestant.period or max(1, round(seconds / contestant.run(1))))
     for _ in track(range(rounds), "rounds", console=console, transient=True):
         for contestant, count in zip(contestants, counts, strict=True):
             contestant.speeds.append(count / contestant.run(count))

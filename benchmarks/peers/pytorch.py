@@ -23,8 +23,17 @@ from torch.nn.functional import relu
 from benchmarks.works import WORKS, Work, with_method
 from gan_jax.build import penalty_of
 from gan_jax.networks import CRITICS, GENERATORS
-from gan_jax.penalties import at_both, at_fake, at_real, hinge, interpolate, one_sided, two_sided, zero_centered
-from gan_jax.penalties.slopes import gradient
+from gan_jax.penalties import (
+    at_both,
+    at_fake,
+    at_real,
+    hinge,
+    interpolate,
+    one_sided,
+    slopes,
+    two_sided,
+    zero_centered,
+)
 
 # `eager`, or any of the others joined by "+". Without tf32 or bfloat16 everything is full float32, on a GPU too.
 OPTIONS = {"eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"}
@@ -111,7 +120,7 @@ class Peer:
         if gan.loss != "wasserstein":
             raise ValueError(f"the peer has no loss but wasserstein, got {gan.loss}")
         self.penalty = kept = penalty_of(gan.penalty)
-        known = kept is None or (kept.points in _POINTS and kept.shape in _SHAPES and kept.slope is gradient)
+        known = kept is None or (kept.points in _POINTS and kept.shape in _SHAPES and kept.slope is slopes.gradient)
         if not known or gan.constraint.name != "none" or (kept and kept.every > 1):
             raise ValueError(f"the peer has no {penalty}")
         self.gan, self.batch, self.only_critic = gan, work.experiment.batch_size, work.only_critic

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.constraints.constraint import Constraint, State, Window
-from gan_jax.constraints.division import divide, norm
 from gan_jax.constraints.kernels import as_matrix, map_kernels
+from gan_jax.division import divide, norm
 from gan_jax.types import Array, Float, Params
 
 

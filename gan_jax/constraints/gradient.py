@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.constraints.constraint import Constraint, Window
-from gan_jax.constraints.division import divide, norm
+from gan_jax.division import divide, norm
 from gan_jax.precision import at_least_float32
 from gan_jax.types import Critic, Samples, Scores
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax.numpy as jnp
 
+from gan_jax.errors import InputError
 from gan_jax.types import Array
 
 
@@ -22,7 +23,7 @@ def leaky_relu(x: Array) -> Array:
 def group_sort(x: Array, size: int = 2) -> Array:
     """Sort each group of `size` consecutive features, the last axis, upwards: a permutation, so gradients keep norm.
 
-    Takes an array (..., F), F a multiple of the size, and keeps its shape and dtype. Raises `ValueError` otherwise.
+    Takes an array (..., F), F a multiple of the size, and keeps its shape and dtype. Raises `InputError` otherwise.
 
     Source: Anil, Lucas, Grosse (2019), Sorting out Lipschitz function approximation; for size 2, MaxMin, Chernodub,
     Nowicki (2016), Norm-preserving orthogonal permutation linear unit activation functions (OPLU).
@@ -31,7 +32,7 @@ def group_sort(x: Array, size: int = 2) -> Array:
     [1.0, 3.0, 2.0, 5.0]
     """
     if jnp.ndim(x) == 0 or size < 1 or x.shape[-1] % size:
-        raise ValueError(f"group_sort needs features (..., F), F a multiple of {size}, got {jnp.shape(x)}")
+        raise InputError(f"group_sort needs features (..., F), F a multiple of {size}, got {jnp.shape(x)}; widen it")
     groups = x.reshape(*x.shape[:-1], x.shape[-1] // size, size)
     if size == 2:  # much faster than a sort
         first, second = groups[..., 0], groups[..., 1]

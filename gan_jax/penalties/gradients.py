@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gan_jax.division import norm, root
 from gan_jax.penalties.shapes import SHAPES
 from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Critic, Samples, Scores
@@ -42,7 +43,7 @@ def euclidean(gradient: Samples) -> Scores:
     >>> euclidean(jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [5.0, 0.0]
     """
-    return _root(jnp.sum(_rows(gradient) ** 2, axis=1))
+    return norm(_rows(gradient), axis=1)
 
 
 def l1(gradient: Samples) -> Scores:
@@ -107,10 +108,10 @@ def sobolev(gradient: Samples, order: float = -1.5) -> Scores:
     weights = (1 + 5 * (rows[:, None] ** 2 + columns[None] ** 2)).astype(gradient.dtype) ** (-order)
     waves = jnp.fft.fft2(gradient, axes=(1, 2))
     square = (waves.real**2 + waves.imag**2) * weights.reshape(1, h, w, 1) / (h * w)
-    return _root(square.sum(axis=(1, 2, 3)))
+    return root(square.sum(axis=(1, 2, 3)))
 
 
-def gradient_norm(critic: Critic, points: Samples, *, norm: Callable[[Samples], Scores] = euclidean) -> Scores:
+def gradient_norm(critic: Critic, points: Samples, *, norm_of: Callable[[Samples], Scores] = euclidean) -> Scores:
     """Norm of the critic's gradient at each point: `||d critic(x_i) / d x_i||`.
 
     Takes a callable `(N, ...) -> (N,)` and points (N, ...); returns (N,), the norm over all axes but the first, float32
@@ -125,7 +126,7 @@ def gradient_norm(critic: Critic, points: Samples, *, norm: Callable[[Samples], 
     >>> gradient_norm(lambda x: (x**2).sum(axis=1) / 2, jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [5.0, 0.0]
     """
-    return norm(score_and_gradient(critic, points)[1])
+    return norm_of(score_and_gradient(critic, points)[1])
 
 
 def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one_sided: bool = False) -> Scores:
@@ -150,9 +151,3 @@ def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one
 
 def _rows(gradient: Samples) -> Array:
     return at_least_float32(gradient).reshape(len(gradient), math.prod(gradient.shape[1:]))
-
-
-def _root(square: Scores) -> Scores:
-    # sqrt has no derivative at zero: give it a one there, and take the zero from the outer branch.
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)

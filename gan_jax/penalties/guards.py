@@ -18,7 +18,7 @@ def mixes_samples(critic: Critic, samples: Samples) -> bool:
     >>> samples = jnp.arange(8.0).reshape(4, 2)
     >>> mixes_samples(lambda x: x.sum(axis=1), samples)
     False
-    >>> mixes_samples(lambda x: (x - x.mean(axis=0)).sum(axis=1), samples)
+    >>> mixes_samples(lambda x: (x - x.mean(axis=0, keepdims=True)).sum(axis=1), samples)
     True
     """
     if len(samples) < 2:

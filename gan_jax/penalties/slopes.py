@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.division import divide, root
 from gan_jax.penalties import gradients
 from gan_jax.penalties.evaluation import Evaluation
 from gan_jax.precision import at_least_float32
@@ -71,8 +72,7 @@ def pair(seen: Evaluation, key: Key) -> Scores:
 
     Source: Petzka, Fischer, Lukovnikov (2018), On the regularization of Wasserstein GANs.
     """
-    change, distance = _to_real(seen)
-    return _ratio(change, distance)
+    return divide(*_to_real(seen))
 
 
 def root_pair(seen: Evaluation, key: Key) -> Scores:
@@ -83,7 +83,7 @@ def root_pair(seen: Evaluation, key: Key) -> Scores:
     Source: Su (2018), GAN-QP: a novel GAN framework without gradient vanishing and Lipschitz constraint.
     """
     change, distance = _to_real(seen)
-    return _ratio(change, _root(distance / _root_size(seen.points)))
+    return divide(change, root(distance / _root_size(seen.points)))
 
 
 def noisy(seen: Evaluation, key: Key, sd: float = 0.01) -> Scores:
@@ -159,14 +159,6 @@ def _difference(one: Scores, other: Scores) -> Scores:
     return jnp.abs(at_least_float32(one) - at_least_float32(other))
 
 
-def _ratio(change: Scores, distance: Scores) -> Scores:
-    return jnp.where(distance > 0, change / jnp.where(distance > 0, distance, 1), 0)
-
-
-def _root(distance: Scores) -> Scores:
-    return jnp.where(distance > 0, jnp.sqrt(jnp.where(distance > 0, distance, 1)), 0)
-
-
 def _root_size(points: Samples) -> float:
     return math.sqrt(math.prod(points.shape[1:]))
 
@@ -177,8 +169,8 @@ def _per_sample(values: Array, like: Samples) -> Array:
 
 def _unit(x: Samples) -> tuple[Samples, Array]:
     """Directions of length 1, and whether there are any."""
-    length = gradients.euclidean(x)
-    return at_least_float32(x) / _per_sample(jnp.where(length > 0, length, 1), x), _per_sample(length > 0, x)
+    length = _per_sample(gradients.euclidean(x), x)
+    return divide(at_least_float32(x), jnp.broadcast_to(length, x.shape)), length > 0
 
 
 SLOPES: dict[str, Slope] = {

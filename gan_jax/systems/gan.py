@@ -1,12 +1,11 @@
 """The game of generator and critic: the alternating update as pure functions."""
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import lax
 
@@ -14,12 +13,12 @@ from gan_jax.constraints import Constraint
 from gan_jax.errors import InputError
 from gan_jax.losses import LOSSES, Loss
 from gan_jax.parts import WHOLE, Parts
-from gan_jax.penalties import Penalty, evaluate, gradient_norm, mixes_samples
+from gan_jax.penalties import Penalty, evaluate, gradient_norm
 from gan_jax.systems import System
+from gan_jax.systems.guard import refuse_mixing
 from gan_jax.types import Array, Critic, Key, Params, Samples, Scores
 
 UNCONSTRAINED = Constraint()
-_QUICKLY = {"xla_backend_optimization_level": 0}
 _AVERAGE_DECAY = 0.99  # of the scores' averages, as Tseng et al. (2021) have it
 
 
@@ -112,7 +111,7 @@ def gan(
 
     def init(key: Key, example: Samples) -> State:
         if batch_size > 1 and penalty is not None and not getattr(critic, "mixes_samples", False):
-            _refuse_mixing(critic, example.shape[1:], min(batch_size, 8))
+            refuse_mixing(critic, example.shape[1:], min(batch_size, 8))
         generator_key, critic_key = jax.random.split(key)
         generator_params = generator.init(generator_key, jnp.zeros((1, latent)))
         critic_params = constraint.project(critic.init(critic_key, example))
@@ -237,27 +236,6 @@ def gan(
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}
     return System(init, update, sample, evaluate_batch, counts)
-
-
-@lru_cache
-def _refuse_mixing(critic: nn.Module, shape: tuple[int, ...], count: int) -> None:
-    """Try, on numbers, whether the critic's scores of a sample depend on the others."""
-    random = np.random.default_rng(0)
-    samples = random.normal(size=(count, *shape)).astype(np.float32)
-    # Not as training begins: a last layer of zeros would hide what comes before it.
-    kinds = jax.eval_shape(critic.init, jax.random.key(0), samples)
-    params = jax.tree.map(
-        lambda x: (random.normal(size=x.shape) * (x.shape[-1] / x.size) ** 0.5).astype(x.dtype), kinds
-    )
-    apply = jax.jit(critic.apply).lower(params, samples).compile(_QUICKLY)
-    with jax.ensure_compile_time_eval():  # whoever traces `init`
-        mixing = mixes_samples(partial(apply, params), samples)
-    if mixing:
-        raise InputError(
-            "gan.critic: its score of a sample depends on the rest of the batch (batch normalisation, minibatch "
-            "statistics), so that a penalty per sample is not what its formula says; normalise per sample, leave the "
-            "penalty out, or say `mixes_samples = True` in the critic's class if the summed scores' gradient is meant"
-        )
 
 
 def _mean(scores: Scores) -> Array:

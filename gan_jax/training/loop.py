@@ -89,7 +89,7 @@ def train(
             started = time.perf_counter()
             run = compile_block(system, state, data, run_key, noise, plan)
             draw = jax.jit(lambda state: as_stored(system.sample(state, sample_key, pictured)))
-        console.print(f"compiled in {time.perf_counter() - started:.1f} s")
+        console.print(f"compiled in {time.perf_counter() - started:.1f} s{_memory(run)}")
 
         with (
             MetricsLog(folder, step) as log,
@@ -153,6 +153,23 @@ def compile_block(
         return state, jax.tree.map(lambda total: total / (stop - start).astype(total.dtype), sums)
 
     return plan.compile(block, state, data, key, np.int32(0), np.int32(1))
+
+
+def peak_bytes(compiled: jax.stages.Compiled) -> int:
+    """Memory that a compiled function takes on one device: arguments, results, and what it needs between them.
+
+    >>> peak_bytes(jax.jit(lambda x: 2 * x).lower(jnp.ones(1000)).compile())
+    8000
+    """
+    memory = compiled.memory_analysis()
+    kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return kept + memory.temp_size_in_bytes
+
+
+def _memory(run) -> str:
+    """What is known before the first step; of a program under `pmap` nothing is."""
+    known = isinstance(run, jax.stages.Compiled) and run.memory_analysis() is not None
+    return f", takes {peak_bytes(run) / 1e6:,.0f} MB" if known else ""
 
 
 def _speed(system: System, blocks: list[tuple[int, float, dict[str, float]]]) -> float:

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.constraints.division import divide, norm
 from gan_jax.constraints.gradient import gradient_normalization, normalize_gradient
+from gan_jax.division import divide, norm
 
 WEIGHT = jnp.array([2.0, -1.0, 2.0])  # norm 3
 X = jax.random.normal(jax.random.key(0), (16, 3))

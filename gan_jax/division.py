@@ -1,4 +1,4 @@
-"""Norms and quotients that are zero, and have finite derivatives, where there is nothing to divide by.
+"""Roots, norms and quotients that have finite derivatives at zero, and are zero there.
 
 Whatever is below 1e-12 counts as nothing: second derivatives hold the third power of its inverse, and float32 ends at
 1e38.
@@ -18,7 +18,15 @@ def norm(x: Array, *, axis: int | None = None) -> Array:
     >>> norm(jnp.array([[3.0, 4.0], [0.0, 0.0]]), axis=1).tolist()
     [5.0, 0.0]
     """
-    square = jnp.sum(at_least_float32(x) ** 2, axis=axis)
+    return root(jnp.sum(at_least_float32(x) ** 2, axis=axis))
+
+
+def root(square: Array) -> Array:
+    """Square root of numbers of at least 0. Zero, with derivative zero, below 1e-24.
+
+    >>> root(jnp.array([4.0, 0.0])).tolist()
+    [2.0, 0.0]
+    """
     # sqrt has no derivative at zero: give it a one there, and take the zero from the outer branch.
     something = square > _NOTHING**2
     return jnp.where(something, jnp.sqrt(jnp.where(something, square, 1)), 0)
