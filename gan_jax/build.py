@@ -48,6 +48,8 @@ def build(experiment: Experiment, shape: tuple[int, ...], parts: Parts = WHOLE) 
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
     penalty = penalty_of(config.penalty)
+    if penalty and penalty.slope is SLOPES["gradient_sobolev"] and len(shape) != 3:
+        raise InputError(f"gan.penalty.slope: gradient_sobolev is of images, these data are {shape}; choose another")
     return gan(
         generator=generator,
         critic=critic,

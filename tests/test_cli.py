@@ -119,6 +119,8 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--steps many", "steps"),
         ("--batch_size -4", "batch_size"),
         ("--gan.critic_steps 0", "gan.critic_steps"),
+        ("--gan.penalty.name r1 --gan.penalty.bound 1", "gan.penalty.bound: zero_centered has no bound"),
+        ("--gan.penalty.name gan_qp --gan.loss hinge", "gan.penalty: .*wasserstein only"),
         ("--batch_size 1438", "batch_size: 1438 .* 1437"),
         ("--gan.critic.name dcgan --gan.critic.depth 4", "gan.critic: .*16x16"),
         ("--gan.generator.name dcgan_mnist", "gan.generator.depth: .*no depth to choose"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_jax.errors import InputError
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.experiment import GAN, Adam, Constraint, Critic, Data, Experiment, Generator, Penalty
 from gan_jax.settings import differences, experiment_of, from_json, load, parse, parser, to_json
 
 experiments = st.builds(
@@ -18,7 +18,18 @@ experiments = st.builds(
         generator=st.builds(Generator, name=st.sampled_from(["mlp", "dcgan"]), latent=st.integers(1, 99)),
         critic=st.builds(Critic, depth=st.none() | st.integers(1, 9)),
         loss=st.sampled_from(["wasserstein", "hinge"]),
-        penalty=st.builds(Penalty, weight=st.floats(0, 100), shape=st.sampled_from(["one_sided", "two_sided"])),
+        penalty=st.builds(
+            Penalty,
+            name=st.sampled_from(["none", "wgan_gp", "lecam"]),
+            weight=st.none() | st.floats(0, 100),
+            points=st.sampled_from([None, "mixed"]),
+            slope=st.sampled_from([None, "pair"]),
+            shape=st.sampled_from([None, "one_sided", "two_sided"]),
+            every=st.none() | st.integers(1, 99),
+        ),
+        constraint=st.builds(
+            Constraint, name=st.sampled_from(["none", "bjorck"]), bound=st.none() | st.floats(1e-3, 9)
+        ),
         critic_optimizer=st.builds(Adam, learning_rate=st.floats(1e-9, 1), decay_steps=st.none()),
     ),
     steps=st.integers(1, 10**9),
@@ -74,6 +85,14 @@ def test_options_override_the_file_and_leave_the_rest():
         ("--gan.penalty.weight -1", "gan.penalty.weight: .*-1"),
         ("--gan.penalty.weight nan", "gan.penalty.weight: .*nan"),
         ("--gan.penalty.shape round", "gan.penalty.shape: .*two_sided.*round"),
+        ("--gan.penalty.name wgan_pg", "gan.penalty.name: .*wgan_gp.*wgan_pg"),
+        ("--gan.penalty.points nowhere", "gan.penalty.points: .*interpolated.*nowhere"),
+        ("--gan.penalty.points none", "gan.penalty.points: .*none"),
+        ("--gan.penalty.slope steep", "gan.penalty.slope: .*gradient.*steep"),
+        ("--gan.penalty.every 0", "gan.penalty.every: .*0"),
+        ("--gan.penalty.every 1.5", "gan.penalty.every: .*1.5"),
+        ("--gan.constraint.name weight_cliping", "gan.constraint.name: .*weight_clipping.*weight_cliping"),
+        ("--gan.constraint.bound 0", "gan.constraint.bound: .*0"),
         ("--gan.critic.name unet", "gan.critic.name: .*unet"),
         ("--gan.average_decay 1", "gan.average_decay: .*1"),
         ("--gan.critic_optimizer.learning_rate 0", "gan.critic_optimizer.learning_rate: .*0"),
@@ -125,4 +144,4 @@ def test_differences_name_what_changes_the_result_and_nothing_else():
     before = Experiment()
     assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3))) == []
     after = dataclasses.replace(before, gan=GAN(penalty=Penalty(weight=5.0)), seed=2)
-    assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: 10.0 became 5.0", "seed: 0 became 2"]
+    assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: None became 5.0", "seed: 0 became 2"]

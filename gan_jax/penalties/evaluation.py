@@ -39,7 +39,7 @@ class Evaluation(NamedTuple):
 
     def draw(self, sampler: Callable[[Key, tuple[int, ...]], Array], key: Key, shape: tuple[int, ...]) -> Array:
         """Draw `sampler(key, (N, *shape))` for each N of the points, the same on any number of devices; (M, *shape)."""
-        whole = jax.eval_shape(self.parts.gather, self.real)  # an array of all devices is whole already
+        whole = jax.eval_shape(self.parts.gather, self.real)
         keys = jax.random.split(key, len(self.points) // len(self.real))
         return jnp.concatenate([self.parts.take(sampler(key, (whole.shape[0], *shape))) for key in keys])
 
@@ -60,7 +60,7 @@ def evaluate(
     samples pass the critic as one batch, and the points as another. Without `averages` they are this batch's.
 
     Raises:
-      ValueError: real and fake differ in shape or dtype, or the critic's scores are not (N,).
+      ValueError: real and fake differ in shape or dtype, the points are not like them, or scores are not (N,).
 
     >>> real, fake = jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))
     >>> seen = evaluate(lambda x: (x**2).sum(axis=1) / 2, at_both, jax.random.key(0), real=real, fake=fake)
@@ -73,9 +73,13 @@ def evaluate(
         of_fake = score_and_gradient(critic, fake, cotangent=1 / len(fake))
         (real_score, _), (fake_score, _) = of_real, of_fake
         both = {at_real: [of_real], at_fake: [of_fake], at_both: [of_real, of_fake]}[points]
-        scores, gradient = (jnp.concatenate(parts) for parts in zip(*both, strict=True))
+        scores, gradient = (jnp.concatenate(each) for each in zip(*both, strict=True))
     else:
-        chosen = parts.take(points(key, real=parts.gather(real), fake=parts.gather(fake)))
+        whole = parts.gather(real)
+        chosen = points(key, real=whole, fake=parts.gather(fake))
+        if chosen.shape[0] % len(whole) or chosen.shape[1:] != real.shape[1:]:
+            raise ValueError(f"points must be N or 2N like the samples {whole.shape}, got {chosen.shape}")
+        chosen = jnp.concatenate([parts.take(each) for each in jnp.split(chosen, len(chosen) // len(whole))])
         scores, gradient = score_and_gradient(critic, chosen)
         real_score, fake_score = parts.together(critic, jnp.stack([real, fake]))
     if averages is None:

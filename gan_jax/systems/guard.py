@@ -1,6 +1,7 @@
 """A critic that a penalty per sample cannot hold is refused before training."""
 
 from functools import lru_cache, partial
+from math import prod
 
 import flax.linen as nn
 import jax
@@ -20,7 +21,7 @@ def refuse_mixing(critic: nn.Module, shape: tuple[int, ...], count: int) -> None
     # Not as training begins: a last layer of zeros would hide what comes before it.
     kinds = jax.eval_shape(critic.init, jax.random.key(0), samples)
     params = jax.tree.map(
-        lambda x: (random.normal(size=x.shape) * (x.shape[-1] / x.size) ** 0.5).astype(x.dtype), kinds
+        lambda x: np.asarray(random.normal(size=x.shape) * prod(x.shape[:-1]) ** -0.5, x.dtype), kinds
     )
     apply = jax.jit(critic.apply).lower(params, samples).compile(_QUICKLY)
     with jax.ensure_compile_time_eval():  # whoever traces `init`

@@ -1,6 +1,7 @@
 """The alternating update: who moves when, against a plain version written out, and the averages and counts."""
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,10 @@ import optax
 import pytest
 
 from gan_jax import losses, penalties
+from gan_jax.constraints import Constraint
+from gan_jax.errors import InputError
 from gan_jax.networks import mlp
+from gan_jax.penalties import PENALTIES, Penalty
 from gan_jax.systems.gan import gan
 
 KEY = jax.random.key(0)
@@ -25,9 +29,7 @@ def system(**changes):
         "generator": GENERATOR,
         "critic": CRITIC,
         "loss": losses.wasserstein,
-        "points": penalties.interpolate,
-        "shape": penalties.two_sided,
-        "penalty_weight": 10.0,
+        "penalty": PENALTIES["wgan_gp"],
         "generator_optimizer": optax.adam(1e-2),
         "critic_optimizer": optax.adam(1e-2),
         "latent": LATENT,
@@ -63,11 +65,12 @@ def test_equal_to_the_update_written_out(loss, points):
     optimizer = optax.sgd(0.1)
     points = penalties.POINTS[points]
     optimizers = {"generator_optimizer": optimizer, "critic_optimizer": optimizer}
-    game = system(loss=losses.LOSSES[loss], points=points, **optimizers)
+    penalty = Penalty(points, penalties.two_sided, weight=10.0)
+    game = system(loss=losses.LOSSES[loss], penalty=penalty, **optimizers)
     state = game.init(KEY, REAL[:1])
     after, metrics = jax.jit(game.update)(state, KEY, REAL)
 
-    fake_key, points_key, noise_key = jax.random.split(KEY, 3)
+    fake_key, points_key, noise_key, _ = jax.random.split(KEY, 4)
     noise = jax.random.normal(fake_key, (STEPS * BATCH, LATENT))
     critic, gaps = state.critic, []
     for i, key in enumerate(jax.random.split(points_key, STEPS)):
@@ -102,7 +105,7 @@ def test_metrics_are_reported_apart():
     game = system()
     _, metrics = jax.jit(game.update)(game.init(KEY, REAL[:1]), KEY, REAL)
     assert set(metrics) == {
-        *("wasserstein", "critic_loss", "penalty", "critic_total", "gradient_norm", "critic_gradient"),
+        *("wasserstein", "critic_loss", "penalty", "critic_total", "slope", "critic_gradient"),
         *("generator_loss", "generator_gradient"),
     }
     chex.assert_shape(list(metrics.values()), ())
@@ -178,11 +181,242 @@ def test_the_critic_learns_the_gap_and_the_generator_closes_it():
     assert metrics["wasserstein"][:20].mean() > 5 * jnp.abs(metrics["wasserstein"][-20:].mean())
 
 
-def test_without_points_there_is_no_penalty():
+def test_without_a_penalty_there_is_none():
     """As with a weight of zero, and without the gradient: no second derivative is taken."""
     state = system().init(KEY, REAL[:1])
-    free, metrics = jax.jit(system(points=None).update)(state, KEY, REAL)
-    weightless, _ = jax.jit(system(penalty_weight=0.0).update)(state, KEY, REAL)
+    free, metrics = jax.jit(system(penalty=None).update)(state, KEY, REAL)
+    weightless, _ = jax.jit(system(penalty=PENALTIES["wgan_gp"]._replace(weight=0.0)).update)(state, KEY, REAL)
     chex.assert_trees_all_close(free.critic, weightless.critic, rtol=1e-5)
-    assert not {"penalty", "gradient_norm", "critic_total"} & {*metrics}
-    assert set(system(points=None).evaluate(state, KEY, REAL)) == {"wasserstein", "norm_at_real", "norm_at_fake"}
+    assert not {"penalty", "slope", "critic_total"} & {*metrics}
+    assert set(system(penalty=None).evaluate(state, KEY, REAL)) == {"wasserstein", "norm_at_real", "norm_at_fake"}
+
+
+def test_a_lazy_penalty_has_a_step_of_its_own_at_every_third_of_the_critics():
+    """Eight steps of the critic in two iterations, in Python: a step on the loss, and thrice one on the penalty."""
+    every, steps, weight = 3, 4, 2.0
+    batch = jax.random.normal(jax.random.key(5), (steps * BATCH, 3))
+    penalty = Penalty(penalties.at_both, penalties.two_sided, slope=penalties.SLOPES["noisy"], weight=weight)
+    adam = optax.adam(1e-2, 0.5, 0.9)
+    game = system(
+        critic=mlp.Critic(width=5, depth=1, activation=jnp.tanh),
+        loss=losses.non_saturating,  # the last bias of a critic of differences has no gradient but rounding
+        penalty=penalty._replace(every=every),
+        critic_optimizer=adam,
+        critic_steps=steps,
+    )
+    critic = mlp.Critic(width=5, depth=1, activation=jnp.tanh)
+    state = game.init(KEY, REAL[:1])
+    params, optimizer = state.critic, state.critic_optimizer
+
+    @jax.jit
+    def on_loss(params, real, fake):
+        def value(params):
+            return losses.minimax_critic(real=critic.apply(params, real), fake=critic.apply(params, fake)).mean()
+
+        return jax.grad(value)(params)
+
+    @jax.jit
+    def on_penalty(params, key, real, fake):
+        def value(params):
+            def score(x):
+                return critic.apply(params, x)
+
+            seen = penalties.evaluate(score, penalty.points, key, real=real, fake=fake)
+            slope = penalty.slope(seen, key)
+            return every * weight * ((slope - 1) ** 2).mean(), slope.mean()
+
+        (value, slope), gradient = jax.value_and_grad(value, has_aux=True)(params)
+        return gradient, value / weight, every * slope
+
+    def step(params, optimizer, gradient):
+        with jax.numpy_dtype_promotion("standard"):
+            updates, optimizer = adam.update(gradient, optimizer, params)
+        return optax.apply_updates(params, updates), optimizer
+
+    update, count = jax.jit(game.update), 0
+    for iteration in range(2):
+        key = jax.random.fold_in(KEY, iteration)
+        fake_key, _, _, slope_key = jax.random.split(key, 4)
+        noise = jax.random.normal(fake_key, (steps, BATCH, LATENT))
+        totals, slopes = [], []
+        for i, step_key in enumerate(jax.random.split(slope_key, steps)):
+            real, fake = batch[i * BATCH : (i + 1) * BATCH], GENERATOR.apply(state.generator, noise[i])
+            params, optimizer = step(params, optimizer, on_loss(params, real, fake))
+            due = count % 3 == 0
+            if due:
+                gradient, asked, slope = on_penalty(params, step_key, real, fake)
+                params, optimizer = step(params, optimizer, gradient)
+            totals.append(asked if due else 0.0)
+            slopes.append(slope if due else 0.0)
+            count += 1
+        state, metrics = update(state, key, batch)
+        chex.assert_trees_all_close(state.critic, params, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(metrics["penalty"], np.mean(totals), rtol=1e-3)
+        np.testing.assert_allclose(metrics["slope"], np.mean(slopes), rtol=1e-3)
+        np.testing.assert_allclose(
+            metrics["critic_total"], metrics["critic_loss"] + weight * metrics["penalty"], rtol=1e-5
+        )
+    assert count == 8
+    assert int(optax.tree.get(state.critic_optimizer, "count")) == 8 + 3
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("every", [1, 3])
+def test_every_penalty_fits_the_update(name, every):
+    """Traced only: state and metrics keep their shapes and types."""
+    game = system(penalty=PENALTIES[name]._replace(every=every))
+    state = jax.eval_shape(game.init, KEY, REAL[:1])
+    after, metrics = jax.eval_shape(game.update, state, KEY, REAL)
+    chex.assert_trees_all_equal_shapes_and_dtypes(after, state)
+    assert {"penalty", "slope", "critic_total"} <= {*metrics}
+    assert {(metric.shape, metric.dtype) for metric in metrics.values()} == {((), jnp.dtype("float32"))}
+
+
+def test_scores_averages_are_means_at_first_and_then_forget():
+    """After 100 steps a step counts for a hundredth; the penalty looks at the averages before its step."""
+    game = system(penalty=PENALTIES["lecam"], critic_steps=1)
+    state = game.init(KEY, REAL[:1])
+    np.testing.assert_array_equal(state.scores, [0, 0])
+    update, means = jax.jit(game.update), []
+    for step in range(5):
+        if step == 4:
+            state = state._replace(step=jnp.int32(1000))
+        key, before = jax.random.fold_in(KEY, step), state.scores
+        real = REAL[step : step + BATCH]
+        noise = jax.random.normal(jax.random.split(key, 4)[0], (BATCH, LATENT))
+        real_score, fake_score = (
+            CRITIC.apply(state.critic, x) for x in (real, GENERATOR.apply(state.generator, noise))
+        )
+        means.append([real_score.mean(), fake_score.mean()])
+        state, metrics = update(state, key, real)
+        expected = 0.99 * before + 0.01 * np.array(means[-1]) if step == 4 else np.mean(means, axis=0)
+        np.testing.assert_allclose(state.scores, expected, rtol=1e-4, atol=1e-6)
+        squares = ((real_score - before[1]) ** 2).mean() + ((fake_score - before[0]) ** 2).mean()
+        np.testing.assert_allclose(metrics["penalty"], squares / 4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("every", "moves"), [(1, 3), (2, 5), (3, 4)])
+def test_the_critic_is_projected_at_first_and_after_each_of_its_steps(every, moves):
+    def halved(params):
+        return jax.tree.map(lambda leaf: leaf / 2, params)
+
+    penalty = PENALTIES["r1"]._replace(every=every)
+    game = system(penalty=penalty, constraint=Constraint(project=halved), critic_optimizer=plus_one)
+    before = game.init(KEY, REAL[:1])
+    chex.assert_trees_all_close(before.critic, halved(system(penalty=penalty).init(KEY, REAL[:1]).critic))
+    after, _ = jax.jit(game.update)(before, KEY, REAL)
+    expected = before.critic
+    for _ in range(moves):
+        expected = jax.tree.map(lambda leaf: (leaf + 1) / 2, expected)
+    chex.assert_trees_all_close(after.critic, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_what_a_constraint_iterates_on_is_carried_from_step_to_step(every):
+    """Once for each step on the loss; the parameters themselves stay as they are."""
+
+    def start(key, params):
+        return jnp.zeros((), jnp.int32)
+
+    def normalize(params, count):
+        return jax.tree.map(lambda leaf: leaf * count, params), count + 1
+
+    with jax.numpy_dtype_promotion("standard"):
+        game = system(
+            penalty=PENALTIES["r1"]._replace(every=every), constraint=Constraint(init=start, normalize=normalize)
+        )
+        before = game.init(KEY, REAL[:1])
+        after, _ = jax.jit(game.update)(before, KEY, REAL)
+        assert int(after.constraint) == STEPS
+        assert int(jax.jit(game.update)(after, KEY, REAL)[0].constraint) == 2 * STEPS
+        once = system(critic_steps=1, constraint=Constraint(init=start, normalize=normalize))
+        _, metrics = jax.jit(once.update)(before, KEY, REAL[:BATCH])
+    np.testing.assert_array_equal(metrics["wasserstein"], 0)  # the parameters times zero
+    np.testing.assert_array_equal(metrics["slope"], 0)
+
+
+def test_the_critic_is_wrapped_wherever_it_is_used():
+    def doubled(critic):
+        return lambda x: 2 * critic(x)
+
+    plain, wrapped = (
+        system(critic_steps=1, critic_optimizer=optax.set_to_zero(), constraint=constraint)
+        for constraint in (Constraint(), Constraint(wrap=doubled))
+    )
+    state = plain.init(KEY, REAL[:1])
+    once, twice = (jax.jit(game.update)(state, KEY, REAL[:BATCH])[1] for game in (plain, wrapped))
+    for name in ("wasserstein", "slope", "generator_loss", "generator_gradient"):
+        np.testing.assert_allclose(twice[name], 2 * once[name], rtol=1e-4, err_msg=name)
+    once, twice = (game.evaluate(state, KEY, REAL) for game in (plain, wrapped))
+    chex.assert_trees_all_close(twice, jax.tree.map(lambda value: 2 * value, once), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("penalty", "loss"), [("gan_qp", "hinge"), ("lecam", "relativistic")])
+def test_a_penalty_that_does_not_fit_the_loss_is_one_line(penalty, loss):
+    with pytest.raises(InputError, match=r"^gan.penalty: it fits the losses wasserstein") as error:
+        system(penalty=PENALTIES[penalty], loss=losses.LOSSES[loss])
+    assert "\n" not in str(error.value)
+    assert loss not in str(error.value)
+    system(penalty=PENALTIES[penalty], loss=losses.wasserstein)
+
+
+class Centred(nn.Module):
+    """Scores samples by their difference from the batch's mean, or all alike as long as the last layer is zero."""
+
+    zero: bool = False
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(nn.Dense(4)(x - x.mean(axis=0, keepdims=True)))
+        last = nn.initializers.zeros if self.zero else nn.initializers.lecun_normal()
+        return nn.Dense(1, kernel_init=last)(x).squeeze(-1)
+
+
+class CentredOnPurpose(Centred):
+    mixes_samples = True
+
+
+class Scaled(nn.Module):
+    """With a parameter that is a number."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(x).squeeze(-1) * self.param("scale", nn.initializers.ones, ())
+
+
+@pytest.mark.parametrize("zero", [False, True], ids=["random", "zero"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda game: game.init(KEY, REAL[:1]),
+        lambda game: jax.jit(game.init)(KEY, REAL[:1]),
+        lambda game: jax.eval_shape(game.init, KEY, REAL[:1]),
+    ],
+    ids=["eager", "jit", "eval_shape"],
+)
+def test_a_penalty_refuses_a_critic_that_mixes_samples(start, zero):
+    with pytest.raises(InputError, match=r"^gan.critic: .*depends on the rest of the batch") as error:
+        start(system(critic=Centred(zero)))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"critic": CentredOnPurpose()},
+        {"critic": Centred(), "penalty": None},
+        {"critic": Centred(), "batch_size": 1},
+        {"critic": mlp.SetCritic(width=4, depth=1, set_size=2)},
+        {"critic": Scaled()},
+    ],
+    ids=["on purpose", "no penalty", "batches of one", "sets", "samples by themselves"],
+)
+def test_other_critics_are_taken(changes):
+    state = jax.jit(system(**changes).init)(KEY, REAL[:1])
+    assert int(state.step) == 0
+
+
+def test_whether_a_critic_mixes_is_tried_on_other_parameters_than_it_starts_with():
+    """They do not depend on it."""
+    state = jax.jit(system(penalty=None).init)(KEY, REAL[:1])
+    chex.assert_trees_all_equal(jax.jit(system().init)(KEY, REAL[:1]), state)

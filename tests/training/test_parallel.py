@@ -13,7 +13,8 @@ import pytest
 from gan_jax import losses, penalties
 from gan_jax.errors import InputError
 from gan_jax.networks import mlp
-from gan_jax.systems import together
+from gan_jax.parts import together
+from gan_jax.penalties import PENALTIES
 from gan_jax.systems.gan import gan
 from gan_jax.training import checkpoint, loop, parallel
 
@@ -25,7 +26,7 @@ adam = optax.adam(1e-3)
 # The bias of a critic that is asked for differences alone has no gradient but rounding, of which Adam makes steps.
 paired = {
     "loss": losses.relativistic,
-    "points": penalties.at_both,
+    "penalty": PENALTIES["wgan_gp"]._replace(points=penalties.at_both),
     "critic": mlp.SetCritic(width=8, depth=1, set_size=2),
     "critic_optimizer": optax.sgd(1e-2),
 }
@@ -38,9 +39,7 @@ def system(parts, **changes):
         "generator": mlp.Generator(shape=(2,), width=8, depth=1),
         "critic": mlp.Critic(width=8, depth=1),
         "loss": losses.wasserstein,
-        "points": penalties.interpolate,
-        "shape": penalties.two_sided,
-        "penalty_weight": 10.0,
+        "penalty": PENALTIES["wgan_gp"],
         "generator_optimizer": adam,
         "critic_optimizer": adam,
         "latent": 4,
@@ -63,13 +62,14 @@ def block(plan, **changes):
 def ten_iterations(mode, paired_up):
     """The compiled block, the state after five iterations, after ten, the metrics, and the fakes seen on the way."""
     changes, seen = paired if paired_up else {}, []
-    choose = changes.get("points", penalties.interpolate)
+    penalty = changes.get("penalty", PENALTIES["wgan_gp"])
 
     def watching(key, *, real, fake):
         jax.debug.callback(lambda fake: seen.append(np.asarray(fake)), fake)
-        return choose(key, real=real, fake=fake)
+        return penalty.points(key, real=real, fake=fake)
 
-    run, state = block(parallel.ALONE if mode is None else parallel.plan(8, mode), **changes | {"points": watching})
+    plan = parallel.ALONE if mode is None else parallel.plan(8, mode)
+    run, state = block(plan, **changes | {"penalty": penalty._replace(points=watching)})
     half, _ = run(state, 0, 5)
     whole, metrics = run(jax.tree.map(jnp.copy, half), 5, 10)
     jax.block_until_ready(whole)

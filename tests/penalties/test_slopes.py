@@ -1,0 +1,197 @@
+"""How steep a critic is: differences and gradients by hand, on average, and in their units."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax.penalties import SLOPES, at_both, at_fake, at_real, evaluate, interpolate
+from gan_jax.penalties.slopes import adversarial, consistent, noisy
+
+KEY = jax.random.key(0)
+WEIGHT = np.array([2.0, -1.0, 2.0], np.float32)  # norm 3
+GRADIENTS = {name for name in SLOPES if name.startswith("gradient")}
+every_slope = pytest.mark.parametrize("name", SLOPES)
+
+
+def normal(seed, *shape):
+    return jnp.array(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+def linear(x):
+    return (x * WEIGHT[None]).sum(axis=1) + 0.5
+
+
+def quadratic(x):
+    """Its gradient at x is x."""
+    return (x.reshape(len(x), -1) ** 2).sum(axis=1) / 2
+
+
+def flat(x):
+    return 0 * x.reshape(len(x), -1).sum(axis=1)
+
+
+def smooth(x):
+    """Of images (N, 2, 2, 1), or whatever holds four numbers."""
+    kernel = jnp.array([[1.0, -2.0], [0.5, 1.5], [-1.0, 0.3], [2.0, 0.7]])
+    return jnp.tanh(x.reshape(len(x), 4) @ kernel).sum(axis=1)
+
+
+def slope(name, critic, real, fake, points=at_both, key=KEY):
+    return SLOPES[name](evaluate(critic, points, KEY, real=real, fake=fake), key)
+
+
+def test_the_registry_holds_gradients_and_differences():
+    assert sorted(GRADIENTS) == [f"gradient{of}" for of in ("", "_dual_l10", "_l1", "_linf", "_sobolev")]
+    assert set(SLOPES) == GRADIENTS | {"pair", "root_pair", "noisy", "consistent", "adversarial", "from_average"}
+
+
+def test_gradients_of_a_linear_critic():
+    real, fake = normal(0, 4, 3), normal(1, 4, 3)
+    norms = {"": 3.0, "_l1": 5.0, "_linf": 2.0, "_dual_l10": (2 * 2 ** (10 / 9) + 1) ** 0.9}
+    for name, norm in norms.items():
+        np.testing.assert_allclose(slope(f"gradient{name}", linear, real, fake), [norm] * 8, rtol=1e-5)
+
+
+def test_the_sobolev_slope_of_a_linear_critic_of_images():
+    """Its gradient is constant, and a constant image has but the frequency that weighs 1."""
+    real, fake = normal(0, 4, 2, 2, 1), normal(1, 4, 2, 2, 1)
+    np.testing.assert_allclose(
+        slope("gradient_sobolev", lambda x: 3 * x.sum(axis=(1, 2, 3)), real, fake), [6.0] * 8, rtol=1e-5
+    )
+
+
+def test_slopes_of_pairs_by_hand():
+    real, fake = jnp.array([[0.0, 0.0], [1.0, 0.0]]), jnp.array([[3.0, 4.0], [1.0, 0.0]])
+    np.testing.assert_allclose(slope("pair", quadratic, real, fake, at_fake), [2.5, 0.0])  # 12.5 over 5; no distance
+    np.testing.assert_allclose(slope("pair", quadratic, real, fake, at_real), [0.0, 0.0])
+    np.testing.assert_allclose(slope("pair", quadratic, real, fake, at_both), [0.0, 0.0, 2.5, 0.0])
+    root = 12.5 / (5 / np.sqrt(2)) ** 0.5
+    np.testing.assert_allclose(slope("root_pair", quadratic, real, fake, at_fake), [root, 0.0], rtol=1e-6)
+
+
+def test_a_pairs_slope_on_its_own_segment_is_that_of_the_segment():
+    real, fake = normal(0, 20, 3), normal(1, 20, 3)
+    along = np.abs((fake - real) @ WEIGHT) / np.linalg.norm(fake - real, axis=1)
+    for points in (at_fake, interpolate):
+        np.testing.assert_allclose(slope("pair", linear, real, fake, points), along, rtol=1e-3)
+
+
+def test_noisy_differences_estimate_the_square_of_the_gradients_norm():
+    """Of `|x|^2 / 2` at |x| = 3, to which its own bend adds sd^2 d (d + 2) / 4."""
+    points = jnp.broadcast_to(jnp.asarray(WEIGHT), (20_000, 3))
+    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
+    for sd in (0.01, 0.5):
+        squares = np.asarray(noisy(seen, KEY, sd=sd)) ** 2
+        error = squares.std() / np.sqrt(len(squares))
+        assert abs(squares.mean() - (9 + sd**2 * 15 / 4)) < 4 * error + 0.02  # and rounding, divided by sd
+        assert error < 0.2
+
+
+def test_consistent_differences_have_twice_the_variance_of_a_noisy_score():
+    points = jnp.broadcast_to(jnp.asarray(WEIGHT), (20_000, 3))
+    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
+    for sd in (0.1, 0.5):
+        squares = np.asarray(consistent(seen, KEY, sd=sd)) ** 2
+        expected = 2 * (sd**2 * 9 + sd**4 * 3 / 2)
+        assert abs(squares.mean() - expected) < 4 * squares.std() / np.sqrt(len(squares))
+
+
+def test_the_adversarial_slope_of_a_linear_critic_is_the_norm_of_its_weight():
+    real, fake = normal(0, 50, 3), normal(1, 50, 3)
+    np.testing.assert_allclose(slope("adversarial", linear, real, fake), [3.0] * 100, rtol=1e-3)
+
+
+def test_the_adversarial_slope_of_a_flat_critic_is_zero():
+    np.testing.assert_array_equal(slope("adversarial", flat, normal(0, 4, 3), normal(1, 4, 3)), np.zeros(8))
+
+
+def test_the_adversarial_step_leads_uphill_or_downhill_by_a_length_between_the_bounds():
+    """Along x, `|x|^2 / 2` changes by `|x| +- r / 2` per unit of the step's length r."""
+    points = normal(0, 2000, 3)
+    points = 10 * points / jnp.linalg.norm(points, axis=1, keepdims=True)
+    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
+    slopes = np.asarray(adversarial(seen, KEY, least=0.5, most=1.0, probe=1e-2))
+    length = 2 * np.abs(slopes - 10) / np.sqrt(3)  # a root mean square
+    assert 0.48 < length.min() < 0.55
+    assert 0.95 < length.max() < 1.02
+    assert 0.3 < (slopes > 10).mean() < 0.7
+    # A step as long, in a random direction, would find less.
+    assert slopes.min() > 9
+
+
+def test_the_adversarial_derivative_takes_the_step_for_a_constant():
+    real, fake = normal(0, 4, 3), normal(1, 4, 3)
+    points, seen = jnp.concatenate([real, fake]), []
+
+    def critic(kernel, x):
+        seen.append(x)
+        return jnp.tanh(x @ kernel).sum(axis=1)
+
+    def total(kernel):
+        return slope("adversarial", lambda x: critic(kernel, x), real, fake).mean()
+
+    kernel = normal(2, 3, 4)
+    value = total(kernel)
+    step = seen[-1] - points  # the last pass is made where it leads
+
+    def by_hand(kernel):
+        change = critic(kernel, points + step) - critic(kernel, points)
+        return (jnp.abs(change) / jnp.linalg.norm(step, axis=1)).mean()
+
+    np.testing.assert_allclose(by_hand(kernel), value, rtol=1e-4)
+    np.testing.assert_allclose(jax.grad(total)(kernel), jax.grad(by_hand)(kernel), rtol=1e-3, atol=1e-4)
+
+
+def test_distances_from_averages_by_hand():
+    real, fake = jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [-1.0]])
+
+    def seen(critic, averages=None):
+        return evaluate(critic, interpolate, KEY, real=real, fake=fake, averages=averages)
+
+    of = SLOPES["from_average"]
+    np.testing.assert_allclose(of(seen(lambda x: x[:, 0], jnp.array([5.0, 2.0])), KEY), [1, 1, 5, 6])
+    np.testing.assert_allclose(of(seen(lambda x: x[:, 0]), KEY), [1.5, 3.5, 2, 3])  # the batch's own: 2 and -0.5
+    gradient = jax.grad(lambda scale: of(seen(lambda x: scale * x[:, 0]), KEY).sum())(1.0)
+    np.testing.assert_allclose(gradient, 1 + 3 - 0 + 1)  # the averages are constants
+
+
+@every_slope
+@pytest.mark.parametrize("factor", [-3.0, 0.25])
+def test_a_scaled_critic_has_scaled_slopes(name, factor):
+    real, fake = normal(0, 4, 2, 2, 1), normal(1, 4, 2, 2, 1)
+    once = slope(name, smooth, real, fake)
+    times = slope(name, lambda x: factor * smooth(x), real, fake)
+    assert once.shape == (8,)
+    assert (once >= 0).all()
+    assert once.max() > 0.1
+    np.testing.assert_allclose(times, abs(factor) * once, rtol=1e-3, atol=1e-4)
+
+
+@every_slope
+def test_a_slope_is_in_units_of_the_score_per_unit_of_the_data(name):
+    """Data in another unit. A noise of fixed size has no limit but that of small ones."""
+    unit = 4.0
+    powers = {"root_pair": 0.5, "from_average": 0.0, "consistent": 1.0, "noisy": 1.0}
+    real, fake = normal(0, 4, 2, 2, 1), normal(1, 4, 2, 2, 1)
+    once = slope(name, smooth, real, fake)
+    changed = evaluate(lambda x: smooth(x / unit), at_both, KEY, real=unit * real, fake=unit * fake)
+    sizes = {"noisy": {"sd": 0.01 * unit}, "adversarial": {"least": 0.0072, "most": 0.72, "probe": 0.72}}
+    sizes["consistent"] = {"sd": 0.1 * unit}
+    found = SLOPES[name](changed, KEY, **sizes.get(name, {}))
+    power = 0.0 if name == "consistent" else powers.get(name, 1.0)
+    np.testing.assert_allclose(found, once / unit**power, rtol=1e-3, atol=1e-4)
+
+
+@every_slope
+def test_only_differences_in_random_directions_depend_on_the_key(name):
+    real, fake = normal(0, 4, 2, 2, 1), normal(1, 4, 2, 2, 1)
+    changes = bool((slope(name, smooth, real, fake) != slope(name, smooth, real, fake, key=jax.random.key(1))).any())
+    assert changes == (name in ("noisy", "consistent", "adversarial"))
+
+
+@pytest.mark.parametrize("name", ["noisy", "consistent"])
+def test_real_and_generated_samples_get_their_own_noise(name):
+    x = jnp.ones((4, 3))
+    slopes = slope(name, linear, x, x)
+    assert len(np.unique(slopes)) == 8
