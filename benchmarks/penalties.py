@@ -146,36 +146,41 @@ def cell(row: dict[str, Any], column: str) -> str:
     value = row[column]
     if column in ("peak_mb", "hand_units"):
         return f"{value:.0f}"
-    if column == "modes":
+    if column in ("modes", "compile_s", "units"):
         return f"{value:.1f}"
-    digits = ".2f" if abs(value) < 10 else ".3g"
+    if abs(value) >= 1e3:
+        return f"{value:.0e}"
+    digits = ".2f" if abs(value) < 10 else ".0f"
     deviation = f" ± {row[f'{column}_sd']:{digits}}" if f"{column}_sd" in row else ""
     return f"{value:{digits}}{deviation}"
 
 
 def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    """Draw quality over cost: digits on the left, points on the right, each dot a method."""
+    """Draw quality on the digits over cost, each dot a method, with its name in the margin at about its height."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    panels = figure.subplots(1, 2)
-    scores = {
-        "digits: the lesser of precision and recall": lambda row: min(row["precision"], row["recall"]),
-        "25 Gaussians: share of samples near a mode": lambda row: row["high_quality"],
-    }
-    for axes, (title, score) in zip(panels, scores.items(), strict=True):
-        for row in rows:
-            if "relative" not in row or "recall" not in row:
-                continue
-            colour, mark = ("#0072b2", "o") if row["method"] in PENALTIES else ("#d55e00", "s")
-            if row["method"] == "none":
-                colour, mark = "#888888", "X"
-            axes.plot(1 / row["relative"], score(row), mark, color=colour, ms=5)
-            axes.annotate(
-                row["method"], (1 / row["relative"], score(row)), (4, 3), textcoords="offset points", fontsize=7
-            )
-        axes.set(title=title, xlabel="time of an iteration, relative to no penalty", ylim=(-0.03, 1))
-        axes.spines[["top", "right"]].set_visible(False)
+    found = [row for row in rows if "relative" in row and "recall" in row]
+    dots = sorted((min(row["precision"], row["recall"]), 1 / row["relative"], row["method"]) for row in found)
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for i, (score, time, method) in enumerate(dots):
+        colour, mark = ("#0072b2", "o") if method in PENALTIES else ("#d55e00", "s")
+        colour, mark = ("#888888", "X") if method == "none" else (colour, mark)
+        height = (i + 0.5) / len(dots)
+        axes.plot(time, score, mark, color=colour, ms=6, zorder=3)
+        axes.annotate(
+            f"{method} {score:.2f}",
+            (time, score),
+            xytext=(1.04, height),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "alpha": 0.5, "relpos": (0, 0.5)},
+        )
+    axes.set(xlabel="time of an iteration, relative to no penalty", ylabel="digits: the lesser of precision and recall")
+    axes.set(ylim=(-0.03, 0.9))
+    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=110)
 
 

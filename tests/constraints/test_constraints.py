@@ -70,14 +70,17 @@ def test_a_constraint_of_nothing_does_nothing():
 
 @every_case
 def test_what_each_one_changes(name, kind):
-    """Normalized: all kernels and no bias. Projected: by clipping alone. Wrapped: by the gradient's norm alone."""
+    """Normalized: all kernels and no bias. Projected: by clipping and Björck. Wrapped: by the gradient's norm alone."""
     module, constraint, params, state = case(name, kind)
     used, moved = jax.jit(constraint.normalize)(params, state)
     projected = constraint.project(params)
     chex.assert_trees_all_equal_shapes_and_dtypes(used, projected, params)
     for given, new, boxed in zip(*map(jax.tree.leaves, (params, used, projected)), strict=True):
         assert np.array_equal(given, new) == (given.ndim == 1 or name not in REPARAMETERIZED)
-        assert np.abs(boxed).max() == (np.float32(0.01) if name == "weight_clipping" else np.abs(given).max())
+        if name == "weight_clipping":
+            assert np.abs(boxed).max() == np.float32(0.01)
+        else:
+            assert np.array_equal(given, boxed) == (given.ndim == 1 or name != "bjorck")
     assert (constraint.wrap(module) is module) == (name != "gradient_normalization")
     chex.assert_trees_all_equal_shapes_and_dtypes(moved, state)
     if name not in ITERATED:
