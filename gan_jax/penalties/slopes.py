@@ -2,6 +2,17 @@
 
 Every function is `(seen, key) -> (M,)`, a number of at least 0 for each of the points of an `Evaluation`, in float32 or
 wider. Differences need no derivative of a derivative: they cost passes forward and back, and no more memory.
+
+>>> from gan_jax.penalties.evaluation import evaluate
+>>> from gan_jax.penalties.points import at_fake
+>>> key, real, fake = jax.random.key(0), jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))
+>>> seen = evaluate(lambda x: 2 * x[:, 0] - x[:, 1], at_fake, key, real=real, fake=fake)
+>>> [round(float(slope(seen, key)[0]), 2) for slope in (gradient, gradient_l1, gradient_linf, gradient_dual_l10)]
+[2.24, 3.0, 2.0, 2.82]
+>>> [round(float(slope(seen, key)[0]), 2) for slope in (pair, root_pair, adversarial)]
+[0.4, 1.06, 2.24]
+>>> [slope(seen, key).shape for slope in (noisy, consistent, from_average)]
+[(1,), (1,), (2,)]
 """
 
 import math
