@@ -22,7 +22,11 @@ _UNANCHORED = ("relativistic",)  # losses that know scores up to a constant only
 
 PENALTIES: dict[str, Penalty] = {
     "wgan_gp": Penalty(
-        interpolate, two_sided, weight=10.0, bound=1.0, paper="Gulrajani et al. (2017), Improved training of WGANs"
+        interpolate,
+        two_sided,
+        weight=10.0,
+        bound=1.0,
+        paper="Gulrajani et al. (2017), Improved training of Wasserstein GANs",
     ),
     "wgan_lp": Penalty(
         interpolate,
@@ -64,7 +68,8 @@ PENALTIES: dict[str, Penalty] = {
         interpolate,
         zero_centered,
         weight=20.0,
-        paper="Thanh-Tung, Tran, Venkatesh (2019), Improving generalization and stability of GANs",
+        paper="Thanh-Tung, Tran, Venkatesh (2019), Improving generalization and stability of "
+        "generative adversarial networks",
     ),
     "max_gradient": Penalty(
         interpolate, maximum, weight=1.0, paper="Zhou et al. (2019), Lipschitz generative adversarial nets"
@@ -85,7 +90,8 @@ PENALTIES: dict[str, Penalty] = {
         zero_centered,
         slope=consistent,
         weight=4.0,
-        paper="Wei et al. (2018), Improving the improved training of Wasserstein GANs",
+        paper="Wei et al. (2018), Improving the improved training of Wasserstein GANs: "
+        "a consistency term and its dual effect",
     ),
     "adversarial_lipschitz": Penalty(
         at_both,
