@@ -7,10 +7,12 @@ from typing import Literal
 from jsonargparse.typing import restricted_number_type
 
 from gan_jax.constraints import CONSTRAINTS
+from gan_jax.features import FEATURES
 from gan_jax.losses import LOSSES
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.networks.activations import ACTIVATIONS
 from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES
+from gan_jax.scores import GOOD, SCORES
 
 # Counts and seeds are 32-bit on the device.
 Count = restricted_number_type("Count", int, [(">", 0), ("<", 2**31)])
@@ -150,6 +152,27 @@ class GAN:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """The scores that a run takes of itself while it trains, of the averaged generator against held-out data.
+
+    Attributes:
+      every: iterations between two times; never by default.
+      scores: from `gan_jax.scores.SCORES`.
+      best: the score whose best checkpoint is kept, in the run folder's `best/`.
+      features: what the scores are taken of, from `gan_jax.features.FEATURES`; by default what suits the data.
+      weights: file of the feature network's weights; by default where they usually are.
+      n: samples of either kind; by default all held out, at most 10,000.
+    """
+
+    every: Count | None = None
+    scores: tuple[Literal[tuple(SCORES)], ...] = ("frechet",)
+    best: Literal[tuple(name for name, good in GOOD.items() if good in ("low", "high"))] = "frechet"
+    features: Literal[tuple(FEATURES)] | None = None
+    weights: str | None = None
+    n: Count | None = None
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A whole run. The settings after `seed` say when to stop and what to write, and may change when a run is resumed.
 
@@ -172,3 +195,4 @@ class Experiment:
     sample_every: Count = 1_000
     checkpoint_every: Count = 1_000
     keep_checkpoints: Count = 3
+    evaluation: Evaluation = field(default_factory=Evaluation)

@@ -12,8 +12,9 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from gan_jax.errors import InputError
 from gan_jax.experiment import Experiment
 
-# What may differ between a run and its continuation: where the data lie, when to stop, what to write.
-_FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints")
+# How those names begin that may differ between a run and its continuation: where the data lie, when to stop, what to
+# write.
+_FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints", "evaluation")
 
 
 def load(file: Path) -> Experiment:
@@ -128,7 +129,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     return [
         f"{name}: {before.get(name)} became {after.get(name)}"
         for name in sorted(before.keys() | after.keys())
-        if name not in _FREE and before.get(name) != after.get(name)
+        if not name.startswith(_FREE) and before.get(name) != after.get(name)
     ]
 
 

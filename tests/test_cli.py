@@ -88,15 +88,101 @@ def test_evaluate_prints_a_table_and_writes_it(run, capsys):
     printed = capsys.readouterr().out
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["step"] == 40
-    assert metrics["n_real"] == metrics["n_fake"] == 50
-    assert metrics["reference"]["precision"] > metrics["precision"]  # hardly trained
-    assert 0 <= metrics["recall"] <= 1
+    protocol, scores = metrics["protocol"], metrics["scores"]
+    assert protocol["n_real"] == protocol["n_fake"] == protocol["n_floor"] == 50
+    assert (protocol["data"], protocol["split"], protocol["features"]) == ("digits", "held_out", "digits")
+    assert re.fullmatch("[0-9a-f]{64}", protocol["weights"])
+    assert protocol["weights"][:8] in printed
+    assert metrics["seeds"] == [0, 1, 2]
+    assert scores["frechet"]["mean"] > 3 * scores["frechet"]["floor"]  # hardly trained
+    assert scores["precision"]["floor"] > scores["precision"]["mean"]
     for split in ("train", "held_out"):
-        for name in ("wasserstein", "norm_at_real", "norm_at_fake", "norm_at_points"):
-            statistics = metrics[split][name]
+        for name in ("wasserstein", "critic_loss", "norm_at_real", "norm_at_fake", "norm_at_points"):
+            statistics = metrics["critic"][split][name]
             assert statistics["q05"] <= statistics["median"] <= statistics["q95"] <= statistics["max"]
-    assert f"{metrics['precision']:.3f}" in printed
-    assert f"{metrics['held_out']['wasserstein']['mean']:.3f}" in printed
+    assert f"{scores['precision']['mean']:.3f}" in printed
+    assert f"{metrics['critic']['held_out']['wasserstein']['mean']:.3f}" in printed
+
+
+QUICK = ["--features", "pixels", "--scores", "precision_recall", "--n", "20"]
+
+
+def test_samples_of_a_run_score_as_the_run_does(run, tmp_path):
+    """A file of a run's samples, a folder of them as pictures, and the run itself."""
+    file, folder, out = tmp_path / "a.npz", tmp_path / "pictures", tmp_path / "run.json"
+    assert main(["sample", str(run), "--n", "20", "--seed", "7", "--out", str(file)]) == 0
+    folder.mkdir()
+    for i, image in enumerate(np.load(file)["images"]):
+        Image.fromarray(image.squeeze(-1)).save(folder / f"{i:02}.png")
+    common = ["--data", "digits", *QUICK]
+    assert main(["evaluate", str(run), *common, "--seed", "7", "--seeds", "1", "--out", str(out)]) == 0
+    assert main(["evaluate", str(file), *common, "--seed", "7"]) == 0
+    assert main(["evaluate", str(folder), *common, "--seed", "7"]) == 0
+    found = [
+        json.loads(path.read_text()) for path in (out, tmp_path / "a.metrics.json", tmp_path / "pictures.metrics.json")
+    ]
+    assert found[0]["scores"]["precision"]["values"] == found[1]["scores"]["precision"]["values"]
+    assert found[1]["scores"] == found[2]["scores"]
+
+
+def test_compare_puts_runs_and_files_side_by_side(run, tmp_path, capsys):
+    file, out = tmp_path / "a.npz", tmp_path / "new" / "compared.png"
+    assert main(["sample", str(run), "--n", "60", "--out", str(file)]) == 0
+    assert main(["compare", str(run), str(file), "--out", str(out), *QUICK]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads(out.with_suffix(".json").read_text())
+    assert [scored["samples"] for scored in found] == [str(run), str(file)]
+    assert all(len(scored["seeds"]) == 3 for scored in found)
+    assert found[0]["protocol"] == found[1]["protocol"]
+    assert "20 samples against 20 held out of digits" in " ".join(printed.split())
+    with Image.open(out) as image:
+        assert image.size[0] > 500
+
+
+def test_report_is_one_file(run, tmp_path):
+    file = tmp_path / "new" / "report.html"
+    assert main(["report", str(run), "--out", str(file), "--n", "20", "--scores", "frechet"]) == 0
+    page = file.read_text()
+    assert page.count("<img") > 1
+    assert not re.search("https?://(?!www.w3.org)", page)
+
+
+def test_a_run_scores_itself_and_keeps_its_best(file, tmp_path, capsys):
+    folder = tmp_path / "run"
+    command = [
+        "train",
+        file,
+        "--workdir",
+        str(folder),
+        "--steps",
+        "30",
+        "--log_every",
+        "30",
+        "--checkpoint_every",
+        "30",
+    ]
+    watched = ["--evaluation.every", "10", "--evaluation.n", "40", "--evaluation.features", "pixels"]
+    watched += ["--evaluation.scores", "[precision_recall]"]
+    assert "evaluation.best: frechet is not taken; add frechet" in fails(capsys, *command, *watched)
+    assert not folder.exists()
+    watched += ["--evaluation.best", "recall"]
+    assert main([*command, *watched]) == 0
+    lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30]
+    assert {"precision", "recall", "critic_loss_train", "critic_gap", "slope_median"} <= lines[0].keys()
+    [best] = (folder / "best").iterdir()
+    assert {line["step"]: line["recall"] for line in lines}[int(best.name)] == max(line["recall"] for line in lines)
+    assert (folder / "scores.png").exists()
+    assert json.loads((folder / "protocol.json").read_text())["n_fake"] == 40
+    capsys.readouterr()
+    assert main(["sample", str(folder), "--best", "--n", "5"]) == 0
+    assert f"iteration {best.name}:" in capsys.readouterr().out
+    again = [*command, "--resume", *watched, "--steps", "40"]
+    assert "n_real is 40 and 50" in fails(capsys, *again, "--evaluation.n", "50")
+    assert main(again) == 0
+    with open(folder / "metrics.jsonl") as metrics:
+        plain = [json.loads(line)["images_per_s"] for line in metrics]
+    assert len(plain) == 2
 
 
 def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys):
@@ -146,22 +232,32 @@ def test_bad_training_settings(file, tmp_path, capsys, options, named):
 
 def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     experiment, missing, file = file, tmp_path / "missing", tmp_path / "file"
+    samples = tmp_path / "samples.npz"
+    np.savez(samples, images=np.full((20, 2, 2), 9, np.uint8))
     assert "no command 'trian'" in fails(capsys, "trian")
     assert "missing.py: there is no such experiment file" in fails(capsys, "train", f"{missing}.py")
     assert "missing: there is no such experiment file" in fails(capsys, "train", "--steps", "5", missing)
     assert "required: experiment" in fails(capsys, "train", "--steps", "5")
     assert "is not a run folder" in fails(capsys, "sample", missing)
-    assert "is not a run folder" in fails(capsys, "evaluate", missing)
+    assert "there is no run folder, .npz file or folder of images" in fails(capsys, "evaluate", missing)
     assert '"n"' in fails(capsys, "sample", run, "--n", "0")
     assert "seed" in fails(capsys, "sample", run, "--seed", "x")
     assert "must be a file that ends in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
-    assert "not between 4 and 360" in fails(capsys, "evaluate", run, "--n", "361")
+    assert "--n: 361 is not between 10 and 360" in fails(capsys, "evaluate", run, "--n", "361", "--features", "pixels")
+    assert "there is no run folder, .npz file or folder" in fails(capsys, "compare", run, missing)
+    assert "must be a file that ends in .png" in fails(capsys, "compare", run, "--out", "a.pdf")
+    assert "must be a file that ends in .html" in fails(capsys, "report", run, "--out", "a.pdf")
+    assert "is not a run folder" in fails(capsys, "report", missing)
+    assert "--data: name the real data" in fails(capsys, "evaluate", samples)
+    assert "of shape (8, 8, 1), these are of shape (2, 2, 1)" in fails(capsys, "evaluate", samples, "--data", "digits")
+    assert "holds no best checkpoint; train with" in fails(capsys, "sample", run, "--best")
     assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
     file.write_text("not a folder")
     assert "file" in fails(capsys, "train", experiment, "--workdir", file / "run", "--steps", "1")
     assert "file" in fails(capsys, "sample", run, "--n", "1", "--out", file / "a.npz")
     assert "brackets" in fails(capsys, "train", experiment, "--workdir", tmp_path / "a[b]")
     file.unlink()
+    samples.unlink()
     assert not list(tmp_path.iterdir())
 
 
@@ -220,10 +316,10 @@ def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
     options = ["train", file, "--workdir", str(folder), "--data.source", str(source)]
     np.savez(source, images=np.zeros((40, 8, 8), np.uint8))
     assert main([*options, "--steps", "2"]) == 0
-    np.savez(source, images=np.ones((40, 8, 8), np.uint8))
+    np.savez(source, images=np.full((40, 8, 8), 9, np.uint8))
     assert "data_sha256: " in fails(capsys, *options, "--steps", "4", "--resume")
-    np.savez(source, images=np.ones((40, 6, 6), np.uint8))
-    assert "(6, 6, 1), the run was trained on (8, 8, 1)" in fails(capsys, "evaluate", folder)
+    np.savez(source, images=np.full((40, 6, 6), 9, np.uint8))
+    assert "of shape (6, 6, 1), these were trained on (8, 8, 1)" in fails(capsys, "evaluate", folder)
 
 
 def test_a_diverging_run_exits_with_1_and_can_be_started_anew(file, tmp_path, capsys):

@@ -2,14 +2,13 @@
 
 import os
 import socket
-import zlib
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import jax
 import numpy as np
 
+from gan_jax.data.files import check_images, one_line, read_images
 from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError
 
@@ -41,10 +40,12 @@ def read(source: str, data_dir: Path | None = None) -> DataSet:
     if source in TOYS:
         return _toy(source)
     path = Path(resolve(source, data_dir))
-    if path.suffix == ".npz":
-        return _hold_out(_npz(path))
-    if path.is_absolute():
-        return _hold_out(_folder(path))
+    if path.suffix == ".npz" or path.is_absolute():
+        if not path.exists():
+            raise InputError(
+                f"data.source: there is no file or folder {path}; give a folder of images, an .npz or a TFDS name"
+            )
+        return _hold_out(read_images(path))
     return _tfds(source, data_dir)
 
 
@@ -77,22 +78,6 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
     )
 
 
-def check_images(images: np.ndarray, name: str) -> np.ndarray:
-    """Return uint8 images (N, H, W, C), adding the channel axis to greyscale ones; refuse anything else.
-
-    Raises:
-      InputError: another dtype, rank or number of channels than 1, 3 or 4, or no image at all.
-
-    >>> check_images(np.zeros((2, 8, 8), np.uint8), "mine").shape
-    (2, 8, 8, 1)
-    """
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape:
-        raise InputError(f"{name}: images must be uint8 (N, H, W, C), C = 1, 3 or 4, got {images.dtype} {images.shape}")
-    return images
-
-
 def _hold_out(images: np.ndarray) -> DataSet:
     """Keep back every fifth image, after a shuffle that is the same on every machine."""
     if len(images) < 5:
@@ -113,56 +98,6 @@ def _digits() -> np.ndarray:
 
     levels = load_digits().images  # (1797, 8, 8), 0 to 16
     return np.round(levels * (255 / 16)).astype(np.uint8)[..., None]
-
-
-def _npz(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise InputError(f"data.source: there is no file {path}")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            names, images = arrays.files, arrays.get("images")
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: is not a readable .npz file ({_line(error)})") from None
-    if images is None:
-        raise InputError(f"{path}: has no array 'images', only {sorted(names)}; use np.savez(images=...)")
-    return check_images(images, str(path))
-
-
-# How each kind of picture is read. Others, of 16 bits or with a transparent colour, would lose what they hold.
-_MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB", "RGBA": "RGBA", "CMYK": "RGB"}
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-
-
-def _folder(path: Path) -> np.ndarray:
-    if not path.is_dir():
-        raise InputError(f"data.source: there is no folder {path}; give a folder of images, an .npz or a TFDS name")
-    files = sorted(file for file in path.rglob("[!.]*") if file.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise InputError(f"data.source: the folder {path} holds no images")
-    images = [_picture(file) for file in files]
-    for file, image in zip(files, images, strict=True):
-        if image.shape != images[0].shape:
-            raise InputError(f"{file}: is {_says(image)}, but {files[0].name} is {_says(images[0])}; make them alike")
-    return check_images(np.stack(images), str(path))
-
-
-def _picture(file: Path) -> np.ndarray:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            if image.mode not in _MODES or "transparency" in image.info:
-                raise InputError(f"{file}: is of mode {image.mode}; convert it to 8-bit greyscale, RGB or RGBA")
-            return np.asarray(image.convert(_MODES[image.mode]))
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file}: is not a readable image ({_line(error)})") from None
-
-
-def _says(image: np.ndarray) -> str:
-    height, width, *channels = image.shape
-    return f"{width}x{height} {'colour' if channels else 'greyscale'}"
 
 
 def _tfds(name: str, data_dir: Path | None) -> DataSet:
@@ -193,7 +128,7 @@ def _tfds_builder(name: str, data_dir: Path | None):
             f"data.source: {name} is neither a file, nor a folder, nor a data set of TFDS or prepared in {where}"
         ) from None
     except Exception as error:  # TFDS raises many kinds; the user can act on one line
-        raise InputError(f"data.source: TFDS cannot use {name} in {where} ({_line(error)}); {advice}") from None
+        raise InputError(f"data.source: TFDS cannot use {name} in {where} ({one_line(error)}); {advice}") from None
     if builder.is_prepared():
         return builder
     if not _has_network():
@@ -201,7 +136,9 @@ def _tfds_builder(name: str, data_dir: Path | None):
     try:
         builder.download_and_prepare()
     except Exception as error:
-        raise InputError(f"data.source: TFDS could not prepare {name} in {where} ({_line(error)}); {advice}") from error
+        raise InputError(
+            f"data.source: TFDS could not prepare {name} in {where} ({one_line(error)}); {advice}"
+        ) from error
     return builder
 
 
@@ -222,12 +159,8 @@ def _tfds_split(builder, split: str) -> np.ndarray:
     try:
         source = builder.as_data_source(split=split)
     except Exception as error:
-        raise InputError(f"data.source: TFDS cannot read {builder.name} ({_line(error)})") from error
+        raise InputError(f"data.source: TFDS cannot read {builder.name} ({one_line(error)})") from error
     images = [example["image"] for example in source]
     if len({image.shape for image in images}) != 1:
         raise InputError(f"data.source: the images of {builder.name} differ in size; resize them to a folder first")
     return check_images(np.stack(images), builder.name)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

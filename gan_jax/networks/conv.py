@@ -8,7 +8,7 @@ Accuracy in float32, as the largest error over the largest value, of values and 
 1e-6, "toom_cook" 1e-5 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -135,6 +135,15 @@ def _lax(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int]
     )
 
 
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return the height and the width of a kernel that may be given as one number for both.
+
+    >>> sides(3), sides((1, 7))
+    ((3, 3), (1, 7))
+    """
+    return (size, size) if isinstance(size, int) else size
+
+
 class Conv(nn.Module):
     """A convolution with bias, in `dtype` or else the input's; parameters named and shaped as `flax.linen.Conv`'s.
 
@@ -145,16 +154,17 @@ class Conv(nn.Module):
     """
 
     features: int
-    kernel_size: int
+    kernel_size: int | tuple[int, int]
     stride: int = 1
     padding: Padding = "SAME"
     dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    method: Method | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 d"]:
         """Apply the layer to images."""
-        return _layer(self, conv, x)
+        return with_bias(self, partial(conv, method=self.method), x, (x.shape[-1], self.features))
 
 
 class ConvTranspose(nn.Module):
@@ -176,12 +186,12 @@ class ConvTranspose(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 d"]:
         """Apply the layer to images."""
-        return _layer(self, conv_transpose, x)
+        return with_bias(self, conv_transpose, x, (x.shape[-1], self.features))
 
 
-def _layer(module: Conv | ConvTranspose, operation, x: Array) -> Array:
-    shape = (module.kernel_size, module.kernel_size, x.shape[-1], module.features)
-    kernel = module.param("kernel", module.kernel_init, shape)
-    bias = module.param("bias", nn.initializers.zeros, (module.features,))
+def with_bias(module: nn.Module, operation: Callable[..., Array], x: Array, channels: tuple[int, int]) -> Array:
+    """Within a layer's `__call__`: make its parameters, and apply the operation in its dtype."""
+    kernel = module.param("kernel", module.kernel_init, (*sides(module.kernel_size), *channels))
+    bias = module.param("bias", nn.initializers.zeros, (channels[1],))
     x, kernel, bias = (array.astype(module.dtype or x.dtype) for array in (x, kernel, bias))
     return operation(x, kernel, stride=module.stride, padding=module.padding) + bias.reshape(1, 1, 1, -1)

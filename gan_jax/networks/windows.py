@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 
 from gan_jax.constraints import Window
-from gan_jax.networks.conv import Conv, pads
+from gan_jax.networks.conv import Conv, pads, sides
 from gan_jax.types import Array
 
 
@@ -23,7 +23,7 @@ def windows(module: nn.Module, example: Array | jax.ShapeDtypeStruct) -> dict[st
     def record(call, args, kwargs, context):
         layer = context.module
         if isinstance(layer, Conv) and context.method_name == "__call__":
-            size, kernel = args[0].shape[1:3], (layer.kernel_size, layer.kernel_size)
+            size, kernel = args[0].shape[1:3], sides(layer.kernel_size)
             padding = pads(layer.padding, size=size, kernel=kernel, stride=layer.stride)
             path, window = "/".join(("params", *layer.path, "kernel")), Window(size, layer.stride, padding)
             if found.setdefault(path, window) != window:

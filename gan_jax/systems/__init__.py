@@ -18,6 +18,8 @@ class System(NamedTuple):
       sample: `(state, key, count) -> samples`, images in [-1, 1].
       evaluate: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       counts: what one update counts; `counts["images"]` is the batch that it takes.
+      interpolate: `(state, key, paths, steps) -> samples`, (paths * steps, ...): so many samples along each of some
+        paths from one sample to another. None where a system knows no way between samples.
     """
 
     init: Callable[[Key, Samples], State]
@@ -25,3 +27,4 @@ class System(NamedTuple):
     sample: Callable[[State, Key, int], Samples]
     evaluate: Callable[[State, Key, Samples], dict[str, Scores]]
     counts: Mapping[str, int]
+    interpolate: Callable[[State, Key, int, int], Samples] | None = None

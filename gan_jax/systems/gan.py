@@ -232,10 +232,18 @@ def gan(
         if penalty is not None:
             at["points"] = penalty.points(points_key, real=batch, fake=fake)
         norms = {f"norm_at_{place}": gradient_norm(score, where) for place, where in at.items()}
-        return {"wasserstein": score(batch) - score(fake)} | norms
+        real_score, fake_score = score(batch), score(fake)
+        wanted = loss.critic(real=real_score, fake=fake_score)
+        return {"wasserstein": real_score - fake_score, "critic_loss": wanted} | norms
+
+    def interpolate(state: State, key: Key, paths: int, steps: int) -> Samples:
+        # A quarter of a circle: noise stays normal all the way, which it does not on a straight line.
+        start, end = jax.random.normal(key, (2, paths, 1, latent))
+        angle = jnp.linspace(0, jnp.pi / 2, steps).reshape(1, steps, 1)
+        return generator.apply(state.average, (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, latent))
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}
-    return System(init, update, sample, evaluate_batch, counts)
+    return System(init, update, sample, evaluate_batch, counts, interpolate)
 
 
 def _mean(scores: Scores) -> Array:

@@ -10,7 +10,7 @@ from tensorboardX import SummaryWriter
 
 
 class MetricsLog:
-    """Appends to `metrics.jsonl` and to TensorBoard events in a run folder; what lies behind `step` is forgotten.
+    """Appends to JSON lines and to TensorBoard events in a run folder; what lies behind `step` is forgotten.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -21,30 +21,27 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, step: int):
-        path = folder / "metrics.jsonl"
-        _forget_after(path, step)
-        self._lines = path.open("a")
+        for path in folder.glob("*.jsonl"):
+            _forget_after(path, step)
+        self._folder = folder
         self._events = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
     def __enter__(self) -> "MetricsLog":
         return self
 
     def __exit__(self, *_) -> None:
-        self._lines.close()
         self._events.close()
 
-    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+    def write(self, step: int, metrics: Mapping[str, float], file: str = "metrics.jsonl") -> None:
         """Write one line and one event per metric."""
-        self._lines.write(json.dumps({"step": step, **metrics}) + "\n")
-        self._lines.flush()
+        with (self._folder / file).open("a") as lines:
+            lines.write(json.dumps({"step": step, **metrics}) + "\n")
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)
 
 
 def _forget_after(path: Path, step: int) -> None:
     """Drop the lines of steps that a resumed run will take again, and whatever a crash has torn."""
-    if not path.exists():
-        return
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if _step_of(line) <= step]
     part = path.with_suffix(".part")
     part.write_bytes(b"".join(lines))

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -23,6 +23,7 @@ from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.training.logging import MetricsLog
 from gan_jax.training.parallel import ALONE, Plan
+from gan_jax.training.watch import Watch, watching
 from gan_jax.types import Array, Images, Key, Samples
 
 
@@ -48,13 +49,15 @@ def train(
     keep_checkpoints: int,
     console: Console,
     plan: Plan = ALONE,
+    watch: Watch | None = None,
 ) -> State:
     """Train a system on data until `steps` iterations are done, from the folder's newest checkpoint if it has one.
 
     Everything random at iteration i is a function of `(seed, i)`, so a resumed run is the uninterrupted one bit for
-    bit. The folder receives `checkpoints/`, `metrics.jsonl`, TensorBoard events and `samples/step_*.png`. A line of
-    metrics holds means over the iterations since the line before it, and counts from the start of the run. Throughput
-    leaves out compilation and everything between blocks.
+    bit. The folder receives `checkpoints/`, `metrics.jsonl`, TensorBoard events and `samples/step_*.png`; where it is
+    watched, `scores.jsonl` and `best/`, too. A line of metrics holds means over the iterations since the line before
+    it, and counts from the start of the run. Throughput leaves out compilation and everything between blocks, scores
+    included.
 
     Args:
       system: what is trained; any `System`.
@@ -68,6 +71,7 @@ def train(
       keep_checkpoints: how many of the newest checkpoints are kept.
       console: where progress is shown.
       plan: how devices are used, the one whose parts the system was built with; another call may have another.
+      watch: scores to take of the state, if any.
 
     Raises:
       NonFiniteError: a metric or the state is infinite or NaN; names the iterations and the last good checkpoint.
@@ -95,9 +99,10 @@ def train(
             MetricsLog(folder, step) as log,
             _progress(console) as progress,
             _stop_requests(console) as stop_requested,
+            watching(folder, watch, step) if watch else nullcontext() as look,
         ):
             bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
-            intervals = (log_every, sample_every, checkpoint_every)
+            intervals = (log_every, sample_every, checkpoint_every, *([watch.every] if watch else []))
             blocks = []  # since the last line of metrics
             while step < steps:
                 end = min(steps, *(step - step % every + every for every in intervals))
@@ -122,6 +127,8 @@ def train(
                 if last or step % sample_every == 0:
                     save_picture(folder / "samples" / f"step_{step:08d}.png", draw(state))
                     progress.print(_summary(step, metrics))
+                if watch and (step == steps or step % watch.every == 0):
+                    look(step, state, log)
                 if stopping and step < steps:
                     raise Interrupted(f"stopped after {step} of {steps} iterations")
     return state

@@ -120,7 +120,7 @@ def test_npz_that_cannot_be_used(tmp_path):
         (tmp_path / "mine.npz").write_bytes(damaged)
         with pytest.raises(InputError, match=r"mine.npz: is not a readable .npz"):
             read(str(tmp_path / "mine.npz"))
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="no file or folder"):
         read(str(tmp_path / "other.npz"))
 
 
@@ -147,7 +147,7 @@ def test_a_name_that_tfds_knows_is_not_a_folder(tmp_path, monkeypatch):
 def test_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
         read(str(tmp_path))
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="no file or folder"):
         read(str(tmp_path / "missing"))
     for i in range(5):
         Image.fromarray(noise(4, 4)).save(tmp_path / f"{i}.png")

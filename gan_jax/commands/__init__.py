@@ -1,0 +1,1 @@
+"""The commands of `gan-jax`, a file each: functions `(arguments, console) -> exit code`."""

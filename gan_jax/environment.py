@@ -1,0 +1,23 @@
+"""Where a run ran."""
+
+import os
+import platform
+from importlib.metadata import version
+
+import jax
+
+
+def environment() -> dict[str, str]:
+    """Name the versions and the devices of this process, for the record.
+
+    >>> environment()["jax"] == jax.__version__
+    True
+    """
+    devices = jax.devices()
+    packages = {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
+    return {
+        "python": platform.python_version(),
+        **packages,
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "devices": f"{len(devices)} {devices[0].device_kind} ({devices[0].platform})",
+    }

@@ -1,0 +1,122 @@
+"""The scores by name: what each is taken of, which way is better, and its settings."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_jax.features import Features
+from gan_jax.metrics.diversity import intra_class_diversity
+from gan_jax.metrics.frechet import frechet_distance
+from gan_jax.metrics.inception_score import inception_score
+from gan_jax.metrics.kernel import kernel_distance
+from gan_jax.metrics.manifold import density_coverage, precision_recall
+from gan_jax.metrics.memorization import memorization
+from gan_jax.metrics.sliced import sliced_wasserstein
+from gan_jax.types import Array, Key
+
+_SUBSET = 1000
+_SPLITS = 10
+
+
+class Seen(NamedTuple):
+    """Features that scores are taken of: of the real samples, of those in question, of both parts of the data."""
+
+    real: Features
+    fake: Features
+    train: Features | None
+    held_out: Features | None
+
+
+class Score(NamedTuple):
+    """One or several numbers that are found together.
+
+    Attributes:
+      measure: `(key, seen) -> numbers`.
+      names: of the numbers, with what is good: "low", "high", "real" where it is what real data get, or a number.
+      how: its settings.
+      of_classes: whether the features must be a classifier's.
+      of_all_data: whether the features of all the data are looked at.
+    """
+
+    measure: Callable[[Key, Seen], tuple[float, ...]]
+    names: dict[str, str]
+    how: str
+    of_classes: bool = False
+    of_all_data: bool = False
+
+
+def _frechet(key: Key, seen: Seen) -> tuple[float, ...]:
+    with jax.enable_x64(True):
+        real, fake = (jnp.asarray(x.vectors, jnp.float64) for x in (seen.real, seen.fake))
+        return (float(frechet_distance(real=real, fake=fake)),)
+
+
+def _kernel(key: Key, seen: Seen) -> tuple[float, ...]:
+    real, fake = _vectors(seen)
+    found = kernel_distance(key, real=real, fake=fake, size=min(_SUBSET, len(real), len(fake)))
+    return float(found.mean), float(found.sd)
+
+
+def _inception(key: Key, seen: Seen) -> tuple[float, ...]:
+    logits = jnp.asarray(seen.fake.logits)
+    order = jax.random.permutation(key, len(logits))  # a folder may be in the order of its classes
+    return tuple(float(value) for value in inception_score(logits[order], splits=_SPLITS))
+
+
+def _precision_recall(key: Key, seen: Seen) -> tuple[float, ...]:
+    real, fake = _vectors(seen)
+    return tuple(float(value) for value in precision_recall(real=real, fake=fake, k=3))
+
+
+def _density_coverage(key: Key, seen: Seen) -> tuple[float, ...]:
+    real, fake = _vectors(seen)
+    return tuple(float(value) for value in density_coverage(real=real, fake=fake, k=5))
+
+
+def _sliced(key: Key, seen: Seen) -> tuple[float, ...]:
+    real, fake = _vectors(seen)
+    return (float(sliced_wasserstein(key, real=real, fake=fake)),)
+
+
+def _memorization(key: Key, seen: Seen) -> tuple[float, ...]:
+    sets = {"fake": seen.fake, "train": seen.train, "held_out": seen.held_out}
+    found = memorization(**{name: jnp.asarray(features.vectors) for name, features in sets.items()})
+    return float(found.closer), float(found.copied)
+
+
+def _diversity(key: Key, seen: Seen) -> tuple[float, ...]:
+    classes = seen.fake.logits.shape[-1]
+    labels = jnp.asarray(seen.fake.logits).argmax(axis=1)
+    spread = np.asarray(intra_class_diversity(jnp.asarray(seen.fake.vectors), labels, classes))
+    return (float(np.nanmean(spread)) if np.isfinite(spread).any() else float("nan"),)
+
+
+def _vectors(seen: Seen) -> tuple[Array, Array]:
+    return jnp.asarray(seen.real.vectors), jnp.asarray(seen.fake.vectors)
+
+
+SCORES: dict[str, Score] = {
+    "frechet": Score(_frechet, {"frechet": "low"}, "in float64"),
+    "kernel": Score(
+        _kernel, {"kernel": "low", "kernel_sd": "low"}, f"cubic kernel, 100 subsets of at most {_SUBSET}; sd over them"
+    ),
+    "inception_score": Score(
+        _inception,
+        {"inception_score": "high", "inception_score_sd": "low"},
+        f"{_SPLITS} splits; sd over them",
+        of_classes=True,
+    ),
+    "precision_recall": Score(_precision_recall, {"precision": "high", "recall": "high"}, "k = 3"),
+    "density_coverage": Score(_density_coverage, {"density": "real", "coverage": "high"}, "k = 5"),
+    "sliced_wasserstein": Score(_sliced, {"sliced_wasserstein": "low"}, "of order 1"),
+    "memorization": Score(
+        _memorization, {"closer": "0.5", "copied": "0.01"}, "nearest of all training samples", of_all_data=True
+    ),
+    "diversity": Score(_diversity, {"diversity": "real"}, "root mean square distance within a class", of_classes=True),
+}
+
+GOOD: dict[str, str] = {name: good for score in SCORES.values() for name, good in score.names.items()}
+"""What is good, by the name of the number."""
