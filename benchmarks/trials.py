@@ -19,9 +19,9 @@ from gan_jax.constraints import CONSTRAINTS
 from gan_jax.data import feed, sources
 from gan_jax.data.images import as_seen, as_stored
 from gan_jax.data.toy import gaussians_25
+from gan_jax.features.plain import pixels
 from gan_jax.lipschitz import largest_gradient_norm, largest_slope
 from gan_jax.losses import wasserstein
-from gan_jax.metrics.features import pixels
 from gan_jax.metrics.manifold import precision_recall
 from gan_jax.metrics.modes import mode_scores
 from gan_jax.networks import mlp
@@ -150,7 +150,7 @@ def _digits() -> Game:
     def score(samples, critic, key):
         real = lax.optimization_barrier(held_out)  # or else the compiler would sort its distances, slowly
         fake = samples(len(real))
-        found = precision_recall(real=pixels(real), fake=pixels(as_stored(fake)), k=3)
+        found = precision_recall(real=pixels(None, real).vectors, fake=pixels(None, as_stored(fake)).vectors, k=3)
         return {**found._asdict(), "slope": _steepest(critic, as_seen(real), fake)}
 
     return Game(
