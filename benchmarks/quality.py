@@ -1,7 +1,7 @@
 """Quality of samples against minutes of training: `gan-jax train`, which scores itself as it goes.
 
-`python -m benchmarks.quality experiments/digits_wgan_gp.py --every 1000` takes the options of `gan-jax train` beside its
-own. Minutes are those of training alone: compilation, reading and scoring are left out.
+`python -m benchmarks.quality experiments/digits_wgan_gp.py --every 1000` takes the options of `gan-jax train`, too.
+Minutes are those of training alone: compilation, reading and scoring are left out.
 """
 
 import argparse
@@ -27,10 +27,10 @@ def minutes(metrics: Path) -> dict[int, float]:
     return found
 
 
-def curve(experiment: str, every: int, options: Sequence[str]) -> dict[str, Any]:
+def curve(experiment: str, every: int, options: Sequence[str], workdir: Path | None = None) -> dict[str, Any]:
     """Train, with scores each so many iterations; return the protocol and a row for each time."""
     with TemporaryDirectory() as name:
-        run = Path(name) / "run"
+        run = workdir or Path(name) / "run"
         scores = ["--evaluation.every", str(every), "--evaluation.scores", '["frechet", "precision_recall"]']
         if code := gan_jax(["train", experiment, "--workdir", str(run), "--log_every", str(every), *scores, *options]):
             raise SystemExit(code)
@@ -70,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=int, required=True, help="iterations between two times of scoring")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--plot", type=Path, help="draw the rows into this PNG")
+    parser.add_argument("--workdir", type=Path, help="run folder; by default one that does not stay")
     options, rest = parser.parse_known_args(arguments)
-    found = curve(options.experiment, options.every, rest)
+    found = curve(options.experiment, options.every, rest, options.workdir)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(found, indent=1) + "\n")

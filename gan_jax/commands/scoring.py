@@ -113,10 +113,11 @@ def score_table(found: Sequence["Evaluation"]) -> Table:
     table = Table("", *names, "real data", "good", title=protocol.says(), title_justify="left")
     for name in main_numbers(list(found[0].scores)):
         values = [scored.scores[name] for scored in found]
-        cells = [_number(value.mean) + (f" ± {_number(value.sd)}" if value.sd is not None else "") for value in values]
+        cells = [_number(value.mean, value.sd) for value in values]
         table.add_row(name.replace("_", " "), *cells, _number(values[0].floor), GOOD[name])
     return table
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+def _number(value: float, sd: float | None = None) -> str:
+    digits = 3 if abs(value) >= 0.1 or value == 0 else 5
+    return f"{value:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")

@@ -54,15 +54,17 @@ def draw_comparison(file: Path, found: Sequence[Evaluation], shown: Sequence[np.
     names = main_numbers(list(found[0].scores))
     figure = Figure(figsize=(max(2.4 * len(found), 8), 5.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
-    for axes, scored, samples in zip(above.subplots(1, len(found), squeeze=False)[0], found, shown, strict=True):
+    letters = [chr(ord("A") + place) for place in range(len(found))]
+    grids = above.subplots(1, len(found), squeeze=False)[0]
+    for axes, letter, scored, samples in zip(grids, letters, found, shown, strict=True):
         _show(axes, samples)
-        axes.set_title(scored.samples, fontsize="small")
+        axes.set_title(f"{letter}  {scored.samples}", fontsize="small")
     for axes, name in zip(below.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for place, scored in enumerate(found):
             value = scored.scores[name]
             axes.errorbar(place, value.mean, yerr=value.sd or 0, marker="o", color=BLUE, capsize=3)
         axes.axhline(found[0].scores[name].floor, color=ORANGE, ls="--", lw=1)
-        axes.set(xticks=range(len(found)), xticklabels=[chr(ord("A") + i) for i in range(len(found))])
+        axes.set(xticks=range(len(found)), xticklabels=letters)
         axes.set_xlim(-0.5, len(found) - 0.5)
         axes.set_title(name.replace("_", " "), fontsize="small")
         axes.tick_params(labelsize="x-small")

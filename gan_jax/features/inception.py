@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.errors import InputError
 from gan_jax.features import torch_files
+from gan_jax.features.conversion import NORM, check_tensors, folded
 from gan_jax.features.network import FeatureNetwork, Features
 from gan_jax.features.resize import bilinear
 from gan_jax.features.weights import cache_folder, checked, download
@@ -19,9 +20,6 @@ from gan_jax.types import Images, Params
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-
-_EPSILON = 1e-3  # of every batch normalisation
-_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def load(weights: Path | None = None) -> FeatureNetwork:
@@ -84,15 +82,15 @@ def apply(params: Params, images: Images) -> Features:
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
     """Convert the tensors of the public weight file, by name, to the parameters of `gan_jax.networks.inception`.
 
-    A convolution without bias and the batch normalisation after it, `scale (conv(x, kernel) - mean) + offset` with
-    `scale = weight / sqrt(variance + 0.001)`, become `conv(x, scale kernel) + (offset - scale mean)`, computed in
-    float64 and rounded to float32. The classes' bias is left out, as `Inception` says.
+    Batch normalisations are folded into the convolutions before them. The classes' bias is left out, as `Inception`
+    says.
 
     Raises:
       InputError: a tensor is missing, unknown or of another shape.
     """
     kernels = _kernels()
-    _check(state, {name: shape for path, kernel in kernels.items() for name, shape in _tensors(path, kernel).items()})
+    expected = {name: shape for path, kernel in kernels.items() for name, shape in _tensors(path, kernel).items()}
+    check_tensors(state, expected, network="inception", advice=f"fetch {URL}")
     return {"params": jax.device_put(unflatten_dict({path: _layer(state, path) for path in kernels}))}
 
 
@@ -110,26 +108,11 @@ def _tensors(path: tuple[str, ...], kernel: tuple[int, ...]) -> dict[str, tuple[
     if name == "fc":
         return {"fc.weight": kernel[::-1], "fc.bias": kernel[1:]}
     height, width, before, after = kernel
-    return {f"{name}.conv.weight": (after, before, height, width)} | {f"{name}.bn.{each}": (after,) for each in _NORM}
-
-
-def _check(state: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]]) -> None:
-    # A counter that only training reads, and that not every version of the file has.
-    given = {name: tensor.shape for name, tensor in state.items() if not name.endswith(".num_batches_tracked")}
-    wrong = sorted(name for name in given.keys() | expected if given.get(name) != expected.get(name))
-    if wrong:
-        found, wanted = (shapes.get(wrong[0], "no tensor") for shapes in (given, expected))
-        raise InputError(
-            f"inception's weights: {wrong[0]} is {found}, should be {wanted}, and {len(wrong) - 1} other tensors are "
-            f"wrong; fetch {URL}"
-        )
+    return {f"{name}.conv.weight": (after, before, height, width)} | {f"{name}.bn.{each}": (after,) for each in NORM}
 
 
 def _layer(state: Mapping[str, np.ndarray], path: tuple[str, ...]) -> dict[str, np.ndarray]:
     name = ".".join(path)
     if name == "fc":
         return {"kernel": np.asarray(state["fc.weight"].T, np.float32)}
-    weight, offset, mean, variance = (state[f"{name}.bn.{each}"].astype(np.float64) for each in _NORM)
-    scale = weight / np.sqrt(variance + _EPSILON)
-    kernel = state[f"{name}.conv.weight"].transpose(2, 3, 1, 0) * scale
-    return {"kernel": kernel.astype(np.float32), "bias": (offset - scale * mean).astype(np.float32)}
+    return folded(state[f"{name}.conv.weight"], state, f"{name}.bn")

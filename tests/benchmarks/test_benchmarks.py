@@ -89,12 +89,15 @@ def test_quality_is_measured_where_it_was_asked_for(tmp_path):
     file, picture = tmp_path / "rows.json", tmp_path / "rows.png"
     experiment = Path(__file__).parents[2] / "experiments" / "digits_wgan_gp.py"
     sizes = "--gan.generator.width 8 --gan.critic.width 8 --gan.generator.depth 1 --gan.critic.depth 1 --log_every 5"
-    quality.main([str(experiment), *f"--steps 20 10 --n 40 --json {file} --plot {picture}".split(), *sizes.split()])
-    first, last = json.loads(file.read_text())
+    sizes += " --evaluation.n 40 --evaluation.features pixels --steps 20"
+    quality.main([str(experiment), *f"--every 10 --json {file} --plot {picture}".split(), *sizes.split()])
+    found = json.loads(file.read_text())
+    first, last = found["rows"]
     assert (first["step"], last["step"]) == (10, 20)
     assert 0 < first["minutes"] < last["minutes"]
     assert 0 <= last["precision"] <= 1
-    assert last["n_fake"] == last["n_real"] == 40
+    assert found["n_fake"] == found["n_real"] == 40
+    assert found["floor"]["frechet"] < last["frechet"]
     assert picture.stat().st_size > 0
 
 

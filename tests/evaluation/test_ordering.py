@@ -65,8 +65,11 @@ def without(classes):
 
 @pytest.mark.parametrize(
     ("worse", "strengths"),
-    [(blurred, (0.4, 0.7, 1.0)), (noisy, (25, 50, 80)), (without, (1, 3, 5))],
-    ids=lambda x: str(x),
+    [
+        pytest.param(blurred, (0.4, 0.7, 1.0), id="blurred"),
+        pytest.param(noisy, (25, 50, 80), id="noisy"),
+        pytest.param(without, (1, 3, 5), id="without"),
+    ],
 )
 def test_the_distance_grows_with_the_damage(worse, strengths):
     distances = [frechet(stored(digits())), *(frechet(worse(strength)) for strength in strengths)]

@@ -39,8 +39,8 @@ def test_held_out_digits_are_told_apart(network):
 
 
 def test_images_of_the_right_size_are_not_resampled():
-    images = np.random.default_rng(0).integers(0, 256, size=(2, 28, 28, 1)).astype(np.uint8)
-    np.testing.assert_array_equal(digits.resized(jnp.array(images)), images.astype(np.float32) / 255)
+    images = jnp.array(np.random.default_rng(0).integers(0, 256, size=(2, 28, 28, 1)), jnp.uint8)
+    np.testing.assert_array_equal(digits.resized(images), images.astype(jnp.float32) / 255)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 28), (32, 32), (100, 40)], ids=str)

@@ -80,11 +80,11 @@ def test_tensors_that_do_not_fit_are_refused(state):
     kernel = "_blocks.3._depthwise_conv.weight"
     missing = {name: tensor for name, tensor in state.items() if name != kernel}
     for wrong, says in (
-        (missing, rf"{kernel}: found no tensor, expected \(144, 1, 5, 5\)"),
-        (state | {"_se.weight": np.zeros(3)}, r"_se.weight: found \(3,\), expected no tensor"),
-        (state | {kernel: state[kernel][:100]}, r"found \(100, 1, 5, 5\), expected \(144, 1, 5, 5\)"),
+        (missing, rf"{kernel} is no tensor, should be \(144, 1, 5, 5\)"),
+        (state | {"_se.weight": np.zeros(3)}, r"_se.weight is \(3,\), should be no tensor"),
+        (state | {kernel: state[kernel][:100]}, r"is \(100, 1, 5, 5\), should be \(144, 1, 5, 5\)"),
     ):
-        with pytest.raises(InputError, match=f"1 tensors are .*{says}"):
+        with pytest.raises(InputError, match=f"efficientnet's weights: .*{says}, and 0 other"):
             efficientnet.params_from(wrong)
 
 
