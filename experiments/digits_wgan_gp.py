@@ -1,8 +1,9 @@
 """WGAN-GP on the real 8x8 handwritten digits.
 
 `gan-jax train experiments/digits_wgan_gp.py` takes about 70 s on two CPU cores, start and compilation included.
-`gan-jax evaluate` then gives a precision of 0.90 and a recall of 0.84 (means over seeds 0, 1, 2; standard deviations
-0.02) on 360 samples against the 360 held-out digits; real digits in the samples' place give 0.92 and 0.92.
+`gan-jax evaluate` then gives a Fréchet distance of 8.2 +- 0.3, a precision of 0.81 +- 0.01 and a recall of 0.89 +- 0.01
+(means and standard deviations over seeds 0, 1, 2) on 360 samples against the 360 held-out digits; real digits in the
+samples' place get 7.0, 0.90 and 0.93.
 """
 
 from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator

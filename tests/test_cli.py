@@ -250,6 +250,8 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     assert "is not a run folder" in fails(capsys, "report", missing)
     assert "--data: name the real data" in fails(capsys, "evaluate", samples)
     assert "of shape (8, 8, 1), these are of shape (2, 2, 1)" in fails(capsys, "evaluate", samples, "--data", "digits")
+    np.savez(samples, images=np.full((7, 8, 8), 9, np.uint8))
+    assert "samples.npz: holds 7 samples, too few" in fails(capsys, "evaluate", samples, "--data", "digits")
     assert "holds no best checkpoint; train with" in fails(capsys, "sample", run, "--best")
     assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
     file.write_text("not a folder")

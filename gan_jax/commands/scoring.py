@@ -57,7 +57,7 @@ def score_all(
     """
     from gan_jax.data import sources
     from gan_jax.evaluation import evaluate, reference
-    from gan_jax.evaluation.judge import MOST
+    from gan_jax.evaluation.judge import LEAST, MOST
     from gan_jax.features import FEATURES, usual
 
     source, data_dir = _source(options, candidates)
@@ -68,8 +68,10 @@ def score_all(
             trained = "were trained on" if sets.run else "are of shape"
             raise InputError(
                 f"{sets.name}: {source} is of shape {data.train.shape[1:]}, these {trained} {sets.shape}; "
-                "name other data by --data, or resize"
+                "name other data by --data, or give them one size and number of channels"
             )
+        if sets.count is not None and sets.count < LEAST:
+            raise InputError(f"{sets.name}: holds {sets.count} samples, too few to score; give at least {LEAST}")
     counts = [sets.count for sets in candidates if sets.count is not None]
     part = data.held_out if options.split == "held_out" else data.train
     with bars(console) as progress:

@@ -12,6 +12,7 @@ from gan_jax.scores import GOOD
 
 BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by everyone
 _SIDE = 6  # images along each side of a grid
+_COLUMNS = 6  # of panels
 
 
 def main_numbers(names: Sequence[str]) -> list[str]:
@@ -52,14 +53,18 @@ def draw_comparison(file: Path, found: Sequence[Evaluation], shown: Sequence[np.
     from matplotlib.figure import Figure
 
     names = main_numbers(list(found[0].scores))
-    figure = Figure(figsize=(max(2.4 * len(found), 8), 5.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    rows = -(-len(names) // _COLUMNS)
+    figure = Figure(figsize=(max(2.6 * len(found), 9), 3.2 + 1.9 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
     letters = [chr(ord("A") + place) for place in range(len(found))]
     grids = above.subplots(1, len(found), squeeze=False)[0]
     for axes, letter, scored, samples in zip(grids, letters, found, shown, strict=True):
         _show(axes, samples)
         axes.set_title(f"{letter}  {scored.samples}", fontsize="small")
-    for axes, name in zip(below.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+    panels = below.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()
+    for axes in panels[len(names) :]:
+        axes.remove()
+    for axes, name in zip(panels, names, strict=False):
         for place, scored in enumerate(found):
             value = scored.scores[name]
             axes.errorbar(place, value.mean, yerr=value.sd or 0, marker="o", color=BLUE, capsize=3)

@@ -127,6 +127,8 @@ def reference(
       InputError: there are too few samples, or the features do not allow a score.
     """
     real, other = (data.held_out, data.train) if split == "held_out" else (data.train, data.held_out)
+    if len(real) < LEAST:
+        raise InputError(f"{name}: holds {len(real)} samples that are {_says(split)}, too few; give at least {LEAST}")
     n = min(len(real), MOST) if n is None else n
     if not LEAST <= n <= len(real):
         raise InputError(f"--n: {n} is not between {LEAST} and {len(real):,}, all that is {_says(split)} of {name}")

@@ -116,6 +116,8 @@ def test_what_cannot_be_scored_is_one_line(against):
         assert "\n" not in str(error.value)
     with pytest.raises(InputError, match=r"inception_score needs classes, which the features pixels do not tell"):
         reference(DATA, FEATURES["pixels"](), name="mine", scores=["inception_score"])
+    with pytest.raises(InputError, match="mine: holds 9 samples that are held out, too few"):
+        reference(DataSet(DATA.train, DATA.held_out[:9]), FEATURES["pixels"](), name="mine")
     with pytest.raises(InputError, match=r"--n: 41 is not between 10 and 40, all that is held out of mine"):
         reference(DATA, FEATURES["pixels"](), name="mine", n=41)
 
