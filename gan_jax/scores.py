@@ -104,12 +104,12 @@ SCORES: dict[str, Score] = {
     "kernel": Score(
         _kernel,
         {"kernel": "low", "kernel_sd": "low"},
-        f"cubic, 100 subsets of {_SUBSET}, or of half the samples if they are fewer; sd over them",
+        f"cubic, 100 subsets of {_SUBSET} or half the samples",
     ),
     "inception_score": Score(
         _inception,
         {"inception_score": "high", "inception_score_sd": "low"},
-        f"{_SPLITS} splits; sd over them",
+        f"{_SPLITS} splits",
         of_classes=True,
     ),
     "precision_recall": Score(_precision_recall, {"precision": "high", "recall": "high"}, "k = 3"),

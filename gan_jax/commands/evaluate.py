@@ -43,12 +43,13 @@ def evaluate(arguments: Sequence[str], console: Console) -> int:
 def score_one(console: Console, options: Namespace, sets: "SampleSets") -> tuple[dict[str, Any], Table]:
     """Score one kind of samples; return what `metrics.json` holds, and a table."""
     from gan_jax.evaluation import critic_statistics, mode_counts
+    from gan_jax.evaluation.critic import MOST
 
     data, [found] = score_all(console, options, [sets])
     metrics = found.to_json()
     modes = mode_counts(found.protocol.data, sets, options.seed)
     if sets.run:
-        count = min(len(data.train), len(data.held_out), found.protocol.n_fake)
+        count = min(len(data.train), len(data.held_out), MOST)
         with console.status("measuring the critic"):
             critic = critic_statistics(sets.run, data, count=count, seed=options.seed)
         metrics |= {"step": sets.run.step, "critic": critic}

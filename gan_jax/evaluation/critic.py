@@ -11,7 +11,8 @@ from gan_jax.data.sources import DataSet
 from gan_jax.run import Run
 from gan_jax.types import Array, Key, Samples
 
-_CHUNK = 500  # samples measured at a time
+MOST = 1000  # samples are enough for its statistics
+_CHUNK = 500  # measured at a time
 
 Statistics = dict[str, dict[str, float]]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gan_jax.data.sources import DataSet
 from gan_jax.errors import InputError
-from gan_jax.evaluation.critic import critic_statistics
+from gan_jax.evaluation.critic import MOST, critic_statistics
 from gan_jax.evaluation.figures import draw_curves
 from gan_jax.evaluation.judge import Progress, Reference, evaluate, reference
 from gan_jax.evaluation.protocol import Protocol, the_same
@@ -18,8 +18,6 @@ from gan_jax.run import Run
 from gan_jax.scores import GOOD, SCORES
 from gan_jax.systems import State, System
 from gan_jax.training.watch import Line, Watch, scores_of
-
-_MEASURED = 1000  # samples that the critic is measured on at most
 
 
 def watch(experiment: Experiment, system: System, data: DataSet, progress: Progress) -> Watch | None:
@@ -47,7 +45,7 @@ def watch(experiment: Experiment, system: System, data: DataSet, progress: Progr
         scores=settings.scores,
         progress=progress,
     )
-    count = min(len(data.train), len(data.held_out), _MEASURED)
+    count = min(len(data.train), len(data.held_out), MOST)
 
     def measure(state: State) -> dict[str, float]:
         run = Run(experiment, system, state, 0, shape)

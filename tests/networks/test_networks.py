@@ -1,5 +1,7 @@
 """One suite over every network, and the published shapes of the MNIST ones."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,6 +49,11 @@ def test_critics_score_each_sample_by_itself(name, shape):
     np.testing.assert_allclose(critic.apply(params, samples[1:2]), scores[1:2], atol=1e-5)
 
 
+@partial(jax.jit, static_argnums=0)
+def _norms_and_scores(critic, params, samples):
+    return gradient_norm(lambda x: critic.apply(params, x), samples), critic.apply(params, samples)
+
+
 @pytest.mark.parametrize("name", CRITICS)
 def test_half_precision_layers_leave_parameters_scores_and_norms_in_float32(name):
     shape = (8, 8, 1)
@@ -54,8 +61,7 @@ def test_half_precision_layers_leave_parameters_scores_and_norms_in_float32(name
     whole, half = (CRITICS[name](width=16, dtype=dtype) for dtype in (None, "bfloat16"))
     params = half.init(KEY, samples)
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    norms = [gradient_norm(lambda x, critic=critic: critic.apply(params, x), samples) for critic in (whole, half)]
-    scores = [critic.apply(params, samples) for critic in (whole, half)]
+    norms, scores = zip(*(_norms_and_scores(critic, params, samples) for critic in (whole, half)), strict=True)
     for exact, rounded in (norms, scores):
         assert rounded.dtype == jnp.float32
         assert 0 < jnp.abs(exact - rounded).max() < 0.05 * jnp.abs(exact).max()  # rounded, and no worse

@@ -188,7 +188,18 @@ def test_without_a_penalty_there_is_none():
     weightless, _ = jax.jit(system(penalty=PENALTIES["wgan_gp"]._replace(weight=0.0)).update)(state, KEY, REAL)
     chex.assert_trees_all_close(free.critic, weightless.critic, rtol=1e-5)
     assert not {"penalty", "slope", "critic_total"} & {*metrics}
-    assert set(system(penalty=None).evaluate(state, KEY, REAL)) == {"wasserstein", "norm_at_real", "norm_at_fake"}
+    measured = system(penalty=None).evaluate(state, KEY, REAL)
+    assert {*measured} == {"wasserstein", "critic_loss", "norm_at_real", "norm_at_fake"}
+
+
+def test_paths_lead_from_sample_to_sample_and_keep_the_noise_normal():
+    game = system()
+    state = game.init(KEY, REAL[:1])
+    paths = game.interpolate(state, KEY, 500, 3).reshape(500, 3, *REAL.shape[1:])
+    assert (paths[:, 0] != paths[:, 2]).any()
+    ends = jnp.concatenate([paths[:, 0], paths[:, 2]])
+    np.testing.assert_allclose(paths[:, 1].std(), ends.std(), rtol=0.1)
+    np.testing.assert_allclose(ends.std(), game.sample(state, jax.random.key(5), 500).std(), rtol=0.1)
 
 
 def test_a_lazy_penalty_has_a_step_of_its_own_at_every_third_of_the_critics():
