@@ -1,12 +1,22 @@
 """Strict settings: silent broadcasting, silent promotion and warnings are errors, and there are several devices."""
 
+import atexit
 import os
+import shutil
+import tempfile
+
+# Most of the time goes into compilation. What one process has compiled, the others and the commands they run take from
+# here; a process that was started by another finds the folder in its environment. Before jax is imported.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gan_jax_tests_")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
 import pytest
 from hypothesis import settings
 
-# Most of the time goes into compilation: LLVM's optimizations cost more of it here than they bring. Before any device.
+# LLVM's optimizations cost more time here than they bring. Before any device.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,4 +1,4 @@
-"""Convolutions that stay fast under double differentiation: the only place of the package that calls one.
+"""Convolutions that stay fast under double differentiation; beside `depthwise`, the only ones of the package.
 
 On GPU and TPU they are `lax.conv_general_dilated`. On a CPU, XLA runs the first and second derivatives of strided
 convolutions, and any convolution inside a `scan`, up to 40 times slower than the matrix products they amount to; there
