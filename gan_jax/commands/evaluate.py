@@ -34,7 +34,7 @@ def evaluate(arguments: Sequence[str], console: Console) -> int:
     console.print(table)
     taken = len(metrics["seeds"])
     if taken < options.seeds:
-        print(f"{taken} set of samples: for a spread over {options.seeds}, give more samples or a smaller --n")
+        print(f"sets of samples: {taken}; for a spread over {options.seeds}, give more samples or a smaller --n")
     _print_critic(console, metrics)
     print(f"written to {file}")
     return 0
