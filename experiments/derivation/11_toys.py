@@ -10,7 +10,8 @@ from gallery import BLUE, RED, panels, publish, trained
 
 from gan_jax.data.sources import read
 from gan_jax.data.toy import TOYS
-from gan_jax.evaluation import evaluate
+from gan_jax.evaluation import evaluate, mode_counts, of_run, reference
+from gan_jax.features import FEATURES
 from gan_jax.networks.mlp import Critic
 from gan_jax.run import draw
 
@@ -23,9 +24,10 @@ def experiment():
     measured = {}
     for name, axis in zip(("8gaussians", "25gaussians", "swissroll"), axes, strict=True):
         run = trained(f"toy_{name}")
-        scores = evaluate(run, read(name, None), count=1000, seed=0)
-        found = scores.get("modes", {})
-        measured[name] = {key: scores[key] for key in ("precision", "recall")} | found
+        real = reference(read(name), FEATURES["coordinates"](), name=name, n=1000, scores=["precision_recall"])
+        scores = evaluate(of_run(run), real, seeds=(0,)).scores
+        found = mode_counts(name, of_run(run), seed=0) or {}
+        measured[name] = {key: value.mean for key, value in scores.items()} | found
 
         x = jnp.linspace(-2, 2, 200)
         plane = jnp.stack(jnp.meshgrid(x, x), axis=-1)
