@@ -16,11 +16,11 @@ import numpy as np
 from jax import lax
 
 from benchmarks.works import WORKS, Work, with_method
-from gan_jax.build import build, module_of
 from gan_jax.networks import CRITICS, GENERATORS
-from gan_jax.parts import WHOLE, Parts
+from gan_jax.runs.build import build, module_of
+from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import State, System
-from gan_jax.training import parallel
+from gan_jax.training import devices
 from gan_jax.training.loop import compile_block, peak_bytes
 from gan_jax.types import Array
 
@@ -47,12 +47,14 @@ class Contestant:
     speeds: list[float] = field(default_factory=list)
 
 
-def system_of(work: Work, penalty: str, *, critic_steps: int | None = None, parts: Parts = WHOLE) -> System:
+def system_of(
+    work: Work, penalty: str, *, critic_steps: int | None = None, sharding: BatchSharding = UNSHARDED
+) -> System:
     """The system of a work; without its generator's step where only the critic is measured."""
     experiment = with_method(work.experiment, penalty)
     if critic_steps is not None:
         experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
-    system = build(experiment, work.shape, parts)
+    system = build(experiment, work.shape, sharding)
     return _critic_alone(system) if work.only_critic else system
 
 
@@ -157,9 +159,9 @@ def _step(work: Work, penalty: str, state: State, data: Array):
 
 def _pmap(work: Work, penalty: str, state: State, data: Array):
     """As scan, with each batch spread by `pmap` over all devices there are."""
-    plan = parallel.plan(mode="pmap")
-    system = system_of(work, penalty, parts=plan.parts)
-    state, data = plan.place(state), plan.place(data)
+    plan = devices.data_parallel(strategy="pmap")
+    system = system_of(work, penalty, sharding=plan.sharding)
+    state, data = plan.replicate(state), plan.replicate(data)
     block = compile_block(system, state, data, _KEY, plan=plan)
     return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [], state
 

@@ -54,7 +54,7 @@ def plot(found: dict[str, Any], file: Path) -> None:
             [row[name] for row in found["rows"]],
             **{"marker": mark, "color": colour, "label": name},
         )
-        axes.axhline(found["floor"][name], color=colour, ls="--", lw=1)
+        axes.axhline(found["baseline"][name], color=colour, ls="--", lw=1)
     left.set(xlabel="minutes of training", ylabel="Fréchet distance", yscale="log", xlim=(0, None))
     right.set(xlabel="minutes of training", ylim=(0, 1), xlim=(0, None))
     right.legend(title="dashed: real images", frameon=False)

@@ -16,7 +16,7 @@ from rich.table import Table
 from benchmarks.contestants import ours
 from benchmarks.throughput import matrix_product_peak, summary, take_turns
 from benchmarks.works import METHODS, WORKS, Work
-from gan_jax.experiment import Critic, Generator
+from gan_jax.runs.experiment import Critic, Generator
 
 SIZES = {
     "batch": [16, 32, 64, 128],

@@ -16,17 +16,17 @@ import optax
 from jax import lax
 
 from gan_jax.constraints import CONSTRAINTS
-from gan_jax.data import feed, sources
-from gan_jax.data.images import as_seen, as_stored
+from gan_jax.data import pipeline, sources
+from gan_jax.data.images import postprocess, preprocess
 from gan_jax.data.toy import gaussians_25
-from gan_jax.features.plain import pixels
+from gan_jax.evaluation.features.plain import pixels
 from gan_jax.lipschitz import largest_gradient_norm, largest_slope
 from gan_jax.losses import wasserstein
-from gan_jax.metrics.manifold import precision_recall
-from gan_jax.metrics.modes import mode_scores
 from gan_jax.networks import mlp
 from gan_jax.networks.activations import ACTIVATIONS
 from gan_jax.penalties import PENALTIES
+from gan_jax.scores.manifold import precision_recall
+from gan_jax.scores.modes import mode_scores
 from gan_jax.systems import State, System
 from gan_jax.systems.gan import UNCONSTRAINED, gan
 from gan_jax.types import Array, Critic, Key, Samples
@@ -115,7 +115,7 @@ def _system(game: Game, method: str, strength: Array) -> tuple[System, nn.Module
         latent=game.latent,
         batch_size=game.batch_size,
         critic_steps=5,
-        average_decay=0.99,
+        ema_decay=0.99,
     )
     return system, critic, constraint
 
@@ -150,12 +150,12 @@ def _digits() -> Game:
     def score(samples, critic, key):
         real = lax.optimization_barrier(held_out)  # or else the compiler would sort its distances, slowly
         fake = samples(len(real))
-        found = precision_recall(real=pixels(None, real).vectors, fake=pixels(None, as_stored(fake)).vectors, k=3)
-        return {**found._asdict(), "slope": _steepest(critic, as_seen(real), fake)}
+        found = precision_recall(real=pixels(None, real).vectors, fake=pixels(None, postprocess(fake)).vectors, k=3)
+        return {**found._asdict(), "slope": _steepest(critic, preprocess(real), fake)}
 
     return Game(
         generator=mlp.Generator(shape=(8, 8, 1), width=128),
-        data=lambda key, count: feed.draw(key, train, count, noise=0.15),
+        data=lambda key, count: pipeline.draw_batch(key, train, count, noise=0.15),
         score=score,
         merit=lambda scores: min(scores["precision"], scores["recall"]),
         **{"width": 128, "latent": 32, "batch_size": 64, "steps": 3000, "learning_rate": 1e-3, "b1": 0.5},

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from gan_jax.constraints import CONSTRAINTS
-from gan_jax.experiment import GAN, Adam, Constraint, Critic, Experiment, Generator, Penalty
 from gan_jax.penalties import PENALTIES
+from gan_jax.runs.experiment import GAN, Adam, Constraint, Critic, Experiment, Generator, Penalty
 
 METHODS = ["none", *PENALTIES, *CONSTRAINTS]
 _ADAM = Adam(learning_rate=1e-4, b1=0.5, b2=0.9)

@@ -1,4 +1,4 @@
-"""Train the classifier of handwritten digits that GANs are scored with, `gan_jax.features.digits`.
+"""Train the classifier of handwritten digits that GANs are scored with, `gan_jax.evaluation.features.digits`.
 
 `python experiments/digits_classifier.py --data-dir FOLDER`, where FOLDER holds MNIST as TFDS prepares it, takes eight
 minutes on two CPU cores and gets 99.63 % of the MNIST test images and 99.2 % of scikit-learn's held-out digits right.
@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 
 import gan_jax
 from gan_jax.data import sources
-from gan_jax.features.digits import FILE, resized
+from gan_jax.evaluation.features.digits import FILE, resized
 from gan_jax.networks.classifier import DigitClassifier
 from gan_jax.types import Array, Float, Images, Int, Key, Params
 

@@ -6,7 +6,7 @@
 samples' place get 7.0, 0.90 and 0.93.
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator
 
 adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
 

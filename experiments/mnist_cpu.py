@@ -6,7 +6,7 @@ pulls the critic's slope at real images to zero (Mescheder, Geiger, Nowozin, 201
 actually converge?). What else was tried, and the quality after each minute, is in docs/performance.md.
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
 
 adam = Adam(learning_rate=1e-3, b1=0.0, b2=0.99, decay_steps=14_500)
 

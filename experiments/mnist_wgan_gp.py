@@ -6,7 +6,7 @@ half a second on two CPU cores, the whole run about three hours there: it is mea
 and in [0, 1] in the paper, so distances are twice the paper's.
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
 
 adam = Adam(learning_rate=1e-4, b1=0.5, b2=0.9)
 

@@ -5,7 +5,7 @@ have more than 20, 92 % lie within four standard deviations of one, and their sp
 0.001 from an even one (seed 0).
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
 
 adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=16_000)
 

@@ -5,7 +5,7 @@ more than 20, 95 % lie within four standard deviations of one, and their spread 
 from an even one (seed 0).
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
 
 adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
 

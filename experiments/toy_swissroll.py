@@ -4,7 +4,7 @@
 points precision is then 0.98 and recall 0.69 (seed 0); real points in the samples' place give 0.96 and 0.96.
 """
 
-from gan_jax.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
 
 adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
 

@@ -15,7 +15,7 @@ import math
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
 Probabilities = Float[Array, "... k"]

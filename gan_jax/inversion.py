@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Key, Latents, Samples, Scores
 
 

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.numerics import at_least_float32
 from gan_jax.penalties import POINTS, gradient_norm
-from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Critic, Float, Key, Samples, Scores
 
 Scalar = Float[Array, ""]

@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Samples, Scores
 
 _MOST_PERMUTED = 7

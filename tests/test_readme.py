@@ -51,7 +51,7 @@ def test_a_penalty_of_ones_own_trains():
         latent=2,
         batch_size=4,
         critic_steps=1,
-        average_decay=0.9,
+        ema_decay=0.9,
     )
     key = jax.random.key(0)
     real = 3 * jax.random.normal(key, (4, 2))

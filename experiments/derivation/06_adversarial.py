@@ -38,7 +38,7 @@ def experiment():
     shown = {
         "wasserstein": "mean score of real - generated",
         "slope": "gradient norm of the critic",
-        "generator_gradient": "norm of the generator's gradient",
+        "generator_param_grad_norm": "norm of the generator's gradient",
     }
     data_key, fake_key, key = jax.random.split(jax.random.key(0), 3)
     target = real(data_key, 20_000)[:, 0]

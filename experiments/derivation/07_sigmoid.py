@@ -46,7 +46,7 @@ def experiment():
         shared = {"generator": GENERATOR, "critic": CRITIC, "loss": losses.LOSSES[name], "penalty": None}
         waiting = game(**shared, critic_steps=1, generator_optimizer=optax.set_to_zero())
         _, metrics, probability = play(waiting, jax.random.key(0), real, steps=STEPS, watch=taken_for_real)
-        norm = metrics["generator_gradient"]
+        norm = metrics["generator_param_grad_norm"]
         by_confidence.scatter(probability, norm, color=colour, s=4, lw=0, label=name.replace("_", "-"))
 
         # Plain descent: Adam would take a step of the same size along a gradient of any size, and hide the matter.

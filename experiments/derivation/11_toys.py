@@ -10,10 +10,11 @@ from gallery import BLUE, RED, panels, publish, trained
 
 from gan_jax.data.sources import read
 from gan_jax.data.toy import TOYS
-from gan_jax.evaluation import evaluate, mode_counts, of_run, reference
-from gan_jax.features import FEATURES
+from gan_jax.evaluation import evaluate, mode_counts, reference
+from gan_jax.evaluation.features import FEATURES
 from gan_jax.networks.mlp import Critic
-from gan_jax.run import draw
+from gan_jax.runs.run import draw
+from gan_jax.runs.samples import of_run
 
 SHOWN = 2000
 

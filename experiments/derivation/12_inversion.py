@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from gallery import BLUE, GREEN, GREY, ORANGE, panels, publish, trained
 
-from gan_jax.data.images import as_seen, to_uint8
-from gan_jax.data.pictures import grid
+from gan_jax.data.images import preprocess, to_uint8
 from gan_jax.data.sources import read
+from gan_jax.figures.samples import grid
 from gan_jax.inversion import invert
 from gan_jax.networks.mlp import Generator
 
@@ -23,14 +23,14 @@ def experiment():
     run = trained("digits_wgan_gp")
     config = run.experiment.gan.generator
     network = Generator(shape=run.shape, width=config.width)
-    generator = jax.jit(lambda noise: network.apply(run.state.average, noise))
+    generator = jax.jit(lambda noise: network.apply(run.state.ema, noise))
 
     noise_key, pixel_key, search_key = jax.random.split(jax.random.key(0), 3)
     data = read("digits", None)
     kinds = {
         "its own samples": generator(jax.random.normal(noise_key, (COUNT, config.latent))),
-        "digits it was trained on": as_seen(data.train[:COUNT]),
-        "digits it never saw": as_seen(data.held_out[:COUNT]),
+        "digits it was trained on": preprocess(data.train[:COUNT]),
+        "digits it never saw": preprocess(data.held_out[:COUNT]),
     }
     # No digits, and yet with the pixels of digits: each pixel from another image.
     kinds["pixels of many digits"] = jax.random.permutation(

@@ -19,7 +19,7 @@ from gan_jax import losses
 from gan_jax.cli import main
 from gan_jax.networks import mlp
 from gan_jax.penalties import PENALTIES
-from gan_jax.run import Run, open_run
+from gan_jax.runs.run import Run, open_run
 from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Key, Params, Samples
@@ -85,7 +85,7 @@ def game(**changes: Any) -> System:
         "latent": 2,
         "batch_size": 256,
         "critic_steps": 5,
-        "average_decay": 0.99,
+        "ema_decay": 0.99,
     }
     return gan(**settings | changes)
 

@@ -21,9 +21,9 @@ def compare(arguments: Sequence[str], console: Console) -> int:
     if out.suffix != ".png" or out.is_dir():
         raise InputError(f"--out: {out} must be a file that ends in .png")
 
-    from gan_jax.evaluation import open_samples
-    from gan_jax.evaluation.figures import draw_comparison
-    from gan_jax.json_files import write_json
+    from gan_jax.figures.scores import draw_comparison
+    from gan_jax.files import write_json
+    from gan_jax.runs.samples import open_samples
 
     candidates = [open_samples(Path(name).expanduser()) for name in options.samples]
     _, found = score_all(console, options, candidates)

@@ -23,8 +23,8 @@ def evaluate(arguments: Sequence[str], console: Console) -> int:
     options = parse(parser, arguments)
     path = Path(options.samples).expanduser()
 
-    from gan_jax.evaluation import open_samples
-    from gan_jax.json_files import write_json
+    from gan_jax.files import write_json
+    from gan_jax.runs.samples import open_samples
 
     sets = open_samples(path, best=options.best)
     file = Path(options.out) if options.out else _beside(path, sets)
@@ -42,16 +42,16 @@ def evaluate(arguments: Sequence[str], console: Console) -> int:
 
 def score_one(console: Console, options: Namespace, sets: "SampleSets") -> tuple[dict[str, Any], Table]:
     """Score one kind of samples; return what `metrics.json` holds, and a table."""
-    from gan_jax.evaluation import critic_statistics, mode_counts
-    from gan_jax.evaluation.critic import MOST
+    from gan_jax.evaluation import diagnose, mode_counts
+    from gan_jax.evaluation.diagnostics import MAX_SAMPLES
 
     data, [found] = score_all(console, options, [sets])
     metrics = found.to_json()
     modes = mode_counts(found.protocol.data, sets, options.seed)
     if sets.run:
-        count = min(len(data.train), len(data.held_out), MOST)
+        count = min(len(data.train), len(data.held_out), MAX_SAMPLES)
         with console.status("measuring the critic"):
-            critic = critic_statistics(sets.run, data, count=count, seed=options.seed)
+            critic = diagnose(sets.run, data, count=count, seed=options.seed)
         metrics |= {"step": sets.run.step, "critic": critic}
     return metrics | ({"modes": modes} if modes else {}), score_table([found])
 

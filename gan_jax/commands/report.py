@@ -8,7 +8,7 @@ from rich.console import Console
 from gan_jax.commands.evaluate import score_one
 from gan_jax.commands.scoring import parse, scoring_parser
 from gan_jax.errors import InputError
-from gan_jax.json_files import read_json, write_json
+from gan_jax.files import read_json, write_json
 
 _PATHS, _STEPS = 6, 10  # through the latent space, and samples along each
 
@@ -26,10 +26,10 @@ def report(arguments: Sequence[str], console: Console) -> int:
 
     import jax
 
-    from gan_jax.data.images import as_stored
-    from gan_jax.evaluation import of_run
+    from gan_jax.data.images import postprocess
     from gan_jax.report import write_report
-    from gan_jax.run import open_run
+    from gan_jax.runs.run import open_run
+    from gan_jax.runs.samples import of_run
 
     run = open_run(folder)
     scored = folder / "metrics.json"
@@ -40,7 +40,7 @@ def report(arguments: Sequence[str], console: Console) -> int:
     interpolation = None
     if len(run.shape) == 3 and run.system.interpolate:
         drawn = run.system.interpolate(run.state, jax.random.key(options.seed), _PATHS, _STEPS)
-        interpolation = jax.device_get(as_stored(drawn)).reshape(_PATHS, _STEPS, *run.shape)
+        interpolation = jax.device_get(postprocess(drawn)).reshape(_PATHS, _STEPS, *run.shape)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(out, folder, interpolation=interpolation)
     print(f"report: {out}")

@@ -12,7 +12,7 @@ from gan_jax.errors import InputError
 
 def sample(arguments: Sequence[str], console: Console) -> int:
     """Draw from a run."""
-    from gan_jax.experiment import Count, Seed
+    from gan_jax.runs.experiment import Count, Seed
 
     parser = parser_of("sample")
     parser.add_argument("run", help="run folder")
@@ -30,8 +30,8 @@ def sample(arguments: Sequence[str], console: Console) -> int:
     import jax
     import numpy as np
 
-    from gan_jax.data.pictures import save_picture
-    from gan_jax.run import draw, open_run
+    from gan_jax.figures.samples import save_samples
+    from gan_jax.runs.run import draw, open_run
 
     run = open_run(folder, best=options.best)
     with console.status(f"drawing {options.n:,}"):
@@ -43,6 +43,6 @@ def sample(arguments: Sequence[str], console: Console) -> int:
     os.replace(part, out)
     print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
     if options.grid:
-        save_picture(out.with_suffix(".png"), samples)
+        save_samples(out.with_suffix(".png"), samples)
         print(f"grid: {out.with_suffix('.png')}")
     return 0

@@ -12,7 +12,7 @@ from gan_jax.commands.options import bars, parser_of, path_of
 from gan_jax.errors import InputError
 
 if TYPE_CHECKING:
-    from gan_jax.data.sources import DataSet
+    from gan_jax.data.sources import Dataset
     from gan_jax.evaluation import Evaluation, SampleSets
 
 
@@ -20,9 +20,9 @@ def scoring_parser(command: str) -> ArgumentParser:
     """Return a parser of the options of scores."""
     from typing import Literal
 
-    from gan_jax.experiment import Count, Seed
-    from gan_jax.features import FEATURES
-    from gan_jax.scores import SCORES
+    from gan_jax.evaluation.features import FEATURES
+    from gan_jax.evaluation.scores import SCORES
+    from gan_jax.runs.experiment import Count, Seed
 
     parser = parser_of(command)
     parser.add_argument(
@@ -49,7 +49,7 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
 
 def score_all(
     console: Console, options: Namespace, candidates: Sequence["SampleSets"]
-) -> tuple["DataSet", list["Evaluation"]]:
+) -> tuple["Dataset", list["Evaluation"]]:
     """Score samples against the real data that the options, or the runs among them, name.
 
     Raises:
@@ -57,8 +57,8 @@ def score_all(
     """
     from gan_jax.data import sources
     from gan_jax.evaluation import evaluate, reference
-    from gan_jax.evaluation.judge import LEAST, MOST
-    from gan_jax.features import FEATURES, usual
+    from gan_jax.evaluation.features import FEATURES, usual
+    from gan_jax.evaluation.scoring import MAX_SAMPLES, MIN_SAMPLES
 
     source, data_dir = _source(options, candidates)
     with console.status(f"reading {source}"):
@@ -70,8 +70,8 @@ def score_all(
                 f"{sets.name}: {source} is of shape {data.train.shape[1:]}, these {trained} {sets.shape}; "
                 "name other data by --data, or give them one size and number of channels"
             )
-        if sets.count is not None and sets.count < LEAST:
-            raise InputError(f"{sets.name}: holds {sets.count} samples, too few to score; give at least {LEAST}")
+        if sets.count is not None and sets.count < MIN_SAMPLES:
+            raise InputError(f"{sets.name}: holds {sets.count} samples, too few to score; give at least {MIN_SAMPLES}")
     counts = [sets.count for sets in candidates if sets.count is not None]
     part = data.held_out if options.split == "held_out" else data.train
     with bars(console) as progress:
@@ -79,7 +79,7 @@ def score_all(
             data,
             FEATURES[options.features or usual(source, data.train.shape[1:])](path_of(options.weights)),
             name=source,
-            n=options.n or min(len(part), MOST, *counts),
+            n=options.n or min(len(part), MAX_SAMPLES, *counts),
             split=options.split,
             seed=options.seed,
             scores=options.scores,
@@ -106,17 +106,17 @@ def _source(options: Namespace, candidates: Sequence["SampleSets"]) -> tuple[str
 
 def score_table(found: Sequence["Evaluation"]) -> Table:
     """Lay scores out: a row each, a column for each evaluation, and what real data get."""
-    from gan_jax.evaluation import the_same
-    from gan_jax.evaluation.figures import main_numbers
-    from gan_jax.scores import GOOD
+    from gan_jax.evaluation import same_protocol
+    from gan_jax.evaluation.scores import GOOD
+    from gan_jax.figures.scores import main_numbers
 
-    protocol = the_same({scored.samples: scored.protocol for scored in found})
+    protocol = same_protocol({scored.samples: scored.protocol for scored in found})
     names = [scored.samples for scored in found] if len(found) > 1 else ["samples"]
-    table = Table("", *names, "real data", "good", title=protocol.says(), title_justify="left")
+    table = Table("", *names, "real data", "good", title=protocol.describe(), title_justify="left")
     for name in main_numbers(list(found[0].scores)):
         values = [scored.scores[name] for scored in found]
         cells = [_number(value.mean, value.sd) for value in values]
-        table.add_row(name.replace("_", " "), *cells, _number(values[0].floor), GOOD[name])
+        table.add_row(name.replace("_", " "), *cells, _number(values[0].baseline), GOOD[name])
     return table
 
 

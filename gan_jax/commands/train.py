@@ -15,8 +15,8 @@ from gan_jax.errors import InputError
 
 def train(arguments: Sequence[str], console: Console) -> int:
     """Train an experiment, or go on with one."""
-    from gan_jax import settings
-    from gan_jax.experiment import Count
+    from gan_jax.runs import settings
+    from gan_jax.runs.experiment import Count
 
     parser = settings.parser(prog="gan-jax train")
     parser.add_argument("experiment", help="Python file that defines `experiment = Experiment(...)`")
@@ -32,16 +32,15 @@ def train(arguments: Sequence[str], console: Console) -> int:
 
     import jax
 
-    from gan_jax import run
-    from gan_jax.build import build
     from gan_jax.data import sources
-    from gan_jax.evaluation import during
-    from gan_jax.training import loop, parallel
+    from gan_jax.runs import during, run
+    from gan_jax.runs.build import build
+    from gan_jax.training import devices, loop
 
     if options.devices:
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", options.devices)
-    plan = parallel.plan(options.devices or (1 if jax.default_backend() == "cpu" else None))
+    plan = devices.data_parallel(options.devices or (1 if jax.default_backend() == "cpu" else None))
     experiment = replace(experiment, data=_located(experiment.data))
     folders = _run_folders(options.workdir, file.stem, options.resume)
     with console.status(f"reading {experiment.data.source}"):
@@ -49,7 +48,7 @@ def train(arguments: Sequence[str], console: Console) -> int:
     data = both.train
     if experiment.batch_size > len(data):
         raise InputError(f"batch_size: {experiment.batch_size} is larger than the data set; give at most {len(data)}")
-    system = build(experiment, data.shape[1:], plan.parts)
+    system = build(experiment, data.shape[1:], plan.sharding)
     with bars(console) as progress:
         watch = during.watch(experiment, system, both, progress)
     folder = _claim(folders)
@@ -57,7 +56,9 @@ def train(arguments: Sequence[str], console: Console) -> int:
     if watch:
         during.keep_protocol(folder, watch.against)
     shape = "x".join(map(str, data.shape[1:]))
-    console.print(f"{len(data):,} samples of {shape} from {experiment.data.source}, devices: {plan.parts.count}")
+    console.print(
+        f"{len(data):,} samples of {shape} from {experiment.data.source}, devices: {plan.sharding.device_count}"
+    )
     again = [*arguments] if options.workdir else [*arguments, "--workdir", str(folder)]
     again += [] if options.resume else ["--resume"]
     try:

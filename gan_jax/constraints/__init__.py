@@ -7,7 +7,7 @@ A constraint is four pure functions, of which most do nothing. A step of the cri
     params = constraint.project(params)                           after the optimizer
 
 `CONSTRAINTS` holds a factory for each, all with the same keywords: `bound`, which means to each what its docstring
-says, and `windows`, from `gan_jax.networks.windows`, which those that need no geometry leave unread.
+says, and `windows`, from `gan_jax.networks.geometry`, which those that need no geometry leave unread.
 
 >>> import jax, jax.numpy as jnp
 >>> params = {"kernel": jnp.array([[3.0, 0.0], [0.0, 4.0]]), "bias": jnp.ones(2)}

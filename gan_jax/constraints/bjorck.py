@@ -9,7 +9,7 @@ from jax import lax
 
 from gan_jax.constraints.constraint import Constraint, State, Window
 from gan_jax.constraints.kernels import as_matrix, map_kernels
-from gan_jax.division import divide, norm
+from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Params
 
 _ITERATIONS = 6
@@ -35,9 +35,9 @@ def orthonormalize(matrix: Float[Array, "m n"], *, iterations: int = 25) -> Floa
         raise ValueError(f"takes a matrix (M, N), got {jnp.shape(matrix)}")
     if matrix.shape[0] < matrix.shape[1]:  # the products are of the smaller side
         return orthonormalize(matrix.T, iterations=iterations).T
-    scaled = divide(matrix, norm(matrix))  # the fourth powers to come neither vanish nor overflow
+    scaled = safe_divide(matrix, safe_norm(matrix))  # the fourth powers to come neither vanish nor overflow
     gram = _gram(scaled)
-    fourth = norm(_product(gram, gram))
+    fourth = safe_norm(_product(gram, gram))
     scaled = scaled / jnp.where(fourth > 0, fourth, 1) ** 0.25  # zero for a zero matrix alone
     return lax.scan(lambda w, _: (1.5 * w - 0.5 * _product(w, _gram(w)), None), scaled, length=iterations)[0]
 

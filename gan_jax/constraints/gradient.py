@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.constraints.constraint import Constraint, Window
-from gan_jax.division import divide, norm
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32, safe_divide, safe_norm
 from gan_jax.types import Critic, Samples, Scores
 
 
@@ -33,8 +32,8 @@ def normalize_gradient(critic: Critic, bound: float = 1.0) -> Critic:
             raise ValueError(f"a critic must give one score per sample, ({len(x)},), got {scores.shape}")
         (gradient,) = pull(jnp.ones_like(scores))
         scores = at_least_float32(scores)
-        steepness = norm(gradient.reshape(len(x), -1), axis=1)
-        return bound * divide(scores, steepness + jnp.abs(scores))
+        steepness = safe_norm(gradient.reshape(len(x), -1), axis=1)
+        return bound * safe_divide(scores, steepness + jnp.abs(scores))
 
     return normalized
 

@@ -6,7 +6,7 @@ from math import prod
 import jax
 import jax.numpy as jnp
 
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Params
 
 

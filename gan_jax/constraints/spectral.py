@@ -15,7 +15,7 @@ from jax import lax
 
 from gan_jax.constraints.constraint import Constraint, State, Window
 from gan_jax.constraints.kernels import as_matrix, kernels, map_kernels
-from gan_jax.division import divide, norm
+from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Key, Params
 
 Scalar = Float[Array, ""]
@@ -59,10 +59,10 @@ def power_step(apply: Callable[[Array, Array], Array], kernel: Array, u: Array) 
     (4.0, [0.0, 1.0])
     """
     image, pull = jax.vjp(partial(apply, lax.stop_gradient(kernel)), u)
-    v = divide(image, norm(image))
+    v = safe_divide(image, safe_norm(image))
     (back,) = pull(v)
-    length = norm(back)
-    u, v = lax.stop_gradient((jnp.where(length > 0, divide(back, length), u), v))
+    length = safe_norm(back)
+    u, v = lax.stop_gradient((jnp.where(length > 0, safe_divide(back, length), u), v))
     return jnp.sum(v * apply(kernel, u)), u
 
 
@@ -86,14 +86,14 @@ def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float) ->
             name: jax.random.normal(keys[name], map_of(name, kernel).shape, kernel.dtype)
             for name, kernel in found.items()
         }
-        return {name: divide(u, norm(u)) for name, u in start.items()}
+        return {name: safe_divide(u, safe_norm(u)) for name, u in start.items()}
 
     def normalize(params: Params, state: State) -> tuple[Params, State]:
         steps = {
             name: power_step(map_of(name, kernel).apply, kernel, state[name])
             for name, kernel in kernels(params).items()
         }
-        used = map_kernels(lambda name, kernel: divide(bound * kernel, steps[name][0]), params)
+        used = map_kernels(lambda name, kernel: safe_divide(bound * kernel, steps[name][0]), params)
         return used, {name: u for name, (_, u) in steps.items()}
 
     return Constraint(init=init, normalize=normalize)

@@ -23,19 +23,19 @@ def to_uint8(images: Samples) -> Images:
     return jnp.clip(jnp.round((images.astype(jnp.float32) + 1) * 127.5), 0, 255).astype(jnp.uint8)
 
 
-def as_seen(data: Images | Samples) -> Samples:
+def preprocess(data: Images | Samples) -> Samples:
     """Data as networks see them: uint8 images mapped to [-1, 1], anything else as it is.
 
-    >>> as_seen(jnp.array([255], jnp.uint8)).tolist(), as_seen(jnp.array([7.0])).tolist()
+    >>> preprocess(jnp.array([255], jnp.uint8)).tolist(), preprocess(jnp.array([7.0])).tolist()
     ([1.0], [7.0])
     """
     return to_float(data) if data.dtype == jnp.uint8 else data
 
 
-def as_stored(samples: Samples) -> Images | Samples:
+def postprocess(samples: Samples) -> Images | Samples:
     """What a network has drawn as it is kept: images (N, H, W, C) as uint8, points (N, D) as they are.
 
-    >>> as_stored(jnp.ones((2, 8, 8, 1))).dtype, as_stored(jnp.ones((2, 2))).dtype
+    >>> postprocess(jnp.ones((2, 8, 8, 1))).dtype, postprocess(jnp.ones((2, 2))).dtype
     (dtype('uint8'), dtype('float32'))
     """
     return to_uint8(samples) if samples.ndim == 4 else samples

@@ -13,14 +13,14 @@ from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError
 
 
-class DataSet(NamedTuple):
+class Dataset(NamedTuple):
     """Two arrays that share no sample: uint8 images (N, H, W, C) of one size, or float32 points (N, D)."""
 
     train: np.ndarray
     held_out: np.ndarray
 
 
-def read(source: str, data_dir: Path | None = None) -> DataSet:
+def read(source: str, data_dir: Path | None = None) -> Dataset:
     """Read a data set whole into memory; sizes and channels are the data's own.
 
     `source` is `"digits"` (the real 8x8 digits that scikit-learn ships), a two-dimensional distribution of
@@ -78,19 +78,19 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
     )
 
 
-def _hold_out(images: np.ndarray) -> DataSet:
+def _hold_out(images: np.ndarray) -> Dataset:
     """Keep back every fifth image, after a shuffle that is the same on every machine."""
     if len(images) < 5:
         raise InputError(f"data.source: {len(images)} images are too few to hold any out; give at least 5")
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
     held_out = -(-len(images) // 5)
-    return DataSet(train=images[order[held_out:]], held_out=images[order[:held_out]])
+    return Dataset(train=images[order[held_out:]], held_out=images[order[:held_out]])
 
 
-def _toy(name: str) -> DataSet:
+def _toy(name: str) -> Dataset:
     draw = jax.jit(TOYS[name]().sample, static_argnums=1)
     train_key, held_out_key = jax.random.split(jax.random.key(0))
-    return DataSet(np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000)))
+    return Dataset(np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000)))
 
 
 def _digits() -> np.ndarray:
@@ -100,7 +100,7 @@ def _digits() -> np.ndarray:
     return np.round(levels * (255 / 16)).astype(np.uint8)[..., None]
 
 
-def _tfds(name: str, data_dir: Path | None) -> DataSet:
+def _tfds(name: str, data_dir: Path | None) -> Dataset:
     import absl.logging
 
     verbosity = absl.logging.get_verbosity()
@@ -110,7 +110,7 @@ def _tfds(name: str, data_dir: Path | None) -> DataSet:
         train = _tfds_split(builder, "train")
         for name in ("test", "validation"):
             if name in builder.info.splits:
-                return DataSet(train, _tfds_split(builder, name))
+                return Dataset(train, _tfds_split(builder, name))
         return _hold_out(train)
     finally:
         absl.logging.set_verbosity(verbosity)

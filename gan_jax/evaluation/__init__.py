@@ -1,10 +1,10 @@
 """How good samples are, how that was found, and what it can be compared with."""
 
-from gan_jax.evaluation.critic import critic_statistics
-from gan_jax.evaluation.judge import Evaluation, Reference, Value, evaluate, reference
+from gan_jax.evaluation.diagnostics import diagnose
 from gan_jax.evaluation.modes import mode_counts
-from gan_jax.evaluation.protocol import Protocol, the_same
-from gan_jax.evaluation.samples import SampleSets, of_array, of_run, open_samples
+from gan_jax.evaluation.protocol import Protocol, same_protocol
+from gan_jax.evaluation.samples import SampleSets, of_array
+from gan_jax.evaluation.scoring import Evaluation, Reference, Value, evaluate, reference
 
 __all__ = [
     "Evaluation",
@@ -12,12 +12,10 @@ __all__ = [
     "Reference",
     "SampleSets",
     "Value",
-    "critic_statistics",
+    "diagnose",
     "evaluate",
     "mode_counts",
     "of_array",
-    "of_run",
-    "open_samples",
     "reference",
-    "the_same",
+    "same_protocol",
 ]

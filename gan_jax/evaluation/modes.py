@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gan_jax.data.toy import TOYS
 from gan_jax.evaluation.samples import SampleSets
-from gan_jax.metrics.modes import mode_scores
+from gan_jax.scores.modes import mode_scores
 
 _COUNT = 10_000  # samples, or all there are
 _HIT = 20  # of them, for a mode to count as found

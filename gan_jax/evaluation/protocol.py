@@ -15,7 +15,7 @@ class Protocol:
       data_sha256: of both parts of the real data.
       split: the part that samples are compared with.
       n_real, n_fake: samples of either kind.
-      n_floor: real samples of the other part, which take the samples' place for the floor.
+      n_baseline: real samples of the other part, which take the samples' place for the baseline.
       features: what the scores are taken of.
       weights: SHA-256 of the feature network's weights.
       resize: what is done to images before.
@@ -27,26 +27,26 @@ class Protocol:
     split: str
     n_real: int
     n_fake: int
-    n_floor: int
+    n_baseline: int
     features: str
     weights: str | None
     resize: str
     seed: int
 
-    def says(self) -> str:
+    def describe(self) -> str:
         """Return all of it in one line.
 
-        >>> Protocol("digits", "ab" * 32, "held_out", 360, 300, 360, "pixels", None, "none", 0).says()
-        '300 samples against 360 held out of digits (floor: 360 real), features pixels, resize none, seed 0'
+        >>> Protocol("digits", "ab" * 32, "held_out", 360, 300, 360, "pixels", None, "none", 0).describe()
+        '300 samples against 360 held out of digits (baseline: 360 real), features pixels, resize none, seed 0'
         """
         weights = f" {self.weights[:8]}" if self.weights else ""
         return (
             f"{self.n_fake:,} samples against {self.n_real:,} {self.split.replace('_', ' ')} of {self.data} "
-            f"(floor: {self.n_floor:,} real), features {self.features}{weights}, resize {self.resize}, seed {self.seed}"
+            f"(baseline: {self.n_baseline:,} real), features {self.features}{weights}, resize {self.resize}, seed {self.seed}"
         )
 
 
-def the_same(protocols: Mapping[str, Protocol]) -> Protocol:
+def same_protocol(protocols: Mapping[str, Protocol]) -> Protocol:
     """Return the one protocol of scores that are to stand side by side; each has a name.
 
     Raises:

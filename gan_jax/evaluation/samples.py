@@ -1,15 +1,11 @@
 """What can be scored: a run, an `.npz`, a folder of images, an array; each gives sets of samples."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from gan_jax.data.files import check_images, check_points, read_samples
-from gan_jax.errors import InputError
-from gan_jax.run import Run, draw, open_run
+from gan_jax.data.files import check_images, check_points
 
 
 class SampleSets(NamedTuple):
@@ -28,17 +24,7 @@ class SampleSets(NamedTuple):
     shape: tuple[int, ...]
     count: int | None
     take: Callable[[tuple[int, ...], int], Iterator[tuple[int, np.ndarray]]]
-    run: Run | None = None
-
-
-def of_run(run: Run, name: str = "the run") -> SampleSets:
-    """Sets that a run draws: seed S gives what `gan-jax sample --seed S` does."""
-
-    def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
-        for seed in seeds:
-            yield seed, draw(run, jax.random.key(seed), n)
-
-    return SampleSets(name, run.shape, None, take, run)
+    run: Any = None
 
 
 def of_array(samples: np.ndarray, name: str = "the samples") -> SampleSets:
@@ -59,20 +45,3 @@ def of_array(samples: np.ndarray, name: str = "the samples") -> SampleSets:
             yield seed, samples[order[part * n : (part + 1) * n]]
 
     return SampleSets(name, samples.shape[1:], len(samples), take)
-
-
-def open_samples(path: Path, *, best: bool = False) -> SampleSets:
-    """Open a run folder, an `.npz` file with an array `images` or `points`, or a folder of images.
-
-    Raises:
-      InputError: it is none of them, or cannot be read; the message names the file.
-    """
-    if (path / "experiment.json").exists():
-        return of_run(open_run(path, best=best), str(path))
-    if best:
-        raise InputError(f"--best: {path} is not a run folder; leave it out")
-    if path.is_dir() and (path / "checkpoints").exists():
-        raise InputError(f"{path}: is not a run folder, it has no experiment.json")
-    if not path.exists():
-        raise InputError(f"{path}: there is no run folder, .npz file or folder of images of this name")
-    return of_array(read_samples(path), str(path))

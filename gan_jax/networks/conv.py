@@ -16,9 +16,9 @@ import flax.linen as nn
 from jax import lax
 from jax.typing import DTypeLike
 
-from gan_jax.networks.blocks import conv_in_blocks
+from gan_jax.networks.tiling import conv_tiled
 from gan_jax.networks.toom_cook import MAX_KERNEL, conv_hwbc
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
 Padding = str | Sequence[tuple[int, int]]
@@ -125,7 +125,7 @@ def _products(x: Array, kernel: Array, **window) -> Array:
     # Half precision has no digits to lose in interpolation, and no fast matrix product on most CPUs.
     wide = at_least_float32(x).transpose(1, 2, 0, 3)
     large = max(x.shape[1:3]) * window["dilation"] > _LARGE_SIDE
-    convolve = conv_in_blocks if large else conv_hwbc
+    convolve = conv_tiled if large else conv_hwbc
     return convolve(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
 
 

@@ -17,7 +17,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from gan_jax.networks.conv import Padding, pads, with_bias
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
 

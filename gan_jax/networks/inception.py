@@ -136,7 +136,7 @@ class Inception(nn.Module):
 
     The vectors (N, 2048) are the average over the image before the last layer. The logits (N, 1008) are that layer's
     without its bias, which the graph that defined the Inception score left out. Each layer is one convolution, as
-    `gan_jax.features.inception.params_from` makes it from the public weights. The method is that of
+    `gan_jax.evaluation.features.inception.params_from` makes it from the public weights. The method is that of
     `gan_jax.networks.conv`; without derivatives to take, "lax" is as fast on a CPU, in a fraction of the memory and of
     the time to compile.
 

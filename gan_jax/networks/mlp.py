@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
 

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
 from gan_jax.networks.conv import Conv
-from gan_jax.precision import at_least_float32
+from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
 _he = nn.initializers.he_normal()

@@ -11,9 +11,9 @@ and multiplies by the weight. A slope is in units of the score per unit of the d
 [1.0, 1.0, 1.0, 1.0]
 """
 
-from gan_jax.penalties.evaluation import Evaluation, evaluate
+from gan_jax.penalties.critic_pass import CriticPass, score_batch
 from gan_jax.penalties.gradients import gradient_norm, gradient_penalty
-from gan_jax.penalties.guards import mixes_samples
+from gan_jax.penalties.mixing import mixes_samples
 from gan_jax.penalties.penalty import Penalty, has_bound
 from gan_jax.penalties.points import (
     POINTS,
@@ -46,7 +46,7 @@ __all__ = [
     "POINTS",
     "SHAPES",
     "SLOPES",
-    "Evaluation",
+    "CriticPass",
     "Penalty",
     "Points",
     "Shape",
@@ -56,7 +56,6 @@ __all__ = [
     "at_both",
     "at_fake",
     "at_real",
-    "evaluate",
     "gradient_norm",
     "gradient_penalty",
     "has_bound",
@@ -69,6 +68,7 @@ __all__ = [
     "mixes_samples",
     "one_sided",
     "power",
+    "score_batch",
     "two_sided",
     "zero_centered",
 ]

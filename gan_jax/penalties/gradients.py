@@ -10,9 +10,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from gan_jax.division import norm, root
+from gan_jax.numerics import at_least_float32, safe_norm, safe_sqrt
 from gan_jax.penalties.shapes import SHAPES
-from gan_jax.precision import at_least_float32
 from gan_jax.types import Array, Critic, Samples, Scores
 
 
@@ -43,7 +42,7 @@ def euclidean(gradient: Samples) -> Scores:
     >>> euclidean(jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [5.0, 0.0]
     """
-    return norm(_rows(gradient), axis=1)
+    return safe_norm(_rows(gradient), axis=1)
 
 
 def l1(gradient: Samples) -> Scores:
@@ -108,7 +107,7 @@ def sobolev(gradient: Samples, order: float = -1.5) -> Scores:
     weights = (1 + 5 * (rows[:, None] ** 2 + columns[None] ** 2)).astype(gradient.dtype) ** (-order)
     waves = jnp.fft.fft2(gradient, axes=(1, 2))
     square = (waves.real**2 + waves.imag**2) * weights.reshape(1, h, w, 1) / (h * w)
-    return root(square.sum(axis=(1, 2, 3)))
+    return safe_sqrt(square.sum(axis=(1, 2, 3)))
 
 
 def gradient_norm(critic: Critic, points: Samples, *, norm_of: Callable[[Samples], Scores] = euclidean) -> Scores:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 
-from gan_jax.penalties.evaluation import Evaluation, evaluate
+from gan_jax.penalties.critic_pass import CriticPass, score_batch
 from gan_jax.penalties.points import Points
 from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
@@ -46,12 +46,12 @@ class Penalty(NamedTuple):
     def __call__(self, critic: Critic, key: Key, *, real: Samples, fake: Samples) -> Scores:
         """Return one value per point, before its weight and at every call; takes (N, ...) twice, of one dtype."""
         points_key, slope_key = jax.random.split(key)
-        seen = evaluate(critic, self.points, points_key, real=real, fake=fake)
-        return self.asked(self.slope(seen, slope_key))
+        scored = score_batch(critic, self.points, points_key, real=real, fake=fake)
+        return self.asked(self.slope(scored, slope_key))
 
-    def of(self, seen: Evaluation, key: Key) -> tuple[Scores, Scores]:
+    def of(self, scored: CriticPass, key: Key) -> tuple[Scores, Scores]:
         """Return slopes and penalties of what has been evaluated at its points, those of all devices."""
-        slope = seen.parts.gather(self.slope(seen, key))
+        slope = scored.sharding.all_gather(self.slope(scored, key))
         return slope, self.asked(slope)
 
     def asked(self, slope: Scores) -> Scores:

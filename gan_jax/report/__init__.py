@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.json_files import read_json
+from gan_jax.figures.panels import TRAINING, Line, column, over_time, panels
+from gan_jax.files import read_json
 from gan_jax.report.pictures import film, paths
-from gan_jax.report.plots import TRAINING, Line, column, over_time, panels
 from gan_jax.report.tables import critic_table, facts, says, score_table, settings_tables
 
 _NOTES = {
     "Scores": "Mean ± standard deviation over sets of samples of different seeds, beside what real samples get in "
     "their place, which is the best that can be hoped for.",
-    "Samples": "Drawn with the averaged generator, from the same noise at every iteration.",
+    "Samples": "Drawn with the generator's EMA, from the same noise at every iteration.",
     "Interpolation": "Each row is a path through the latent space, from one sample to another.",
     "Training": "Means over the iterations between two lines of metrics.jsonl, of which at most 400 are drawn.",
     "Critic": "Per sample, on training and on held-out data with the same noise. Gradient norms are in score per unit "
@@ -44,7 +44,7 @@ def write_report(file: Path, folder: Path, *, interpolation: np.ndarray | None) 
     settings, metrics = _read(folder, "experiment.json", "image_shape"), _read(folder, "metrics.json", "scores")
     lines, scores = _lines(folder / "metrics.jsonl"), _lines(folder / "scores.jsonl")
     protocol = _read(folder, "protocol.json") or {}
-    floor = protocol.pop("floor", {})
+    baseline = protocol.pop("baseline", {})
     environment = _read(folder, "environment.json")
     end = max((line["step"] for line in lines + scores), default=0)
     sections = {
@@ -52,7 +52,7 @@ def write_report(file: Path, folder: Path, *, interpolation: np.ndarray | None) 
         "Samples": film(sorted((folder / "samples").glob("step_*.png"))),
         "Interpolation": paths(interpolation),
         "Training": panels(TRAINING, lines, end),
-        "Scores over time": panels(over_time(scores, floor), scores, end),
+        "Scores over time": panels(over_time(scores, baseline), scores, end),
         "Critic": critic_table(metrics.get("critic", {})),
         "Settings": settings_tables(settings),
         "Environment": settings_tables(environment) if environment else "<p>not recorded</p>",
@@ -114,7 +114,7 @@ def _lead(settings: dict[str, Any]) -> str:
 def _taken(protocol: dict[str, Any], final: dict[str, Any]) -> str:
     """How scores were taken while the run was trained."""
     different = [f"{name} {says(value)}" for name, value in protocol.items() if final.get(name) != value]
-    note = "Of one set of samples each time, of the averaged generator"
+    note = "Of one set of samples each time, of the generator's EMA"
     return f"{note}; unlike the scores above with {', '.join(different)}." if different else f"{note}."
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_jax.data.pictures import grid
+from gan_jax.figures.samples import grid
 
 _MOST = 12  # pictures over time
 _WIDE = 700  # that a picture is enlarged to at most, by a whole factor

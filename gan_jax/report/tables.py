@@ -5,14 +5,14 @@ from html import escape
 from math import floor, isfinite, log10
 from typing import Any
 
-from gan_jax.evaluation.figures import main_numbers
-from gan_jax.scores import SCORES
+from gan_jax.evaluation.scores import SCORES
+from gan_jax.figures.scores import main_numbers
 
 _BETTER = {"low": "lower", "high": "higher", "real": "as real data"}
 _NORMS = {
-    "norm_at_real": "gradient norm at real samples",
-    "norm_at_fake": "gradient norm at generated samples",
-    "norm_at_points": "gradient norm at penalised points",
+    "gradient_norm_at_real": "gradient norm at real samples",
+    "gradient_norm_at_fake": "gradient norm at generated samples",
+    "gradient_norm_at_points": "gradient norm at penalised points",
 }
 _LONG = 32  # characters that take a line of their own
 
@@ -50,7 +50,7 @@ def score_table(metrics: Mapping[str, Any]) -> str:
     rows = []
     for name in main_numbers(list(scores)):
         score = scores[name]
-        mean, spread, real, good = (score.get(part) for part in ("mean", "sd", "floor", "good"))
+        mean, spread, real, good = (score.get(part) for part in ("mean", "sd", "baseline", "good"))
         samples = _number(mean) + ("" if spread is None else f" ± {_number(spread, _decimals(mean))}")
         rows.append((_plain(name), _BETTER.get(good, f"near {good}"), samples, _number(real), how.get(name, "")))
     table = _table(("score", "better", "samples", "real data", "how"), rows, "wide scores")

@@ -12,10 +12,10 @@ from jax import lax
 from gan_jax.constraints import Constraint
 from gan_jax.errors import InputError
 from gan_jax.losses import LOSSES, Loss
-from gan_jax.parts import WHOLE, Parts
-from gan_jax.penalties import Penalty, evaluate, gradient_norm
+from gan_jax.penalties import Penalty, gradient_norm, score_batch
+from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
-from gan_jax.systems.guard import refuse_mixing
+from gan_jax.systems.mixing import refuse_mixing
 from gan_jax.types import Array, Critic, Key, Params, Samples, Scores
 
 UNCONSTRAINED = Constraint()
@@ -28,7 +28,7 @@ class State(NamedTuple):
     Attributes:
       step: iterations done, int32.
       generator, critic: the parameters.
-      average: the generator's parameters, averaged over the iterations; samples are drawn with these.
+      ema: the generator's parameters, averaged over the iterations; samples are drawn with these.
       generator_optimizer, critic_optimizer: the optimizers' states.
       constraint: what the critic's constraint iterates on.
       scores: running means of the critic's real and generated scores, (2,) float32.
@@ -37,7 +37,7 @@ class State(NamedTuple):
     step: Array
     generator: Params
     critic: Params
-    average: Params
+    ema: Params
     generator_optimizer: optax.OptState
     critic_optimizer: optax.OptState
     constraint: Any
@@ -55,9 +55,9 @@ def gan(
     latent: int,
     batch_size: int,
     critic_steps: int,
-    average_decay: float,
+    ema_decay: float,
     constraint: Constraint = UNCONSTRAINED,
-    parts: Parts = WHOLE,
+    sharding: BatchSharding = UNSHARDED,
 ) -> System:
     """Build the system that trains a generator against a critic under a penalty, a constraint, both or neither.
 
@@ -83,9 +83,9 @@ def gan(
       latent: length of a noise vector.
       batch_size: samples of one step.
       critic_steps: steps of the critic for each of the generator.
-      average_decay: decay of the generator's moving average, approached as `(1 + t) / (10 + t)` from the start.
+      ema_decay: decay of the generator's moving average, approached as `(1 + t) / (10 + t)` from the start.
       constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
-      parts: how each batch is spread over devices, from `gan_jax.training.parallel`; by default it is not.
+      sharding: how each batch is spread over devices, from `gan_jax.training.devices`; by default it is not.
 
     Raises:
       InputError: the penalty does not fit the loss; or, from `init`, the critic mixes samples.
@@ -98,7 +98,7 @@ def gan(
     >>> system = gan(
     ...     generator=mlp.Generator(shape=(2,), width=8), critic=mlp.Critic(width=8), loss=wasserstein,
     ...     penalty=PENALTIES["wgan_gp"], generator_optimizer=optax.adam(1e-3), critic_optimizer=optax.adam(1e-3),
-    ...     latent=4, batch_size=16, critic_steps=2, average_decay=0.99,
+    ...     latent=4, batch_size=16, critic_steps=2, ema_decay=0.99,
     ... )
     >>> state = system.init(jax.random.key(0), jnp.zeros((1, 2)))
     >>> state, metrics = jax.jit(system.update)(state, jax.random.key(1), jnp.zeros((32, 2)))
@@ -119,7 +119,7 @@ def gan(
             step=jnp.zeros((), jnp.int32),
             generator=generator_params,
             critic=critic_params,
-            average=jax.tree.map(jnp.copy, generator_params),  # its own buffers, so that the state can be donated
+            ema=jax.tree.map(jnp.copy, generator_params),  # its own buffers, so that the state can be donated
             generator_optimizer=generator_optimizer.init(generator_params),
             critic_optimizer=critic_optimizer.init(critic_params),
             constraint=constraint.init(jax.random.fold_in(critic_key, 1), critic_params),
@@ -134,16 +134,18 @@ def gan(
         """Loss and penalty, unless it is lazy; beside the total what is carried on, and metrics."""
         score, carried = constrained(params, carried)
         if penalty is None or lazy:
-            real_score, fake_score = parts.together(score, jnp.stack([real, fake]))
+            real_score, fake_score = sharding.concat_apply(score, jnp.stack([real, fake]))
         else:
-            seen = evaluate(score, penalty.points, keys[0], real=real, fake=fake, averages=scores, parts=parts)
-            real_score, fake_score = seen.real_score, seen.fake_score
+            scored = score_batch(
+                score, penalty.points, keys[0], real=real, fake=fake, averages=scores, sharding=sharding
+            )
+            real_score, fake_score = scored.real_score, scored.fake_score
         wanted = loss.critic(real=real_score, fake=fake_score).mean()
         means = jnp.stack([_mean(real_score), _mean(fake_score)])
         metrics = {"wasserstein": means[0] - means[1], "critic_loss": wanted}
         total = wanted
         if penalty is not None and not lazy:
-            slope, asked = penalty.of(seen, keys[1])
+            slope, asked = penalty.of(scored, keys[1])
             total = wanted + penalty.weight * asked.mean()
             metrics |= {"penalty": asked.mean(), "slope": slope.mean()}
         return total, (carried, means, metrics)
@@ -151,8 +153,8 @@ def gan(
     def lazy_penalty(params: Params, carried: Any, scores: Array, keys: Array, real: Samples, fake: Samples):
         """The penalty alone, as heavy as all that were left out."""
         score, _ = constrained(params, carried)
-        seen = evaluate(score, penalty.points, keys[0], real=real, fake=fake, averages=scores, parts=parts)
-        slope, asked = (penalty.every * values.mean() for values in penalty.of(seen, keys[1]))
+        scored = score_batch(score, penalty.points, keys[0], real=real, fake=fake, averages=scores, sharding=sharding)
+        slope, asked = (penalty.every * values.mean() for values in penalty.of(scored, keys[1]))
         return penalty.weight * asked, {"penalty": asked, "slope": slope}
 
     def generator_loss(params: Params, score: Critic, noise: Samples, real: Samples) -> Array:
@@ -163,9 +165,9 @@ def gan(
         if len(batch) != critic_steps * batch_size:
             raise ValueError(f"an update takes {critic_steps} x {batch_size} samples, got {batch.shape}")
         fake_key, points_key, noise_key, slope_key = jax.random.split(key, 4)
-        reals = parts.take(batch.reshape(critic_steps, batch_size, *batch.shape[1:]), axis=1)
-        noise = parts.take(jax.random.normal(fake_key, (critic_steps, batch_size, latent)), axis=1)
-        fakes = parts.together(partial(generator.apply, state.generator), noise)
+        reals = sharding.shard(batch.reshape(critic_steps, batch_size, *batch.shape[1:]), axis=1)
+        noise = sharding.shard(jax.random.normal(fake_key, (critic_steps, batch_size, latent)), axis=1)
+        fakes = sharding.concat_apply(partial(generator.apply, state.generator), noise)
 
         def move(params: Params, optimizer: optax.OptState, gradient: Params):
             params, optimizer = _apply(critic_optimizer, gradient, optimizer, params)
@@ -175,13 +177,13 @@ def gan(
             params, optimizer, carried, scores = carry
             count, *samples = inputs
             gradient, (carried, means, metrics) = jax.grad(critic_loss, has_aux=True)(params, carried, scores, *samples)
-            gradient, means, metrics = parts.mean((gradient, means, metrics))
+            gradient, means, metrics = sharding.mean((gradient, means, metrics))
             decay = jnp.minimum(_AVERAGE_DECAY, count / (1 + count))  # the first is the first scores' mean
             scores = decay * scores + (1 - decay) * means
             params, optimizer = move(params, optimizer, gradient)
 
             def due(params: Params, optimizer: optax.OptState):
-                gradient, found = parts.mean(jax.grad(lazy_penalty, has_aux=True)(params, carried, scores, *samples))
+                gradient, found = sharding.mean(jax.grad(lazy_penalty, has_aux=True)(params, carried, scores, *samples))
                 return *move(params, optimizer, gradient), found
 
             def not_due(params: Params, optimizer: optax.OptState):
@@ -193,7 +195,7 @@ def gan(
                 metrics |= found
             if penalty is not None:
                 metrics["critic_total"] = metrics["critic_loss"] + penalty.weight * metrics["penalty"]
-            return (params, optimizer, carried, scores), metrics | {"critic_gradient": optax.tree.norm(gradient)}
+            return (params, optimizer, carried, scores), metrics | {"critic_param_grad_norm": optax.tree.norm(gradient)}
 
         keys = jnp.stack([jax.random.split(key, critic_steps) for key in (points_key, slope_key)], axis=1)
         counts = state.step * critic_steps + jnp.arange(critic_steps)
@@ -202,19 +204,19 @@ def gan(
         critic_params, critic_state, carried, scores = carry
 
         score, _ = constrained(critic_params, carried)
-        noise = parts.take(jax.random.normal(noise_key, (batch_size, latent)))
-        value, gradient = parts.mean(jax.value_and_grad(generator_loss)(state.generator, score, noise, reals[-1]))
+        noise = sharding.shard(jax.random.normal(noise_key, (batch_size, latent)))
+        value, gradient = sharding.mean(jax.value_and_grad(generator_loss)(state.generator, score, noise, reals[-1]))
         generator_params, generator_state = _apply(
             generator_optimizer, gradient, state.generator_optimizer, state.generator
         )
-        decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
+        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         metrics = jax.tree.map(jnp.mean, metrics)
-        metrics |= {"generator_loss": value, "generator_gradient": optax.tree.norm(gradient)}
+        metrics |= {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)}
         return State(
             step=state.step + 1,
             generator=generator_params,
             critic=critic_params,
-            average=optax.incremental_update(generator_params, state.average, 1 - decay),
+            ema=optax.incremental_update(generator_params, state.ema, 1 - decay),
             generator_optimizer=generator_state,
             critic_optimizer=critic_state,
             constraint=carried,
@@ -222,7 +224,7 @@ def gan(
         ), metrics
 
     def sample(state: State, key: Key, count: int) -> Samples:
-        return generator.apply(state.average, jax.random.normal(key, (count, latent)))
+        return generator.apply(state.ema, jax.random.normal(key, (count, latent)))
 
     def evaluate_batch(state: State, key: Key, batch: Samples) -> dict[str, Scores]:
         sample_key, points_key = jax.random.split(key)
@@ -231,7 +233,7 @@ def gan(
         at = {"real": batch, "fake": fake}
         if penalty is not None:
             at["points"] = penalty.points(points_key, real=batch, fake=fake)
-        norms = {f"norm_at_{place}": gradient_norm(score, where) for place, where in at.items()}
+        norms = {f"gradient_norm_at_{place}": gradient_norm(score, where) for place, where in at.items()}
         real_score, fake_score = score(batch), score(fake)
         wanted = loss.critic(real=real_score, fake=fake_score)
         return {"wasserstein": real_score - fake_score, "critic_loss": wanted} | norms
@@ -240,7 +242,7 @@ def gan(
         # A quarter of a circle: noise stays normal all the way, which it does not on a straight line.
         start, end = jax.random.normal(key, (2, paths, 1, latent))
         angle = jnp.linspace(0, jnp.pi / 2, steps).reshape(1, steps, 1)
-        return generator.apply(state.average, (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, latent))
+        return generator.apply(state.ema, (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, latent))
 
     counts = {"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size}
     return System(init, update, sample, evaluate_batch, counts, interpolate)

@@ -16,13 +16,13 @@ from jax import lax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_jax.data import feed
-from gan_jax.data.images import as_stored
-from gan_jax.data.pictures import save_picture
+from gan_jax.data import pipeline
+from gan_jax.data.images import postprocess
+from gan_jax.figures.samples import save_samples
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
+from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
 from gan_jax.training.logging import MetricsLog
-from gan_jax.training.parallel import ALONE, Plan
 from gan_jax.training.watch import Watch, watching
 from gan_jax.types import Array, Images, Key, Samples
 
@@ -48,7 +48,7 @@ def train(
     checkpoint_every: int,
     keep_checkpoints: int,
     console: Console,
-    plan: Plan = ALONE,
+    plan: DataParallel = SINGLE_DEVICE,
     watch: Watch | None = None,
 ) -> State:
     """Train a system on data until `steps` iterations are done, from the folder's newest checkpoint if it has one.
@@ -64,13 +64,13 @@ def train(
       data: uint8 images (N, H, W, C) or float32 points (N, D); they are copied to each device.
       folder: the run folder.
       seed: of everything random.
-      noise: half-width of the uniform noise on the data, as in `feed.draw`.
+      noise: half-width of the uniform noise on the data, as in `pipeline.draw_batch`.
       steps: iterations in all, those of earlier calls included.
       log_every, sample_every, checkpoint_every: iterations between two lines, pictures, checkpoints; the last iteration
         has one of each.
       keep_checkpoints: how many of the newest checkpoints are kept.
       console: where progress is shown.
-      plan: how devices are used, the one whose parts the system was built with; another call may have another.
+      plan: how devices are used, the one whose sharding the system was built with; another call may have another.
       watch: scores to take of the state, if any.
 
     Raises:
@@ -80,7 +80,7 @@ def train(
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     init_key, sample_key, run_key = jax.random.split(jax.random.key(seed), 3)
     pictured = 100 if data.ndim == 4 else 2_000
-    data = plan.place(data)
+    data = plan.replicate(data)
     with checkpoint.manager(folder / "checkpoints", keep_checkpoints) as checkpoints:
         init = partial(system.init, init_key, jnp.zeros((1, *data.shape[1:])))
         step = 0
@@ -88,11 +88,11 @@ def train(
             state = jax.jit(init)()
         else:
             step, state = checkpoint.restore(checkpoints, jax.eval_shape(init))
-        state = plan.place(state)
+        state = plan.replicate(state)
         with console.status("compiling"):
             started = time.perf_counter()
             run = compile_block(system, state, data, run_key, noise, plan)
-            draw = jax.jit(lambda state: as_stored(system.sample(state, sample_key, pictured)))
+            draw = jax.jit(lambda state: postprocess(system.sample(state, sample_key, pictured)))
         console.print(f"compiled in {time.perf_counter() - started:.1f} s{_memory(run)}")
 
         with (
@@ -125,7 +125,7 @@ def train(
                     _check_finite({"the state": float(_total(state))}, end - 1, end, checkpoints)
                     checkpoint.save(checkpoints, step, state)
                 if last or step % sample_every == 0:
-                    save_picture(folder / "samples" / f"step_{step:08d}.png", draw(state))
+                    save_samples(folder / "samples" / f"step_{step:08d}.png", draw(state))
                     progress.print(_summary(step, metrics))
                 if watch and (step == steps or step % watch.every == 0):
                     look(step, state, log)
@@ -135,11 +135,16 @@ def train(
 
 
 def compile_block(
-    system: System, state: State, data: Images | Samples, key: Key, noise: float = 0.0, plan: Plan = ALONE
+    system: System,
+    state: State,
+    data: Images | Samples,
+    key: Key,
+    noise: float = 0.0,
+    plan: DataParallel = SINGLE_DEVICE,
 ):
     """Compile `(state, data, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
 
-    Batches are drawn from the data by `feed.draw`, with the noise given. The number of iterations is an argument, not
+    Batches are drawn from the data by `pipeline.draw_batch`, with the noise given. The number of iterations is an argument, not
     a constant, so one compilation serves blocks of every length. The state is donated.
     """
     update = jax.jit(system.update)  # traced once, though its metrics' shapes are asked for before the loop
@@ -147,7 +152,7 @@ def compile_block(
     def block(state: State, data: Samples, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
         def iteration(step: Array, state: State) -> tuple[State, dict[str, Array]]:
             batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
-            return update(state, update_key, feed.draw(batch_key, data, system.counts["images"], noise))
+            return update(state, update_key, pipeline.draw_batch(batch_key, data, system.counts["images"], noise))
 
         def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
             state, sums = carry

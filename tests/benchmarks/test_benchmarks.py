@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks import contestants, penalties, quality, throughput, trials
 from benchmarks.works import METHODS, WORKS, Work, with_method
-from gan_jax.build import build
-from gan_jax.experiment import GAN, Critic, Experiment, Generator
+from gan_jax.runs.build import build
+from gan_jax.runs.experiment import GAN, Critic, Experiment, Generator
 
 TINY = Work(Experiment(gan=GAN(Generator("mlp", 8, 1, 4), Critic("mlp", 8, 1), critic_steps=2), batch_size=8), (2,))
 
@@ -97,7 +97,7 @@ def test_quality_is_measured_where_it_was_asked_for(tmp_path):
     assert 0 < first["minutes"] < last["minutes"]
     assert 0 <= last["precision"] <= 1
     assert found["n_fake"] == found["n_real"] == 40
-    assert found["floor"]["frechet"] < last["frechet"]
+    assert found["baseline"]["frechet"] < last["frechet"]
     assert picture.stat().st_size > 0
 
 

@@ -12,7 +12,7 @@ from gan_jax.constraints.bjorck import orthonormalize
 from gan_jax.lipschitz import conv_norm_bound, largest_gradient_norm, largest_slope
 from gan_jax.networks import dcgan, mlp
 from gan_jax.networks.activations import group_sort
-from gan_jax.networks.windows import windows
+from gan_jax.networks.geometry import conv_windows
 
 KEY = jax.random.key(0)
 
@@ -87,7 +87,7 @@ def test_convolutions_are_divided_by_the_patches_that_a_pixel_is_in(stride, patc
 
 def critic_of(module, example, steps=0):
     """A critic as it is applied after some steps of an optimizer that does nothing."""
-    constraint = bjorck(windows=windows(module, example))
+    constraint = bjorck(windows=conv_windows(module, example))
 
     @jax.jit
     def init():

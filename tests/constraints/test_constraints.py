@@ -13,7 +13,7 @@ from jax.test_util import check_grads
 from gan_jax.constraints import CONSTRAINTS, Constraint
 from gan_jax.constraints.kernels import kernels
 from gan_jax.networks import dcgan, mlp
-from gan_jax.networks.windows import windows
+from gan_jax.networks.geometry import conv_windows
 
 KEY = jax.random.key(0)
 SHAPE = (5, 4, 2)
@@ -30,7 +30,7 @@ every_case = pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in
 def case(name, kind, **settings):
     """A module, its constraint, its parameters with biases that are not zero, and the constraint's state."""
     module = CRITICS[kind](**settings)
-    constraint = CONSTRAINTS[name](windows=windows(module, X[:1]))
+    constraint = CONSTRAINTS[name](windows=conv_windows(module, X[:1]))
 
     @jax.jit
     def init():

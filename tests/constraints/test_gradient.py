@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax.constraints.gradient import gradient_normalization, normalize_gradient
-from gan_jax.division import divide, norm
+from gan_jax.numerics import safe_divide, safe_norm
 
 WEIGHT = jnp.array([2.0, -1.0, 2.0])  # norm 3
 X = jax.random.normal(jax.random.key(0), (16, 3))
@@ -77,7 +77,7 @@ def test_scores_that_are_not_one_per_sample_are_refused(critic):
 
 
 def unit(x):
-    return divide(x, norm(x))
+    return safe_divide(x, safe_norm(x))
 
 
 unit_derivatives = jax.jit(lambda x: (jax.jacrev(unit)(x), jax.jacrev(jax.jacrev(unit))(x)))

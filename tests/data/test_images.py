@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from gan_jax.data.feed import draw
 from gan_jax.data.images import to_float, to_uint8
-from gan_jax.data.pictures import grid, save_png
+from gan_jax.data.pipeline import draw
+from gan_jax.figures.samples import grid, save_png
 
 
 def test_every_level_survives_the_way_there_and_back():

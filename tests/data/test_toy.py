@@ -7,7 +7,7 @@ import pytest
 
 from gan_jax.data.sources import read
 from gan_jax.data.toy import TOYS, gaussians_8, gaussians_25
-from gan_jax.metrics.modes import mode_scores
+from gan_jax.scores.modes import mode_scores
 
 
 @pytest.mark.parametrize(("toy", "count"), [(gaussians_8(), 8), (gaussians_25(), 25)])

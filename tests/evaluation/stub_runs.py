@@ -1,7 +1,7 @@
 """Systems that draw what a test says."""
 
-from gan_jax.experiment import Data, Experiment
-from gan_jax.run import Run
+from gan_jax.runs.experiment import Data, Experiment
+from gan_jax.runs.run import Run
 from gan_jax.systems import System
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from gan_jax.build import build
-from gan_jax.data import feed, sources
-from gan_jax.data.images import as_stored
+from gan_jax.data import pipeline, sources
+from gan_jax.data.images import postprocess
 from gan_jax.evaluation import evaluate, reference
-from gan_jax.experiment import GAN, Adam, Critic, Experiment, Generator
-from gan_jax.features import FEATURES
+from gan_jax.evaluation.features import FEATURES
+from gan_jax.runs.build import build
+from gan_jax.runs.experiment import GAN, Adam, Critic, Experiment, Generator
 
 ADAM = Adam(learning_rate=2e-3)
 EXPERIMENT = Experiment(
@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
         critic=Critic(width=64, depth=2),
         generator_optimizer=ADAM,
         critic_optimizer=ADAM,
-        average_decay=0.9,
+        ema_decay=0.9,
     )
 )
 
@@ -85,10 +85,10 @@ def test_training_brings_samples_nearer_and_real_digits_are_nearest():
     def trained(steps):
         def iteration(step, state):
             data_key, key = jax.random.split(jax.random.fold_in(jax.random.key(1), step))
-            return system.update(state, key, feed.draw(data_key, data, system.counts["images"], noise=0.1))[0]
+            return system.update(state, key, pipeline.draw_batch(data_key, data, system.counts["images"], noise=0.1))[0]
 
         state = jax.lax.fori_loop(0, steps, iteration, system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1))))
-        return as_stored(system.sample(state, jax.random.key(2), 360))
+        return postprocess(system.sample(state, jax.random.key(2), 360))
 
     early, late = (frechet(np.asarray(trained(steps))) for steps in (30, 600))
-    assert against().floor["frechet"] < late < early / 3
+    assert against().baseline["frechet"] < late < early / 3

@@ -5,13 +5,13 @@ from dataclasses import fields, replace
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.evaluation import Protocol, the_same
+from gan_jax.evaluation import Protocol, same_protocol
 
 PROTOCOL = Protocol("digits", "ab" * 32, "held_out", 360, 360, 300, "digits", "cd" * 32, "28x28, bilinear", 0)
 
 
 def test_one_protocol_is_shared():
-    assert the_same({"a": PROTOCOL, "b": replace(PROTOCOL)}) == PROTOCOL
+    assert same_protocol({"a": PROTOCOL, "b": replace(PROTOCOL)}) == PROTOCOL
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Protocol)])
@@ -19,11 +19,11 @@ def test_any_difference_is_named(name):
     value = getattr(PROTOCOL, name)
     other = replace(PROTOCOL, **{name: value + 1 if isinstance(value, int) else "other"})
     with pytest.raises(InputError, match=f"^a and c cannot be compared: {name} is {value} and ") as error:
-        the_same({"a": PROTOCOL, "b": PROTOCOL, "c": other})
+        same_protocol({"a": PROTOCOL, "b": PROTOCOL, "c": other})
     assert "\n" not in str(error.value)
 
 
 def test_one_line_says_it_all():
-    says = PROTOCOL.says()
+    says = PROTOCOL.describe()
     for part in ("360", "300", "held out", "digits", "cdcdcdcd", "28x28, bilinear", "seed 0"):
         assert part in says

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from gan_jax.parts import Parts
-from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES, evaluate
+from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES, score_batch
+from gan_jax.sharding import BatchSharding
 
 KEY = jax.random.key(0)
 N = 5
@@ -140,10 +140,10 @@ def test_means_of_those_that_draw_a_direction(name):
 @pytest.mark.parametrize("points", POINTS)
 def test_every_choice_of_points_goes_with_every_shape(points, slope):
     real, fake = f32(REAL, FAKE)
-    seen = evaluate(quadratic, POINTS[points], KEY, real=real, fake=fake)
-    x = np.asarray(seen.points, np.float64)
+    scored = score_batch(quadratic, POINTS[points], KEY, real=real, fake=fake)
+    x = np.asarray(scored.points, np.float64)
     _, d, g = CRITICS["quadratic"]
-    slopes = SLOPES[slope](seen, KEY)
+    slopes = SLOPES[slope](scored, KEY)
     expected = SLOPES_BY_HAND[slope](d, g, x, np.concatenate([np.asarray(real, np.float64)] * (len(x) // N)))
     np.testing.assert_allclose(slopes, expected, rtol=2e-3, atol=1e-4)
     for shape, by_hand in SHAPES_BY_HAND.items():
@@ -217,15 +217,15 @@ def test_derivatives_by_the_critics_parameters(name):
     def critic(params):
         return (lambda x: x @ (3 * params["v"][:2])) if adversarial else partial(mlp, params)
 
-    def seen(params):
-        return evaluate(critic(params), penalty.points, KEY, real=real, fake=fake, averages=jnp.array([0.5, -0.2]))
+    def scored(params):
+        return score_batch(critic(params), penalty.points, KEY, real=real, fake=fake, averages=jnp.array([0.5, -0.2]))
 
     def total(params):
-        return penalty.of(seen(params), KEY)[1].mean()
+        return penalty.of(scored(params), KEY)[1].mean()
 
     params = jax.tree.map(lambda leaf: 1.5 * leaf, params_of(3, np.float64))
     if penalty.bound is not None:
-        slopes = penalty.slope(seen(params), KEY)
+        slopes = penalty.slope(scored(params), KEY)
         assert jnp.abs(slopes - penalty.bound).min() > 1e-2
         assert (slopes > penalty.bound).any()
     check_grads(jax.jit(total), (params,), order=1 if adversarial else 2, modes=["rev"], rtol=1e-4, atol=1e-4)
@@ -255,9 +255,9 @@ def test_another_order_of_pairs_gives_the_values_in_that_order(name):
 
     def values(order):
         """What is drawn goes along with its pair."""
-        parts = Parts(take=lambda whole, axis=0: whole[order])
-        seen = evaluate(mlp_0, penalty.points, KEY, real=real[order], fake=fake[order], parts=parts)
-        return penalty.of(seen, KEY)[1]
+        sharding = BatchSharding(take=lambda whole, axis=0: whole[order])
+        scored = score_batch(mlp_0, penalty.points, KEY, real=real[order], fake=fake[order], sharding=sharding)
+        return penalty.of(scored, KEY)[1]
 
     mlp_0 = partial(mlp, params_of(0))
     before = values(jnp.arange(N)).reshape(-1, N)

@@ -11,18 +11,18 @@ import pytest
 
 from gan_jax import losses
 from gan_jax.networks import mlp
-from gan_jax.penalties import PENALTIES, POINTS, SLOPES, Penalty, at_both, evaluate, maximum, two_sided
+from gan_jax.penalties import PENALTIES, POINTS, SLOPES, Penalty, at_both, maximum, score_batch, two_sided
 from gan_jax.systems.gan import gan
-from gan_jax.training import parallel
+from gan_jax.training import devices
 
 KEY = jax.random.key(0)
 BATCH = 16
-MODES = ["jit", "shard_map"]
+STRATEGIES = ["jit", "shard_map"]
 DATA = np.random.default_rng(0).normal(size=(2 * BATCH, 3)).astype(np.float32)
 QUICK = {"wgan_gp", "max_gradient", "adversarial_lipschitz", "lecam"}  # one of each kind
 
 
-def system(parts, penalty):
+def system(sharding, penalty):
     return gan(
         generator=mlp.Generator(shape=(3,), width=4, depth=1),
         # Smooth: rounding decides on which side of a kink a sample is.
@@ -34,39 +34,39 @@ def system(parts, penalty):
         latent=2,
         batch_size=BATCH,
         critic_steps=2,
-        average_decay=0.9,
-        parts=parts,
+        ema_decay=0.9,
+        sharding=sharding,
     )
 
 
 def three_iterations(plan, penalty):
-    game = system(plan.parts, penalty)
-    state = plan.place(game.init(KEY, DATA[:1]))
-    data = plan.place(DATA)
-    update, seen = plan.compile(game.update, state, KEY, data), []
+    game = system(plan.sharding, penalty)
+    state = plan.replicate(game.init(KEY, DATA[:1]))
+    data = plan.replicate(DATA)
+    update, scored = plan.compile(game.update, state, KEY, data), []
     for step in range(3):
         state, metrics = update(state, jax.random.fold_in(KEY, step), data)
-        seen.append(jax.device_get(metrics))
-    return jax.device_get(state), seen
+        scored.append(jax.device_get(metrics))
+    return jax.device_get(state), scored
 
 
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PENALTIES]
 )
 def test_eight_devices_compute_what_one_does(name):
-    state_of_one, metrics_of_one = three_iterations(parallel.ALONE, PENALTIES[name])
-    for mode in MODES:
-        state, metrics = three_iterations(parallel.plan(8, mode), PENALTIES[name])
+    state_of_one, metrics_of_one = three_iterations(devices.SINGLE_DEVICE, PENALTIES[name])
+    for mode in STRATEGIES:
+        state, metrics = three_iterations(devices.data_parallel(8, mode), PENALTIES[name])
         chex.assert_trees_all_close(state, state_of_one, rtol=1e-4, atol=1e-5)
         chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", STRATEGIES)
 def test_eight_devices_take_a_lazy_penalty_where_one_does(mode):
     penalty = PENALTIES["max_gradient"]._replace(every=4)
-    state_of_one, metrics_of_one = three_iterations(parallel.ALONE, penalty)
+    state_of_one, metrics_of_one = three_iterations(devices.SINGLE_DEVICE, penalty)
     assert [float(metrics["penalty"]) > 0 for metrics in metrics_of_one] == [True, False, True]
-    state, metrics = three_iterations(parallel.plan(8, mode), penalty)
+    state, metrics = three_iterations(devices.data_parallel(8, mode), penalty)
     chex.assert_trees_all_close(state, state_of_one, rtol=1e-4, atol=1e-5)
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-3, atol=1e-6)
 
@@ -82,19 +82,19 @@ UNLIKE = ("gradient", "pair", "noisy", "consistent", "adversarial", "from_averag
 @cache
 def every_combination(mode):
     """Sums of slopes, largest slopes and the derivative of their sum, of all points with every kind of slope."""
-    plan = parallel.ALONE if mode is None else parallel.plan(8, mode)
+    plan = devices.SINGLE_DEVICE if mode is None else devices.data_parallel(8, mode)
     real, fake = np.random.default_rng(1).normal(size=(2, BATCH, 2, 2, 1)).astype(np.float32)
 
     def everything(state, real, fake):
-        real, fake = plan.parts.take(real), plan.parts.take(fake)
+        real, fake = plan.sharding.shard(real), plan.sharding.shard(fake)
 
         def of(weight, points, slope):
             def critic(x):
                 return jnp.tanh(x.reshape(len(x), 4) @ weight).sum(axis=1)
 
             penalty = Penalty(points, two_sided, slope=slope)
-            seen = evaluate(critic, points, KEY, real=real, fake=fake, parts=plan.parts)
-            slopes, asked = penalty.of(seen, KEY)
+            scored = score_batch(critic, points, KEY, real=real, fake=fake, sharding=plan.sharding)
+            slopes, asked = penalty.of(scored, KEY)
             return asked.mean() + maximum(slopes)[0], (slopes.mean(), (slopes**2).mean(), slopes.max())
 
         found = {}
@@ -102,17 +102,17 @@ def every_combination(mode):
             for slope_name in UNLIKE:
                 slope = SLOPES[slope_name]
                 gradient, numbers = jax.grad(of, has_aux=True)(state, points, slope)
-                found[points_name, slope_name] = (plan.parts.mean(gradient), numbers)
+                found[points_name, slope_name] = (plan.sharding.mean(gradient), numbers)
         return state, found
 
     weight = np.random.default_rng(2).normal(size=(4, 2)).astype(np.float32)
-    samples = plan.place((real, fake))
-    state = plan.place(weight)
+    samples = plan.replicate((real, fake))
+    state = plan.replicate(weight)
     return jax.device_get(plan.compile(everything, state, *samples)(state, *samples)[1])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", STRATEGIES)
 def test_eight_devices_find_the_slopes_that_one_does(mode):
     of_one = every_combination(None)
     for combination, found in every_combination(mode).items():

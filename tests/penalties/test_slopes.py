@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.penalties import SLOPES, at_both, at_fake, at_real, evaluate, interpolate
+from gan_jax.penalties import SLOPES, at_both, at_fake, at_real, interpolate, score_batch
 from gan_jax.penalties.slopes import adversarial, consistent, noisy
 
 KEY = jax.random.key(0)
@@ -38,7 +38,7 @@ def smooth(x):
 
 
 def slope(name, critic, real, fake, points=at_both, key=KEY):
-    return SLOPES[name](evaluate(critic, points, KEY, real=real, fake=fake), key)
+    return SLOPES[name](score_batch(critic, points, KEY, real=real, fake=fake), key)
 
 
 def test_the_registry_holds_gradients_and_differences():
@@ -80,9 +80,9 @@ def test_a_pairs_slope_on_its_own_segment_is_that_of_the_segment():
 def test_noisy_differences_estimate_the_square_of_the_gradients_norm():
     """Of `|x|^2 / 2` at |x| = 3, to which its own bend adds sd^2 d (d + 2) / 4."""
     points = jnp.broadcast_to(jnp.asarray(WEIGHT), (20_000, 3))
-    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
+    scored = score_batch(quadratic, at_real, KEY, real=points, fake=points)
     for sd in (0.01, 0.5):
-        squares = np.asarray(noisy(seen, KEY, sd=sd)) ** 2
+        squares = np.asarray(noisy(scored, KEY, sd=sd)) ** 2
         error = squares.std() / np.sqrt(len(squares))
         assert abs(squares.mean() - (9 + sd**2 * 15 / 4)) < 4 * error + 0.02  # and rounding, divided by sd
         assert error < 0.2
@@ -90,9 +90,9 @@ def test_noisy_differences_estimate_the_square_of_the_gradients_norm():
 
 def test_consistent_differences_have_twice_the_variance_of_a_noisy_score():
     points = jnp.broadcast_to(jnp.asarray(WEIGHT), (20_000, 3))
-    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
+    scored = score_batch(quadratic, at_real, KEY, real=points, fake=points)
     for sd in (0.1, 0.5):
-        squares = np.asarray(consistent(seen, KEY, sd=sd)) ** 2
+        squares = np.asarray(consistent(scored, KEY, sd=sd)) ** 2
         expected = 2 * (sd**2 * 9 + sd**4 * 3 / 2)
         assert abs(squares.mean() - expected) < 4 * squares.std() / np.sqrt(len(squares))
 
@@ -110,8 +110,8 @@ def test_the_adversarial_step_leads_uphill_or_downhill_by_a_length_between_the_b
     """Along x, `|x|^2 / 2` changes by `|x| +- r / 2` per unit of the step's length r."""
     points = normal(0, 2000, 3)
     points = 10 * points / jnp.linalg.norm(points, axis=1, keepdims=True)
-    seen = evaluate(quadratic, at_real, KEY, real=points, fake=points)
-    slopes = np.asarray(adversarial(seen, KEY, least=0.5, most=1.0, probe=1e-2))
+    scored = score_batch(quadratic, at_real, KEY, real=points, fake=points)
+    slopes = np.asarray(adversarial(scored, KEY, least=0.5, most=1.0, probe=1e-2))
     length = 2 * np.abs(slopes - 10) / np.sqrt(3)  # a root mean square
     assert 0.48 < length.min() < 0.55
     assert 0.95 < length.max() < 1.02
@@ -122,10 +122,10 @@ def test_the_adversarial_step_leads_uphill_or_downhill_by_a_length_between_the_b
 
 def test_the_adversarial_derivative_takes_the_step_for_a_constant():
     real, fake = normal(0, 4, 3), normal(1, 4, 3)
-    points, seen = jnp.concatenate([real, fake]), []
+    points, scored = jnp.concatenate([real, fake]), []
 
     def critic(kernel, x):
-        seen.append(x)
+        scored.append(x)
         return jnp.tanh(x @ kernel).sum(axis=1)
 
     def total(kernel):
@@ -133,7 +133,7 @@ def test_the_adversarial_derivative_takes_the_step_for_a_constant():
 
     kernel = normal(2, 3, 4)
     value = total(kernel)
-    step = seen[-1] - points  # the last pass is made where it leads
+    step = scored[-1] - points  # the last pass is made where it leads
 
     def by_hand(kernel):
         change = critic(kernel, points + step) - critic(kernel, points)
@@ -146,13 +146,13 @@ def test_the_adversarial_derivative_takes_the_step_for_a_constant():
 def test_distances_from_averages_by_hand():
     real, fake = jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [-1.0]])
 
-    def seen(critic, averages=None):
-        return evaluate(critic, interpolate, KEY, real=real, fake=fake, averages=averages)
+    def scored(critic, averages=None):
+        return score_batch(critic, interpolate, KEY, real=real, fake=fake, averages=averages)
 
     of = SLOPES["from_average"]
-    np.testing.assert_allclose(of(seen(lambda x: x[:, 0], jnp.array([5.0, 2.0])), KEY), [1, 1, 5, 6])
-    np.testing.assert_allclose(of(seen(lambda x: x[:, 0]), KEY), [1.5, 3.5, 2, 3])  # the batch's own: 2 and -0.5
-    gradient = jax.grad(lambda scale: of(seen(lambda x: scale * x[:, 0]), KEY).sum())(1.0)
+    np.testing.assert_allclose(of(scored(lambda x: x[:, 0], jnp.array([5.0, 2.0])), KEY), [1, 1, 5, 6])
+    np.testing.assert_allclose(of(scored(lambda x: x[:, 0]), KEY), [1.5, 3.5, 2, 3])  # the batch's own: 2 and -0.5
+    gradient = jax.grad(lambda scale: of(scored(lambda x: scale * x[:, 0]), KEY).sum())(1.0)
     np.testing.assert_allclose(gradient, 1 + 3 - 0 + 1)  # the averages are constants
 
 
@@ -175,7 +175,7 @@ def test_a_slope_is_in_units_of_the_score_per_unit_of_the_data(name):
     powers = {"root_pair": 0.5, "from_average": 0.0, "consistent": 1.0, "noisy": 1.0}
     real, fake = normal(0, 4, 2, 2, 1), normal(1, 4, 2, 2, 1)
     once = slope(name, smooth, real, fake)
-    changed = evaluate(lambda x: smooth(x / unit), at_both, KEY, real=unit * real, fake=unit * fake)
+    changed = score_batch(lambda x: smooth(x / unit), at_both, KEY, real=unit * real, fake=unit * fake)
     sizes = {"noisy": {"sd": 0.01 * unit}, "adversarial": {"least": 0.0072, "most": 0.72, "probe": 0.72}}
     sizes["consistent"] = {"sd": 0.1 * unit}
     found = SLOPES[name](changed, KEY, **sizes.get(name, {}))

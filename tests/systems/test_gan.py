@@ -35,7 +35,7 @@ def system(**changes):
         "latent": LATENT,
         "batch_size": BATCH,
         "critic_steps": STEPS,
-        "average_decay": 0.9,
+        "ema_decay": 0.9,
     }
     return gan(**settings | changes)
 
@@ -98,15 +98,15 @@ def test_equal_to_the_update_written_out(loss, points):
     chex.assert_trees_all_close(after.generator, generator, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(metrics["wasserstein"], np.mean(gaps), rtol=1e-4)
     np.testing.assert_allclose(metrics["generator_loss"], value, rtol=1e-4)
-    np.testing.assert_allclose(metrics["generator_gradient"], optax.tree.norm(gradient), rtol=1e-4)
+    np.testing.assert_allclose(metrics["generator_param_grad_norm"], optax.tree.norm(gradient), rtol=1e-4)
 
 
 def test_metrics_are_reported_apart():
     game = system()
     _, metrics = jax.jit(game.update)(game.init(KEY, REAL[:1]), KEY, REAL)
     assert set(metrics) == {
-        *("wasserstein", "critic_loss", "penalty", "critic_total", "slope", "critic_gradient"),
-        *("generator_loss", "generator_gradient"),
+        *("wasserstein", "critic_loss", "penalty", "critic_total", "slope", "critic_param_grad_norm"),
+        *("generator_loss", "generator_param_grad_norm"),
     }
     chex.assert_shape(list(metrics.values()), ())
     chex.assert_type(list(metrics.values()), jnp.float32)
@@ -124,7 +124,7 @@ def test_a_whole_iteration_is_traced_once():
 
 
 def test_the_average_follows_the_generator_and_draws_the_samples():
-    game = system(generator_optimizer=plus_one, average_decay=0.15)
+    game = system(generator_optimizer=plus_one, ema_decay=0.15)
     state = game.init(KEY, REAL[:1])
     first = state.generator
     average = jnp.zeros(())
@@ -133,10 +133,10 @@ def test_the_average_follows_the_generator_and_draws_the_samples():
         decay = min((1 + step) / (10 + step), 0.15)
         average = decay * average + (1 - decay) * (step + 1)
     chex.assert_trees_all_close(
-        moved(first, state.average), jax.tree.map(lambda p: 0 * p + average, first), rtol=1e-4, atol=1e-5
+        moved(first, state.ema), jax.tree.map(lambda p: 0 * p + average, first), rtol=1e-4, atol=1e-5
     )
     noise = jax.random.normal(KEY, (5, LATENT))
-    np.testing.assert_array_equal(game.sample(state, KEY, 5), GENERATOR.apply(state.average, noise))
+    np.testing.assert_array_equal(game.sample(state, KEY, 5), GENERATOR.apply(state.ema, noise))
 
 
 def test_evaluation_measures_each_sample_and_keeps_the_state():
@@ -151,7 +151,7 @@ def test_evaluation_measures_each_sample_and_keeps_the_state():
         rtol=1e-4,
     )
     np.testing.assert_allclose(
-        measured["norm_at_real"],
+        measured["gradient_norm_at_real"],
         penalties.gradient_norm(lambda x: CRITIC.apply(state.critic, x), REAL),
         rtol=1e-5,
     )
@@ -189,7 +189,7 @@ def test_without_a_penalty_there_is_none():
     chex.assert_trees_all_close(free.critic, weightless.critic, rtol=1e-5)
     assert not {"penalty", "slope", "critic_total"} & {*metrics}
     measured = system(penalty=None).evaluate(state, KEY, REAL)
-    assert {*measured} == {"wasserstein", "critic_loss", "norm_at_real", "norm_at_fake"}
+    assert {*measured} == {"wasserstein", "critic_loss", "gradient_norm_at_real", "gradient_norm_at_fake"}
 
 
 def test_paths_lead_from_sample_to_sample_and_keep_the_noise_normal():
@@ -232,8 +232,8 @@ def test_a_lazy_penalty_has_a_step_of_its_own_at_every_third_of_the_critics():
             def score(x):
                 return critic.apply(params, x)
 
-            seen = penalties.evaluate(score, penalty.points, key, real=real, fake=fake)
-            slope = penalty.slope(seen, key)
+            scored = penalties.score_batch(score, penalty.points, key, real=real, fake=fake)
+            slope = penalty.slope(scored, key)
             return every * weight * ((slope - 1) ** 2).mean(), slope.mean()
 
         (value, slope), gradient = jax.value_and_grad(value, has_aux=True)(params)
@@ -356,7 +356,7 @@ def test_the_critic_is_wrapped_wherever_it_is_used():
     )
     state = plain.init(KEY, REAL[:1])
     once, twice = (jax.jit(game.update)(state, KEY, REAL[:BATCH])[1] for game in (plain, wrapped))
-    for name in ("wasserstein", "slope", "generator_loss", "generator_gradient"):
+    for name in ("wasserstein", "slope", "generator_loss", "generator_param_grad_norm"):
         np.testing.assert_allclose(twice[name], 2 * once[name], rtol=1e-4, err_msg=name)
     once, twice = (game.evaluate(state, KEY, REAL) for game in (plain, wrapped))
     chex.assert_trees_all_close(twice, jax.tree.map(lambda value: 2 * value, once), rtol=1e-4)

@@ -35,7 +35,7 @@ def system(learning_rate=1e-3):
         latent=2,
         batch_size=4,
         critic_steps=2,
-        average_decay=0.99,
+        ema_decay=0.99,
     )
 
 
@@ -58,11 +58,11 @@ def without_speed(lines):
 @pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     whole = train(tmp_path / "whole", 200)
-    train(tmp_path / "parts", 100)
-    parts = train(tmp_path / "parts", 200)
-    chex.assert_trees_all_equal(parts, whole)
-    assert int(parts.step) == 200
-    assert without_speed(lines(tmp_path / "parts")) == without_speed(lines(tmp_path / "whole"))
+    train(tmp_path / "sharding", 100)
+    sharding = train(tmp_path / "sharding", 200)
+    chex.assert_trees_all_equal(sharding, whole)
+    assert int(sharding.step) == 200
+    assert without_speed(lines(tmp_path / "sharding")) == without_speed(lines(tmp_path / "whole"))
     other = train(tmp_path / "other", 200, seed=1)
     assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), other.critic, whole.critic)))
 
@@ -116,7 +116,7 @@ def test_a_state_that_is_lost_in_the_last_step_is_not_saved(tmp_path):
     def poisoned(state, key, batch):
         state, metrics = game.update(state, key, batch)
         lost = jnp.where(state.step == 100, jnp.nan, 0.0)
-        return state._replace(average=jax.tree.map(lambda leaf: leaf + lost, state.average)), metrics
+        return state._replace(average=jax.tree.map(lambda leaf: leaf + lost, state.ema)), metrics
 
     game = system()
     with pytest.raises(loop.NonFiniteError, match="the state = nan in iterations 100 to 100"):
@@ -169,9 +169,9 @@ def test_an_interrupted_run_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path,
         return game.update(state, key, batch)
 
     with pytest.raises(loop.Interrupted, match="stopped after 150 of 200"):
-        train(tmp_path / "parts", 200, game._replace(update=interrupting))
+        train(tmp_path / "sharding", 200, game._replace(update=interrupting))
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    chex.assert_trees_all_equal(train(tmp_path / "parts", 200), train(tmp_path / "whole", 200))
+    chex.assert_trees_all_equal(train(tmp_path / "sharding", 200), train(tmp_path / "whole", 200))
 
 
 def test_the_block_is_compiled_once_for_every_length(tmp_path):

@@ -1,0 +1,95 @@
+"""Features and classes of handwritten digits from a small classifier of our own, whose weights are in the package.
+
+`experiments/digits_classifier.py` trained it, on the training images of MNIST and of scikit-learn's digits.
+"""
+
+from hashlib import sha256
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_tensors
+
+from gan_jax.errors import InputError
+from gan_jax.evaluation.features.network import FeatureNetwork, Features
+from gan_jax.evaluation.features.weights import checked
+from gan_jax.networks.classifier import SIDE, DigitClassifier
+from gan_jax.types import Array, Float, Images, Params
+
+FILE = "digits.safetensors"
+SHA256 = "a1faf9bf8803b4e103bbdb4cbcc4919f2a3a4d01b3dfa93829b2864049958a69"
+
+_RESIZE = f"{SIDE}x{SIDE}, bilinear with antialiasing"
+# XLA's convolution: nothing here is differentiated or in a scan, and this is then the faster one on a CPU, too.
+_network = DigitClassifier(method="lax")
+
+
+def load(weights: Path | None = None) -> FeatureNetwork:
+    """Make the network from the weight file of the package, or from another that the experiment has written.
+
+    Raises:
+      InputError: there is no such file, it holds other tensors, or the package's own is damaged.
+
+    >>> network = load()
+    >>> network.apply(network.params, jnp.zeros((2, 8, 8, 1), jnp.uint8)).vectors.shape
+    (2, 64)
+    """
+    with as_file(files("gan_jax.evaluation.features") / FILE) as own:
+        path = checked(own, SHA256) if weights is None else weights.expanduser()
+        if not path.is_file():
+            raise InputError(f"--weights: there is no file {path}; leave it out for the package's own")
+        content = path.read_bytes()
+    return FeatureNetwork(
+        name="digits",
+        weights=sha256(content).hexdigest(),
+        resize=_RESIZE,
+        chunk=500,
+        params=_params(content, path),
+        apply=apply,
+    )
+
+
+def apply(params: Params, images: Images) -> Features:
+    """Take grey uint8 images (N, H, W, 1) of any size to `Features` (N, 64) and (N, 10), the digits 0 to 9.
+
+    The sums are taken in full float32 on every platform, so that a score does not depend on the device.
+
+    Raises:
+      InputError: the samples are no images, or have colours.
+    """
+    if images.ndim != 4 or images.shape[3] != 1:
+        raise InputError(
+            f"features: digits takes grey images (N, H, W, 1), got {images.shape}; "
+            "choose --features inception or efficientnet"
+        )
+    with jax.default_matmul_precision("float32"):
+        return Features(*_network.apply(params, resized(images)))
+
+
+def resized(images: Images) -> Float[Array, "n 28 28 1"]:
+    """Map 0..255 to float32 in [0, 1] and resize to 28x28 without rounding; images of that size are not resampled.
+
+    >>> resized(jnp.full((1, 8, 8, 1), 255, jnp.uint8)).shape
+    (1, 28, 28, 1)
+    """
+    x = images.astype(jnp.float32) / 255
+    if images.shape[1:3] == (SIDE, SIDE):
+        return x
+    return jax.image.resize(x, (len(x), SIDE, SIDE, 1), "bilinear", antialias=True)
+
+
+def _params(content: bytes, path: Path) -> Params:
+    """The tensors of a weight file, if they are the classifier's."""
+    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), jnp.float32)
+    expected = flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")
+    try:
+        tensors = read_tensors(content)
+    except SafetensorError as error:
+        raise InputError(f"{path}: is not a readable .safetensors file ({error})") from None
+    says = [{name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()} for tree in (tensors, expected)]
+    if says[0] != says[1]:
+        raise InputError(f"{path}: holds other tensors than the classifier's; make it by digits_classifier.py")
+    return jax.device_put(unflatten_dict(tensors, sep="."))

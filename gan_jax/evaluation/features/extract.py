@@ -1,0 +1,131 @@
+"""The features of many samples: chunk by chunk, over all devices, once for the same samples."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from gan_jax.evaluation.features.network import FeatureNetwork, Features
+from gan_jax.evaluation.features.weights import cache_folder
+from gan_jax.scores.frechet import Moments, merge, moments
+from gan_jax.types import Images, Samples
+
+_FORMAT = 1  # of the cached files
+
+
+def extract(
+    network: FeatureNetwork,
+    samples: Images | Samples,
+    *,
+    devices: Sequence[jax.Device] | None = None,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Features:
+    """Return the features of samples (N, ...) as NumPy arrays, a chunk at a time, of which each device has its part.
+
+    The devices are all, or one CPU, unless they are given; `advance` is told of each chunk how many it held.
+
+    >>> from gan_jax.evaluation.features.plain import load_pixels
+    >>> extract(load_pixels(), np.zeros((7, 4, 4, 1), np.uint8)).vectors.shape
+    (7, 16)
+    """
+    chunks = []
+    for part, features in _chunks(network, samples, devices):
+        chunks.append(jax.tree.map(lambda leaf, part=part: np.asarray(leaf)[: len(part)], features))
+        advance(len(part))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *chunks)
+
+
+def extract_moments(
+    network: FeatureNetwork,
+    batches: Iterable[Images | Samples],
+    *,
+    devices: Sequence[jax.Device] | None = None,
+) -> Moments:
+    """Return the moments of the features of any number of batches (N, ...), of which one at a time is in memory.
+
+    >>> from gan_jax.evaluation.features.plain import load_pixels
+    >>> extract_moments(load_pixels(), (np.full((5, 2, 2, 1), i, np.uint8) for i in range(4))).count.item()
+    20
+    """
+    total = None
+    for batch in batches:
+        for part, features in _chunks(network, batch, devices):
+            found = _moments(features.vectors[: len(part)])
+            total = found if total is None else _merge(total, found)
+    if total is None:
+        raise ValueError("there are no batches")
+    return total
+
+
+_moments, _merge = jax.jit(moments), jax.jit(merge)
+
+
+def _chunks(network: FeatureNetwork, samples: Images | Samples, devices: Sequence[jax.Device] | None):
+    """Each chunk of the samples with its features, padded to one size so that one program serves all."""
+    devices = devices or (jax.devices() if jax.default_backend() != "cpu" else jax.devices()[:1])
+    apply = jax.jit(network.apply)
+    mesh = Mesh(np.asarray(devices), ("data",))
+    params = jax.device_put(network.params, NamedSharding(mesh, PartitionSpec()))
+    size = -(-min(network.chunk * len(devices), len(samples)) // len(devices)) * len(devices)
+    for start in range(0, len(samples), size):
+        part = np.asarray(samples[start : start + size])
+        padded = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+        yield part, apply(params, jax.device_put(padded, NamedSharding(mesh, PartitionSpec("data"))))
+
+
+def cached(network: FeatureNetwork, samples: Images | Samples, **options) -> Features:
+    """Return `extract`'s features, kept in the cache folder under a hash of the samples and the network's weights.
+
+    Features without weights are not kept: they are found sooner than read.
+    """
+    if network.weights is None:
+        return extract(network, samples, **options)
+    file = cache_folder() / f"features-{_key(network, samples)}.safetensors"
+    features = _read(file)
+    if features is None:
+        features = extract(network, samples, **options)
+        _write(file, features)
+    return features
+
+
+def sha256(*arrays: np.ndarray) -> str:
+    """Hash the shapes, dtypes and contents of arrays.
+
+    >>> sha256(np.zeros(2)) == sha256(np.zeros((2, 1)))
+    False
+    """
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def _key(network: FeatureNetwork, samples: np.ndarray) -> str:
+    says = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256(samples)}"
+    return hashlib.sha256(says.encode()).hexdigest()[:32]
+
+
+def _read(file: Path) -> Features | None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(file)
+        return Features(arrays["vectors"], arrays.get("logits"))
+    except (OSError, SafetensorError, KeyError):  # not there, or damaged: it is made anew
+        return None
+
+
+def _write(file: Path, features: Features) -> None:
+    from safetensors.numpy import save_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in features._asdict().items() if leaf is not None}
+    save_file(arrays, part)
+    part.replace(file)

@@ -1,0 +1,38 @@
+"""What turns images into the vectors that scores compare."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gan_jax.types import Array, Float, Images, Params, Samples
+
+
+class Features(NamedTuple):
+    """What a feature network makes of N samples.
+
+    Attributes:
+      vectors: float32 (N, d).
+      logits: of K classes, float32 (N, K), where the network is a classifier.
+    """
+
+    vectors: Float[Array, "n d"]
+    logits: Float[Array, "n k"] | None = None
+
+
+class FeatureNetwork(NamedTuple):
+    """A feature network, and what has to be said beside every score taken with it.
+
+    Attributes:
+      name: in `gan_jax.evaluation.features.FEATURES`.
+      weights: SHA-256 of the file that the parameters were read from; None where there are none.
+      resize: what is done to the images first, in words.
+      chunk: how many images are taken at a time.
+      params: the parameters.
+      apply: `(params, samples) -> Features`, pure; takes uint8 images (N, H, W, C), or points.
+    """
+
+    name: str
+    weights: str | None
+    resize: str
+    chunk: int
+    params: Params
+    apply: Callable[[Params, Images | Samples], Features]

@@ -1,0 +1,30 @@
+"""What a penalty per sample needs of a critic."""
+
+import jax.numpy as jnp
+
+from gan_jax.numerics import at_least_float32
+from gan_jax.types import Critic, Samples
+
+
+def mixes_samples(critic: Critic, samples: Samples) -> bool:
+    """Whether a sample's score depends on the others of its batch, as through batch normalisation: tried on numbers.
+
+    Scores some samples (N, ...), N at least 2, then the first among others, and compares its two scores. A critic that
+    mixes has no gradient per sample: that of the scores' sum is another thing.
+
+    Raises:
+      ValueError: there is no second sample, or the critic's scores are not (N,).
+
+    >>> samples = jnp.arange(8.0).reshape(4, 2)
+    >>> mixes_samples(lambda x: x.sum(axis=1), samples)
+    False
+    >>> mixes_samples(lambda x: (x - x.mean(axis=0, keepdims=True)).sum(axis=1), samples)
+    True
+    """
+    if len(samples) < 2:
+        raise ValueError(f"it takes two samples to be mixed, got {samples.shape}")
+    others = jnp.asarray(samples).at[1:].multiply(-0.5).at[1:].add(0.1)
+    before, after = (at_least_float32(critic(x)) for x in (samples, others))
+    if before.shape != (len(samples),):
+        raise ValueError(f"a critic must give one score per sample, ({len(samples)},), got {before.shape}")
+    return bool(jnp.abs(before[0] - after[0]) > 1e-4 * jnp.abs(before).max())

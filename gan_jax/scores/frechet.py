@@ -1,0 +1,184 @@
+"""The Fréchet distance of two sets of feature vectors, FID where the features are Inception's, and streamed moments.
+
+Of sets too large to hold, the moments of batches are merged, in any grouping: by `reduce`, in a `lax.scan` that begins
+with `empty(d)`, or from several devices. Under jit a batch may be spread over devices as it is.
+
+>>> from functools import reduce
+>>> batches = jnp.array([[[0.0], [2.0]], [[4.0], [6.0]]])
+>>> total = reduce(merge, map(moments, batches))
+>>> total.count.item(), total.mean.tolist(), total.scatter.tolist()
+(4, [3.0], [[20.0]])
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gan_jax.scores.vectors import vectors
+from gan_jax.types import Array, Float, Int
+
+
+class Moments(NamedTuple):
+    """Mean and scatter of a set of vectors, ready to be merged with those of another.
+
+    Mean and scatter are kept in two parts, so that the sum of the parts has twice the digits of one.
+
+    Attributes:
+      count: the number of vectors, int32.
+      mean: (d,).
+      scatter: the sum of `(x - mean)(x - mean)^T`, (d, d).
+      mean_rest: what the rounding of the mean left out, (d,).
+      scatter_rest: what the rounding of the scatter left out, (d, d).
+    """
+
+    count: Int[Array, ""]
+    mean: Float[Array, " d"]
+    scatter: Float[Array, "d d"]
+    mean_rest: Float[Array, " d"]
+    scatter_rest: Float[Array, "d d"]
+
+    @property
+    def covariance(self) -> Float[Array, "d d"]:
+        """Unbiased, `scatter / (count - 1)`; NaN for fewer than 2 vectors.
+
+        >>> moments(jnp.array([[0.0], [2.0]])).covariance.tolist()
+        [[2.0]]
+        """
+        freedom = (self.count - 1).astype(self.mean.dtype)
+        return (self.scatter + self.scatter_rest) / jnp.where(freedom > 0, freedom, jnp.nan)
+
+
+def empty(d: int, dtype: jax.typing.DTypeLike = jnp.float32) -> Moments:
+    """Moments of no vectors (d,): those of any others, merged with it, stay what they are.
+
+    >>> merge(empty(1), moments(jnp.array([[0.0], [2.0]]))).mean.tolist()
+    [1.0]
+    """
+    vector, matrix = jnp.zeros(d, dtype), jnp.zeros((d, d), dtype)
+    return Moments(jnp.zeros((), jnp.int32), vector, matrix, vector, matrix)
+
+
+@jax.jit
+def moments(features: Float[Array, "n d"]) -> Moments:
+    """Mean and scatter of a batch: `sum_i x_i / N` and `sum_i (x_i - mean)(x_i - mean)^T`.
+
+    Takes vectors (N, d); returns `Moments` in float32 or wider, exact to the spread's digits, not the mean's.
+
+    Raises:
+      ValueError: the features are no vectors, or there are none.
+
+    Source: Chan, Golub, LeVeque (1983), Algorithms for computing the sample variance: analysis and recommendations.
+
+    >>> moments(jnp.array([[0.0, 1.0], [2.0, 5.0]])).scatter.tolist()
+    [[2.0, 4.0], [4.0, 8.0]]
+    """
+    (features,) = vectors(features=features)
+    # Sums of deviations keep the digits that an offset would take: from one vector first, then from about the mean.
+    origin = features[0] + jnp.mean(features - features[:1], axis=0)
+    deviations = features - origin[None]
+    remainder = deviations.mean(axis=0)
+    mean, mean_rest = _exact_sum(origin, remainder)
+    deviations -= remainder[None]
+    scatter = jnp.matmul(deviations.T, deviations, precision=lax.Precision.HIGHEST)
+    return Moments(jnp.asarray(len(features), jnp.int32), mean, scatter, mean_rest, jnp.zeros_like(scatter))
+
+
+@jax.jit
+def merge(a: Moments, b: Moments) -> Moments:
+    """Moments of two sets together: `S = S_a + S_b + N_a N_b / N (m_b - m_a)(m_b - m_a)^T`, and the mean likewise.
+
+    Takes the moments of both, of one d and dtype; returns those of the union. Associative and commutative, but for
+    rounding: sums are compensated, and 2000 batches of 500 in float32 are as exact as one batch.
+
+    Raises:
+      ValueError: their vectors differ in length.
+
+    Source: Chan, Golub, LeVeque (1979), Updating formulae and a pairwise algorithm for computing sample variances;
+    Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen.
+
+    >>> merge(moments(jnp.array([[0.0], [2.0]])), moments(jnp.array([[4.0]]))).scatter.tolist()
+    [[8.0]]
+    """
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(f"moments must be of vectors of one length, got {a.mean.shape} and {b.mean.shape}")
+    count = a.count + b.count
+    share = b.count.astype(b.mean.dtype) / jnp.maximum(count, 1).astype(b.mean.dtype)
+    apart, rest_apart = b.mean - a.mean, b.mean_rest - a.mean_rest
+    mean, mean_rest = _exact_sum(a.mean, share * apart)
+    shift = apart + rest_apart
+    between = a.count.astype(a.mean.dtype) * share * jnp.outer(shift, shift)
+    within, within_rest = _exact_sum(a.scatter, b.scatter)
+    scatter, scatter_rest = _exact_sum(within, between)
+    return Moments(
+        count=count,
+        mean=mean,
+        scatter=scatter,
+        mean_rest=mean_rest + (a.mean_rest + share * rest_apart),
+        scatter_rest=scatter_rest + (within_rest + (a.scatter_rest + b.scatter_rest)),
+    )
+
+
+@jax.jit
+def frechet_distance(*, real: Float[Array, "n d"], fake: Float[Array, "m d"]) -> Float[Array, ""]:
+    """Fréchet distance of two sets, the squared Wasserstein-2 distance of Gaussians of their moments.
+
+    `|m_r - m_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))` with means m and unbiased covariances S, as in FID. Takes
+    feature vectors (N, d) and (M, d); returns a scalar in squared units of the features, at least 0, in float32 off by
+    about 2e-7 tr S at most (measured for d up to 512, N below d too). It has a bias of order 1/N, upwards: compare sets
+    of one size, and state it.
+
+    Raises:
+      ValueError: the sets are not vectors of one length, or one has fewer than 2.
+
+    Source: Heusel et al. (2017), GANs trained by a two time-scale update rule converge to a local Nash equilibrium;
+    Dowson, Landau (1982), The Fréchet distance between multivariate normal distributions.
+
+    >>> real = jnp.array([[0.0], [2.0]])
+    >>> round(float(frechet_distance(real=real, fake=3 * real + 1)), 4)  # means 1 and 4, variances 2 and 18
+    17.0
+    """
+    real, fake = vectors(more_than=1, real=real, fake=fake)
+    return frechet_distance_of_moments(real=moments(real), fake=moments(fake))
+
+
+@jax.jit
+def frechet_distance_of_moments(*, real: Moments, fake: Moments) -> Float[Array, ""]:
+    """Fréchet distance of two sets from their streamed moments: see `frechet_distance`. NaN below 2 vectors.
+
+    Raises:
+      ValueError: their vectors differ in length.
+
+    >>> total = merge(empty(1), moments(jnp.array([[0.0], [2.0]])))
+    >>> round(float(frechet_distance_of_moments(real=total, fake=moments(jnp.array([[5.0], [5.0]])))), 4)
+    18.0
+    """
+    if real.mean.shape != fake.mean.shape:
+        raise ValueError(f"moments must be of vectors of one length, got {real.mean.shape} and {fake.mean.shape}")
+    roots = _root(real.covariance), _root(fake.covariance)
+    # With S = L L^T, the trace of (S_r S_f)^(1/2) is the sum of the singular values of L_f^T L_r = P D Q^T; eigenvalues
+    # of S_f^(1/2) S_r S_f^(1/2) are their squares, and lose half the digits of the small ones. Nor is that trace
+    # subtracted from the others, which costs the digits that near sets have in common: the difference of the three is
+    # a sum of squares, the least |L_r - L_f U|^2 of all orthogonal U, at U = P Q^T.
+    left, _, right = jnp.linalg.svd(_product(roots[1].T, roots[0]))
+    apart = roots[0] - _product(roots[1], _product(left, right))
+    shift = (real.mean - fake.mean) + (real.mean_rest - fake.mean_rest)
+    return jnp.sum(shift**2) + jnp.sum(apart**2)
+
+
+def _root(covariance: Array) -> Array:
+    """A matrix L with L L^T the covariance, whatever its rank."""
+    values, axes = jnp.linalg.eigh(covariance)
+    return axes * jnp.sqrt(jnp.maximum(values, 0))[None]  # below zero by rounding
+
+
+def _product(x: Array, y: Array) -> Array:
+    return jnp.matmul(x, y, precision=lax.Precision.HIGHEST)
+
+
+def _exact_sum(x: Array, y: Array) -> tuple[Array, Array]:
+    """The rounded sum, and exactly what rounding left out (Knuth); XLA does not simplify sums of floats."""
+    total = x + y
+    of_y = total - x
+    return total, (x - (total - of_y)) + (y - of_y)

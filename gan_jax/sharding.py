@@ -1,0 +1,56 @@
+"""Data parallelism as one device's program sees it: how a batch is sharded over devices, and what they exchange."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from gan_jax.types import Array, PyTree
+
+
+def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
+    """Apply a function of samples to K batches in one pass: leaves (K, N, ...) go in as (K N, ...) and come back.
+
+    Where each batch is sharded over devices, the K N samples lie device by device, not batch by batch, so that no
+    sample has to change devices. All leaves are reordered alike: a sample's label goes with it, as another leaf.
+
+    >>> import jax.numpy as jnp
+    >>> batches = {"sample": jnp.arange(6).reshape(3, 2), "label": jnp.ones((3, 2), int)}
+    >>> concat_apply(lambda batch: batch["sample"] + 10 * batch["label"], batches).tolist()
+    [[10, 11], [12, 13], [14, 15]]
+    """
+    k, n = jax.tree.leaves(batches)[0].shape[:2]
+
+    def concatenate(leaf: Array) -> Array:
+        shards = leaf.reshape(k, device_count, n // device_count, *leaf.shape[2:])
+        return shards.swapaxes(0, 1).reshape(k * n, *leaf.shape[2:])
+
+    def split(leaf: Array) -> Array:
+        shards = leaf.reshape(device_count, k, n // device_count, *leaf.shape[1:])
+        return shards.swapaxes(0, 1).reshape(k, n, *leaf.shape[1:])
+
+    return jax.tree.map(split, function(jax.tree.map(concatenate, batches)))
+
+
+class BatchSharding(NamedTuple):
+    """What a program has to say where batches are sharded over devices; by default there is one device.
+
+    Every function takes trees of arrays, so that what belongs to a sample stays with it. Noise is drawn for the whole
+    batch and then sharded, so that it is the same on any number of devices.
+
+    Attributes:
+      device_count: how many devices share a batch, whose size is a multiple of it.
+      shard: `(whole, axis=0) -> shard`, this device's shard of arrays that every device has.
+      all_gather: `shard -> whole`, the shards of all devices along the first axis.
+      mean: `tree -> tree`, the mean over devices of the means that each has taken over its shard.
+      concat_apply: `(function, batches) -> values`, the function above for batches that are sharded so.
+    """
+
+    device_count: int = 1
+    shard: Callable[..., Any] = lambda whole, axis=0: whole
+    all_gather: Callable[[Any], Any] = lambda shard: shard
+    mean: Callable[[Any], Any] = lambda tree: tree
+    concat_apply: Callable[..., Any] = concat_apply
+
+
+UNSHARDED = BatchSharding()

@@ -1,0 +1,128 @@
+"""Data parallelism: all devices hold the same state, and each takes its shard of every batch.
+
+A `DataParallel` says how. The system is built with its sharding, and `loop.train` is given it. Batch, loss and
+everything random mean the same whatever the number of devices, up to the order of sums, so that a run may go on with
+another number.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from gan_jax.errors import InputError
+from gan_jax.sharding import UNSHARDED, BatchSharding, concat_apply
+from gan_jax.types import Array
+
+_AXIS = "data"
+_REPLICATED = PartitionSpec()
+
+
+class DataParallel(NamedTuple):
+    """How a run uses its devices.
+
+    Attributes:
+      sharding: what the system is built with.
+      replicate: `tree -> tree`, its arrays copied, whole, to every device.
+      compile: `(function, state, *rest) -> function`, compiled for such arguments, which lie whole on every device as
+        its results do; the state is donated.
+    """
+
+    sharding: BatchSharding
+    replicate: Callable[[Any], Any]
+    compile: Callable[..., Callable]
+
+
+def _compile(function: Callable, *arguments, **options) -> Callable:
+    return jax.jit(function, donate_argnums=0, **options).lower(*arguments).compile()
+
+
+SINGLE_DEVICE = DataParallel(UNSHARDED, jax.device_put, _compile)
+"""One device, the one that jax takes by default."""
+
+
+def by_jit(mesh: Mesh) -> DataParallel:
+    """A program of whole arrays, which the compiler spreads over the devices as batch and noise are sharded."""
+
+    def shard(whole: Any, axis: int = 0) -> Any:
+        spread = NamedSharding(mesh, PartitionSpec(*[None] * axis, _AXIS))
+        return jax.tree.map(lambda leaf: lax.with_sharding_constraint(leaf, spread), whole)
+
+    replicated = NamedSharding(mesh, _REPLICATED)
+    sharding = BatchSharding(mesh.size, shard=shard, concat_apply=partial(concat_apply, device_count=mesh.size))
+    compiled = partial(_compile, in_shardings=replicated, out_shardings=replicated)
+    return DataParallel(sharding, partial(_replicate, mesh), compiled)
+
+
+def by_shard_map(mesh: Mesh) -> DataParallel:
+    """A program of one device's shard, which says itself what the devices exchange."""
+
+    def compiled(function: Callable, *arguments) -> Callable:
+        # Unchecked, a device's gradient is that of its own loss; checked, that of the sum of all.
+        mapped = jax.shard_map(function, mesh=mesh, in_specs=_REPLICATED, out_specs=_REPLICATED, check_vma=False)
+        return _compile(mapped, *arguments)
+
+    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), compiled)
+
+
+def by_pmap(mesh: Mesh) -> DataParallel:
+    """The program of `by_shard_map`, by the transformation that came before it."""
+
+    def compiled(function: Callable, *arguments) -> Callable:
+        # There must be something to map over: the devices' numbers. All else is whole on every device.
+        numbers = np.arange(mesh.size, dtype=np.int32)
+        spread = NamedSharding(mesh, PartitionSpec(_AXIS))
+        numbers = jax.make_array_from_callback(numbers.shape, spread, numbers.__getitem__)
+        mapped = jax.pmap(
+            lambda _, *arguments: function(*arguments),
+            axis_name=_AXIS,
+            in_axes=(0, *[None] * len(arguments)),
+            out_axes=None,
+            donate_argnums=1,
+            devices=list(mesh.devices),
+        )
+        return partial(mapped.lower(numbers, *arguments).compile(), numbers)
+
+    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), compiled)
+
+
+def _collectives(device_count: int) -> BatchSharding:
+    def shard_of(whole: Array, axis: int) -> Array:
+        size, rest = divmod(whole.shape[axis], device_count)
+        if rest:
+            raise ValueError(f"axis {axis} of {whole.shape} cannot be shared by {device_count} devices")
+        return lax.dynamic_slice_in_dim(whole, lax.axis_index(_AXIS) * size, size, axis)
+
+    return BatchSharding(
+        device_count,
+        shard=lambda whole, axis=0: jax.tree.map(partial(shard_of, axis=axis), whole),
+        all_gather=partial(lax.all_gather, axis_name=_AXIS, tiled=True),
+        mean=partial(lax.pmean, axis_name=_AXIS),
+    )
+
+
+def _replicate(mesh: Mesh, tree: Any) -> Any:
+    replicated = NamedSharding(mesh, _REPLICATED)
+    return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(replicated, np.asarray(leaf)), tree)
+
+
+STRATEGIES: dict[str, Callable[[Mesh], DataParallel]] = {"jit": by_jit, "shard_map": by_shard_map, "pmap": by_pmap}
+
+
+def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParallel:
+    """Return the data parallelism of a strategy, one of `STRATEGIES`, over the first `count` devices, by default all.
+
+    Raises:
+      InputError: there are fewer.
+
+    >>> data_parallel(1).sharding.device_count
+    1
+    """
+    devices = jax.devices()
+    if count is not None and count > len(devices):
+        raise InputError(f"--devices: {count} are more than the {len(devices)} that jax sees")
+    return STRATEGIES[strategy](Mesh(devices[:count], (_AXIS,)))
