@@ -2,11 +2,36 @@
 
 
 class InputError(ValueError):
-    """A setting or a file cannot be used; the message is one line that names it and says what to do.
+    """A setting, an argument or a file cannot be used; the message is one line that says why and what to do.
 
-    The commands print the message and exit with code 2.
+    Where an argument is at fault, `field` names it: Python's users read it as they wrote it, and the commands, which
+    exit with code 2, as the option of that name.
 
-    >>> raise InputError("steps: 0 is too few; give at least 1")
+    >>> raise InputError("0 is too few; give at least 1", field="batch_size")
     Traceback (most recent call last):
-    gan_jax.errors.InputError: steps: 0 is too few; give at least 1
+    gan_jax.errors.InputError: batch_size: 0 is too few; give at least 1
+    >>> InputError("0 is too few; give at least 1", field="batch_size").as_option()
+    '--batch-size: 0 is too few; give at least 1'
     """
+
+    def __init__(self, reason: str, *, field: str | None = None):
+        super().__init__(reason if field is None else f"{field}: {reason}")
+        self.reason, self.field = reason, field
+
+    def as_option(self) -> str:
+        """Return the message with the field as an option of the command line."""
+        return str(self) if self.field is None else f"{option(self.field)}: {self.reason}"
+
+    def within(self, prefix: str) -> "InputError":
+        """Return the error of the same field as part of another: `depth` within `gan.critic` is `gan.critic.depth`."""
+        field = prefix if self.field is None else f"{prefix}.{self.field}"
+        return InputError(self.reason, field=field)
+
+
+def option(field: str) -> str:
+    """Return a field as the command line spells it.
+
+    >>> option("gan.critic_steps")
+    '--gan.critic-steps'
+    """
+    return f"--{field.replace('_', '-')}"

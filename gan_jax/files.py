@@ -1,18 +1,41 @@
-"""JSON files that are whole or absent."""
+"""Files that are whole or absent, and JSON in them."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gan_jax.errors import InputError
 
 
+@contextmanager
+def atomic_write(file: Path) -> Iterator[Path]:
+    """Give a path beside a file to write to, which takes the file's place when all is written, or vanishes.
+
+    The suffix is the file's. Folders that are missing are made.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder) / "new" / "a.txt") as part:
+    ...         _ = part.write_text("whole")
+    ...     [path.name for path in (Path(folder) / "new").iterdir()]
+    ['a.txt']
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")  # another process may write the same file
+    try:
+        yield part
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_json(file: Path, value: Any) -> None:
-    """Write a value that JSON can hold, under another name until it is whole."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    part.replace(file)
+    """Write a value that JSON can hold."""
+    with atomic_write(file) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def read_json(file: Path) -> Any:
@@ -32,3 +55,37 @@ def read_json(file: Path) -> Any:
         return json.loads(file.read_text())
     except ValueError as error:
         raise InputError(f"{file}: is not JSON ({error})") from None
+
+
+def append_json_line(file: Path, value: Any) -> None:
+    """Append a value as one line."""
+    with file.open("a") as lines:
+        lines.write(json.dumps(value) + "\n")
+
+
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
+    """Read the lines of steps, none where there is no file; a line that a crash has torn is left out.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     append_json_line(Path(folder) / "a.jsonl", {"step": 1})
+    ...     read_json_lines(Path(folder) / "a.jsonl"), read_json_lines(Path(folder) / "b.jsonl")
+    ([{'step': 1}], [])
+    """
+    lines = []
+    for line in file.read_bytes().splitlines(keepends=True) if file.exists() else []:
+        try:
+            value = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            continue
+        if isinstance(value, dict) and isinstance(value.get("step"), int):
+            lines.append(value)
+    return lines
+
+
+def forget_lines_after(file: Path, step: int) -> None:
+    """Drop the lines of steps that a resumed run will take again, and whatever a crash has torn."""
+    if file.exists():
+        kept = [value for value in read_json_lines(file) if value["step"] <= step]
+        with atomic_write(file) as part:
+            part.write_text("".join(json.dumps(value) + "\n" for value in kept))

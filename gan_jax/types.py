@@ -1,9 +1,10 @@
-"""The words that every other module uses."""
+"""The types that every other module uses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
+import jax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped, UInt8
 
 Key = PRNGKeyArray
 Params = PyTree[Any]
@@ -11,8 +12,11 @@ Params = PyTree[Any]
 Samples = Float[Array, "n ..."]
 """A batch of data or of generated points: sample axis first, any shape behind it."""
 
-Scores = Float[Array, " n"]
+PerSample = Float[Array, " n"]
 """One value per sample."""
+
+Scores = PerSample
+"""A critic's score of each sample."""
 
 Images = UInt8[Array, "n h w c"]
 """Images as they are stored and shown: 0 to 255, channels last."""
@@ -20,11 +24,18 @@ Images = UInt8[Array, "n h w c"]
 Latents = Float[Array, "n z"]
 """Noise vectors, standard normal."""
 
+Batch = Mapping[str, Shaped[Array, "n ..."]]
+"""Arrays that share their first axis: "sample" (N, ...), and what belongs to each sample, as "label" (N,)."""
+
+Spec = Mapping[str, jax.ShapeDtypeStruct]
+"""Shape and dtype of one sample, and of what belongs to it, by the names of a batch: without the batch axis."""
+
 Critic = Callable[[Samples], Scores]
 """Scores a batch, high where the data are: any callable, with its parameters closed over."""
 
 __all__ = [
     "Array",
+    "Batch",
     "Critic",
     "Float",
     "Images",
@@ -32,6 +43,11 @@ __all__ = [
     "Key",
     "Latents",
     "Params",
+    "PerSample",
+    "PyTree",
     "Samples",
     "Scores",
+    "Shaped",
+    "Spec",
+    "UInt8",
 ]

@@ -1,0 +1,114 @@
+"""What data are: their shapes, types and classes, and two sources with random access, to train on and held out."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from gan_jax.types import Spec
+
+
+class Source(Protocol):
+    """Samples with random access, and what belongs to each.
+
+    Attributes:
+      fingerprint: a hash of all of it, so that a run can tell other data from its own.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all of it."""
+        ...
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        ...
+
+    def batch(self, indices: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Return the samples of these indices: uint8 images (N, H, W, C) or float32 points (N, D), under "sample"."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Arrays in memory that share their first axis: "sample", and whatever else belongs to each, as "label".
+
+    >>> source = ArraySource({"sample": np.zeros((5, 2), np.float32), "label": np.arange(5, dtype=np.int32)})
+    >>> len(source), source.batch(np.array([3, 1]))["label"].tolist()
+    (5, [3, 1])
+    """
+
+    arrays: Mapping[str, np.ndarray]
+
+    def __post_init__(self):
+        lengths = {name: len(array) for name, array in self.arrays.items()}
+        if "sample" not in lengths or len({*lengths.values()}) > 1:
+            raise ValueError(f"arrays must share their first axis, one of them named 'sample', got {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.arrays["sample"])
+
+    def batch(self, indices: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Return the entries of these indices; of a slice, views."""
+        return {name: array[indices] for name, array in self.arrays.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of names, shapes, dtypes and contents."""
+        return sha256(self.arrays)
+
+
+class Dataset(NamedTuple):
+    """Two sources that share no sample.
+
+    Attributes:
+      spec: shape and dtype of one sample and of whatever belongs to it, as they are stored, by name.
+      train: to train on.
+      held_out: to evaluate with.
+      classes: the names of the classes that "label" counts.
+    """
+
+    spec: Spec
+    train: Source
+    held_out: Source
+    classes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.spec["sample"].shape
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of both parts."""
+        return hashlib.sha256(f"{self.train.fingerprint} {self.held_out.fingerprint}".encode()).hexdigest()
+
+
+def from_arrays(
+    train: Mapping[str, np.ndarray], held_out: Mapping[str, np.ndarray], classes: tuple[str, ...] = ()
+) -> Dataset:
+    """Return the data set of arrays in memory.
+
+    >>> data = from_arrays({"sample": np.zeros((5, 2), np.float32)}, {"sample": np.ones((2, 2), np.float32)})
+    >>> data.shape, len(data.train), len(data.held_out)
+    ((2,), 5, 2)
+    """
+    spec = {name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in train.items()}
+    return Dataset(spec, ArraySource(dict(train)), ArraySource(dict(held_out)), classes)
+
+
+def sha256(arrays: Mapping[str, np.ndarray]) -> str:
+    """Hash the names, shapes, dtypes and contents of arrays.
+
+    >>> sha256({"a": np.zeros(2)}) == sha256({"a": np.zeros((2, 1))})
+    False
+    """
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        total.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
