@@ -1,11 +1,94 @@
 """Generative adversarial networks whose critic is kept Lipschitz: pure functions in JAX.
 
 The mathematics (`transport`, `divergences`, `losses`, `penalties`, `constraints`, `lipschitz`) depends on jax alone and
-fits any callable critic. Networks, data, the training loop and the commands are built on it and are imported from their
-own modules.
+fits any callable critic. What trains, samples and evaluates is imported when it is first used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gan_jax import constraints, divergences, lipschitz, losses, penalties, transport
 
-__version__ = "0.1.0"
-__all__ = ["constraints", "divergences", "lipschitz", "losses", "penalties", "transport"]
+if TYPE_CHECKING:
+    from gan_jax.data import Dataset, from_arrays
+    from gan_jax.evaluation import evaluate, reference
+    from gan_jax.runs import (
+        DataConfig,
+        EvaluationConfig,
+        Experiment,
+        decode,
+        encode,
+        interpolate,
+        open_run,
+        sample,
+    )
+    from gan_jax.runs.training import train
+    from gan_jax.systems import Metric, System
+    from gan_jax.systems.gan import (
+        GAN,
+        AdamConfig,
+        ConstraintConfig,
+        CriticConfig,
+        GeneratorConfig,
+        PenaltyConfig,
+        gan,
+    )
+
+__version__ = "0.2.0"
+
+_LAZY = {
+    "gan_jax.data": ("Dataset", "from_arrays"),
+    "gan_jax.evaluation": ("evaluate", "reference"),
+    "gan_jax.runs": (
+        *("DataConfig", "EvaluationConfig", "Experiment"),
+        *("decode", "encode", "interpolate", "open_run", "sample"),
+    ),
+    "gan_jax.runs.training": ("train",),
+    "gan_jax.systems": ("Metric", "System"),
+    "gan_jax.systems.gan": (
+        *("GAN", "AdamConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PenaltyConfig", "gan"),
+    ),
+}
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
+
+__all__ = [
+    "GAN",
+    "AdamConfig",
+    "ConstraintConfig",
+    "CriticConfig",
+    "DataConfig",
+    "Dataset",
+    "EvaluationConfig",
+    "Experiment",
+    "GeneratorConfig",
+    "Metric",
+    "PenaltyConfig",
+    "System",
+    "constraints",
+    "decode",
+    "divergences",
+    "encode",
+    "evaluate",
+    "from_arrays",
+    "gan",
+    "interpolate",
+    "lipschitz",
+    "losses",
+    "open_run",
+    "penalties",
+    "reference",
+    "sample",
+    "train",
+    "transport",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'gan_jax' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,25 +1,20 @@
-"""The command `gan-jax`: what each of its commands does is in `gan_jax.commands`.
+"""The command `gan-jax`: what each of its commands does is in a module of `gan_jax.commands`.
 
-Modules that take long to import are imported inside the commands, so that help and mistakes answer at once.
+A command's module is imported when it is called, so that help and misspelled commands answer at once.
 """
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from jsonargparse import ArgumentError
 from rich.console import Console
 
 from gan_jax import __version__
-from gan_jax.commands.compare import compare
-from gan_jax.commands.evaluate import evaluate
-from gan_jax.commands.report import report
-from gan_jax.commands.sample import sample
-from gan_jax.commands.train import train
 from gan_jax.errors import InputError
 
-COMMANDS = {"train": train, "sample": sample, "evaluate": evaluate, "compare": compare, "report": report}
+COMMANDS = ("train", "sample", "evaluate", "compare", "report")
 
-_USAGE = f"""gan-jax {__version__}: train generative adversarial networks with a Lipschitz critic
+_USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
   gan-jax train EXPERIMENT.py     train; any setting of the experiment is an option
   gan-jax sample RUN              draw images from a trained run
@@ -40,16 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; use one of {', '.join(COMMANDS)}")
-        return COMMANDS[name](arguments, console)
-    except (InputError, ArgumentError) as error:
-        return _fail(2, str(error))
+        return import_module(f"gan_jax.commands.{name}").main(arguments, console)
+    except InputError as error:
+        return fail(2, error.as_option())
     except OSError as error:
-        return _fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
+        return fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        return _fail(130, "interrupted")
+        return fail(130, "interrupted")
 
 
-def _fail(code: int, message: str) -> int:
+def fail(code: int, message: str) -> int:
+    """Print one line to standard error, and return the exit code."""
     print(f"gan-jax: {' '.join(message.split())}", file=sys.stderr)
     return code
 

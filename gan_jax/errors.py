@@ -1,5 +1,8 @@
 """What a user is told about bad input."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """A setting, an argument or a file cannot be used; the message is one line that says why and what to do.
@@ -26,6 +29,21 @@ class InputError(ValueError):
         """Return the error of the same field as part of another: `depth` within `gan.critic` is `gan.critic.depth`."""
         field = prefix if self.field is None else f"{prefix}.{self.field}"
         return InputError(self.reason, field=field)
+
+
+@contextmanager
+def within(prefix: str) -> Iterator[None]:
+    """Say of an error inside that its field is part of another.
+
+    >>> with within("critic"):
+    ...     raise InputError("mlp has no such field", field="depht")
+    Traceback (most recent call last):
+    gan_jax.errors.InputError: critic.depht: mlp has no such field
+    """
+    try:
+        yield
+    except InputError as error:
+        raise error.within(prefix) from None
 
 
 def option(field: str) -> str:

@@ -1,1 +1,1 @@
-"""The commands of `gan-jax`, a file each: functions `(arguments, console) -> exit code`."""
+"""The commands of `gan-jax`, a module each, with a function `main(arguments, console) -> exit code`."""

@@ -1,84 +1,69 @@
-"""What `evaluate`, `compare` and `report` share: the options of scores, and the way from them to a reference."""
+"""What `evaluate`, `compare` and `report` share: the options of scores, and the way from them to scores."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.table import Table
 
-from gan_jax.commands.options import bars, parser_of, path_of
+from gan_jax.commands.options import command_parser, path_of, progress_bars, reader
+from gan_jax.config import Count, Seed
+from gan_jax.data import Dataset, read
+from gan_jax.data.sources import resolve
 from gan_jax.errors import InputError
-
-if TYPE_CHECKING:
-    from gan_jax.data.sources import Dataset
-    from gan_jax.evaluation import Evaluation, SampleSets
+from gan_jax.evaluation import Evaluation, diagnose, evaluate, mode_counts, reference, same_protocol
+from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
+from gan_jax.evaluation.features import FEATURES, usual
+from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
+from gan_jax.evaluation.scoring import MAX_SAMPLES, MIN_SAMPLES
+from gan_jax.runs.samples import Candidate
 
 
 def scoring_parser(command: str) -> ArgumentParser:
     """Return a parser of the options of scores."""
-    from typing import Literal
-
-    from gan_jax.evaluation.features import FEATURES
-    from gan_jax.evaluation.scores import SCORES
-    from gan_jax.runs.experiment import Count, Seed
-
-    parser = parser_of(command)
+    parser = command_parser(command)
     parser.add_argument(
         "--data", help="the real data, as for --data.source of `gan-jax train`; by default the run's own"
     )
     parser.add_argument("--data-dir", help="folder of prepared TFDS data sets; by default the run's own")
-    parser.add_argument("--n", type=Count, help="samples of each kind; by default all there are, at most 10000")
+    parser.add_argument("--n", type=reader(Count), help="samples of each kind; by default all there are, at most 10000")
     parser.add_argument(
-        "--split", type=Literal["held_out", "train"], default="held_out", help="real data compared with"
+        "--split", choices=["held_out", "train"], default="held_out", help="real data that samples are compared with"
     )
-    parser.add_argument("--features", type=Literal[tuple(FEATURES)], help="by default what suits the data")
+    parser.add_argument("--features", choices=list(FEATURES), help="by default what suits the data")
     parser.add_argument("--weights", help="file of the feature network's weights; by default where they usually are")
-    parser.add_argument("--scores", nargs="+", type=Literal[tuple(SCORES)], help="by default all")
-    parser.add_argument("--seed", type=Seed, default=0, help="of the choice of data, and the first set of samples")
-    parser.add_argument("--seeds", type=Count, default=3, help="sets of samples, for the spread")
+    parser.add_argument("--scores", nargs="+", choices=list(SCORES), help="by default all")
+    parser.add_argument("--seed", type=reader(Seed), default=0, help="of the choice of data, and of the first samples")
+    parser.add_argument("--seeds", type=reader(Count), default=3, help="sets of samples, for the spread")
     return parser
 
 
-def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
-    """Read a command line; options may be spelled with underscores for hyphens and the other way round."""
-    known = {"--data_dir": "--data-dir"}
-    return parser.parse_args([known.get(word, word) for word in arguments])
-
-
 def score_all(
-    console: Console, options: Namespace, candidates: Sequence["SampleSets"]
-) -> tuple["Dataset", list["Evaluation"]]:
+    console: Console, options: Namespace, candidates: Sequence[Candidate]
+) -> tuple[Dataset, list[Evaluation]]:
     """Score samples against the real data that the options, or the runs among them, name.
 
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
-    from gan_jax.data import sources
-    from gan_jax.evaluation import evaluate, reference
-    from gan_jax.evaluation.features import FEATURES, usual
-    from gan_jax.evaluation.scoring import MAX_SAMPLES, MIN_SAMPLES
-
-    source, data_dir = _source(options, candidates)
-    with console.status(f"reading {source}"):
-        data = sources.read(source, data_dir)
-    for sets in candidates:
-        if sets.shape != data.train.shape[1:]:
-            trained = "were trained on" if sets.run else "are of shape"
+    name, data = _read(console, options, candidates)
+    for sets, run in candidates:
+        if sets.shape != data.shape:
+            trained = "were trained on" if run else "are of shape"
             raise InputError(
-                f"{sets.name}: {source} is of shape {data.train.shape[1:]}, these {trained} {sets.shape}; "
+                f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
                 "name other data by --data, or give them one size and number of channels"
             )
         if sets.count is not None and sets.count < MIN_SAMPLES:
             raise InputError(f"{sets.name}: holds {sets.count} samples, too few to score; give at least {MIN_SAMPLES}")
-    counts = [sets.count for sets in candidates if sets.count is not None]
+    counts = [sets.count for sets, _ in candidates if sets.count is not None]
     part = data.held_out if options.split == "held_out" else data.train
-    with bars(console) as progress:
+    with progress_bars(console) as progress:
         against = reference(
             data,
-            FEATURES[options.features or usual(source, data.train.shape[1:])](path_of(options.weights)),
-            name=source,
+            FEATURES[options.features or usual(name, data.shape)](path_of(options.weights)),
+            name=name,
             n=options.n or min(len(part), MAX_SAMPLES, *counts),
             split=options.split,
             seed=options.seed,
@@ -86,38 +71,59 @@ def score_all(
             progress=progress,
         )
         seeds = tuple(range(options.seed, options.seed + options.seeds))
-        return data, [evaluate(sets, against, seeds=seeds, progress=progress) for sets in candidates]
+        return data, [evaluate(sets, against, seeds=seeds, progress=progress) for sets, _ in candidates]
 
 
-def _source(options: Namespace, candidates: Sequence["SampleSets"]) -> tuple[str, Path | None]:
-    from gan_jax.data.sources import resolve
+def score_one(console: Console, options: Namespace, candidate: Candidate) -> tuple[dict[str, Any], Table]:
+    """Score one kind of samples, and diagnose the run that draws them; return what is kept of it, and a table."""
+    data, [found] = score_all(console, options, [candidate])
+    kept = found.to_json()
+    modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
+    run = candidate.run
+    if run:
+        count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
+        with console.status("diagnosing the run"):
+            diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed)
+        kept |= {"step": run.step, "diagnostics": diagnostics}
+    return kept | ({"modes": modes} if modes else {}), score_table([found])
 
-    own = [sets.run.experiment.data for sets in candidates if sets.run]
-    data_dir = path_of(options.data_dir or next((data.dir for data in own), None))
-    if options.data:
-        return resolve(options.data, data_dir), data_dir
-    names = {data.source: None for data in own}
-    if len(names) > 1:
-        raise InputError(f"--data: the runs have different data, {' and '.join(names)}; name what to compare with")
-    if not names:
-        raise InputError("--data: name the real data that the samples are compared with, for example --data mnist")
-    return next(iter(names)), data_dir
 
-
-def score_table(found: Sequence["Evaluation"]) -> Table:
+def score_table(found: Sequence[Evaluation]) -> Table:
     """Lay scores out: a row each, a column for each evaluation, and what real data get."""
-    from gan_jax.evaluation import same_protocol
-    from gan_jax.evaluation.scores import GOOD
-    from gan_jax.figures.scores import main_numbers
-
     protocol = same_protocol({scored.samples: scored.protocol for scored in found})
     names = [scored.samples for scored in found] if len(found) > 1 else ["samples"]
     table = Table("", *names, "real data", "good", title=protocol.describe(), title_justify="left")
-    for name in main_numbers(list(found[0].scores)):
+    for name in main_scores(list(found[0].scores)):
         values = [scored.scores[name] for scored in found]
         cells = [_number(value.mean, value.sd) for value in values]
         table.add_row(name.replace("_", " "), *cells, _number(values[0].baseline), GOOD[name])
     return table
+
+
+def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
+    """The name of the real data, and the data."""
+    own = [run.experiment.data for _, run in candidates if run]
+    if options.data is None:
+        names = {data.name: data for data in own}
+        if len(names) > 1:
+            raise InputError(
+                f"the runs have different data, {' and '.join(names)}; name what to compare with", field="data"
+            )
+        if not names:
+            raise InputError(
+                "name the real data that the samples are compared with, for example --data mnist", field="data"
+            )
+        [(name, config)] = names.items()
+        if not isinstance(config.source, str):
+            return name, config.read()
+    data_dir = path_of(options.data_dir or next((data.dir for data in own), None))
+    try:
+        name = options.data or name
+        source = resolve(name, data_dir)
+        with console.status(f"reading {source}"):
+            return source, read(source, data_dir)
+    except InputError as error:
+        raise InputError(error.reason, field="data") from None
 
 
 def _number(value: float, sd: float | None = None) -> str:

@@ -29,6 +29,22 @@ def read_images(path: Path) -> np.ndarray:
     return check_images(arrays["images"], str(path))
 
 
+def read_labeled_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read what `read_images` does, and an `.npz` file's array `labels`, whole numbers (N,), if it has one.
+
+    Raises:
+      InputError: as for `read_images`, or labels that are not one whole number of at least 0 for each image.
+    """
+    images, labels = read_images(path), None
+    if not path.is_dir() and "labels" in (arrays := _npz(path)):
+        labels = arrays["labels"]
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
+            raise InputError(
+                f"{path}: labels must be whole numbers ({len(images)},) from 0, got {labels.dtype} {labels.shape}"
+            )
+    return images, labels
+
+
 def read_samples(path: Path) -> np.ndarray:
     """Read what `read_images` does, or an `.npz` file's array `points`, float32 (N, D).
 

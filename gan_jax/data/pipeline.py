@@ -1,23 +1,180 @@
-"""Batches of data that lie on the device, drawn inside the compiled step: nothing is copied from the host."""
+"""The input pipeline: batches for a compiled loop, from data that lie on the device or are streamed from the host.
+
+Which samples iteration i takes is a function of the key and of i alone, the same for either pipeline: so a run is the
+same byte for byte, whichever it has, and its position in the data is its iteration.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
+from gan_jax.data.dataset import Source
 from gan_jax.data.images import preprocess
-from gan_jax.types import Images, Key, Samples
+from gan_jax.data.prefetch import Prefetcher
+from gan_jax.errors import InputError
+from gan_jax.types import Array, Batch, Int, Key, PyTree, Samples, Spec
+
+Replicate = Callable[[Any], Any]
+"""Copies a tree of arrays to every device."""
 
 
-def draw_batch(key: Key, data: Images | Samples, count: int, noise: float = 0.0) -> Samples:
-    """Draw `count` samples with replacement, map images to [-1, 1], and add `noise * U[-1, 1)` to each number.
+class Pipeline(NamedTuple):
+    """Where the batches of a training loop come from.
 
-    Noise of about a grey level makes a smooth density of data that lie on few levels, which a critic would otherwise
-    tell from any generator's. Takes uint8 images (N, H, W, C) or float32 points (N, D), returns float32 (count, ...).
+    Attributes:
+      spec: of the batches, without the batch axis: float32 samples, and whatever belongs to them.
+      fetch: `(start, stop) -> arrays`, on the devices, from which the batches of these iterations are taken.
+      batch: `(arrays, key, step) -> batch`, inside the compiled loop; the key is that of `step_keys`.
+      position: `(step) -> position`, what a checkpoint of that step holds.
+      resume: `(position) -> None`, goes on from a checkpoint; raises `InputError` where its data are others.
+      max_iterations: how many iterations one fetch serves at most; None for any number.
+      close: `() -> None`, lets go of threads and memory.
+    """
+
+    spec: Spec
+    fetch: Callable[[int, int], PyTree[Array]]
+    batch: Callable[[PyTree[Array], Key, Array], Batch]
+    position: Callable[[int], dict[str, Any]]
+    resume: Callable[[dict[str, Any]], None]
+    max_iterations: int | None = None
+    close: Callable[[], None] = lambda: None
+
+
+def resident(
+    source: Source, *, size: int, dequantization: float = 0.0, replicate: Replicate = jax.device_put
+) -> Pipeline:
+    """Keep all data on every device, so that nothing is copied from the host while a run trains.
+
+    Args:
+      source: of the samples.
+      size: samples in the batch of one iteration, drawn with replacement.
+      dequantization: half-width of the uniform noise on each number of a sample, as in `dequantize`.
+      replicate: copies arrays to the devices.
+
+    >>> from gan_jax.data.dataset import ArraySource
+    >>> pipeline = resident(ArraySource({"sample": np.zeros((5, 2, 2, 1), np.uint8)}), size=3)
+    >>> batch_key, _ = step_keys(jax.random.key(0), 7)
+    >>> pipeline.batch(pipeline.fetch(7, 8), batch_key, 7)["sample"].shape
+    (3, 2, 2, 1)
+    """
+    arrays = replicate(source.batch(slice(None)))
+
+    def batch(arrays: PyTree[Array], key: Key, step: Array) -> Batch:
+        index_key, noise_key = jax.random.split(key)
+        indices = sample_indices(index_key, size, len(source))
+        return _prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
+
+    return Pipeline(
+        spec=batch_spec(source), fetch=lambda start, stop: arrays, batch=batch, **_positions(source, lambda step: None)
+    )
+
+
+def streamed(
+    source: Source,
+    key: Key,
+    *,
+    size: int,
+    dequantization: float = 0.0,
+    replicate: Replicate = jax.device_put,
+    max_iterations: int = 16,
+) -> Pipeline:
+    """Read the batches of some iterations at a time on the host, ahead of the device, which holds no more than these.
+
+    Args:
+      source, size, dequantization, replicate: as for `resident`.
+      key: of the run, from which `step_keys` are made.
+      max_iterations: how many iterations are copied to the device at a time.
+    """
+    length = len(source)
+    host_key = jax.device_put(key, jax.local_devices(backend="cpu")[0])  # what it computes, it computes there
+
+    @jax.jit
+    def indices_of(key: Key, step: Array) -> Array:
+        index_key, _ = jax.random.split(step_keys(key, step)[0])
+        return sample_indices(index_key, size, length)
+
+    def read(step: int) -> dict[str, np.ndarray]:
+        return source.batch(np.asarray(indices_of(host_key, np.int32(step))))
+
+    prefetcher = Prefetcher(read, ahead=2 * max_iterations)
+
+    def fetch(start: int, stop: int) -> PyTree[Array]:
+        batches = [prefetcher.get(step) for step in range(start, stop)]
+        batches += [batches[-1]] * (max_iterations - len(batches))  # of one shape, for one compilation
+        stacked = {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
+        return replicate({"start": np.int32(start), "batches": stacked})
+
+    def batch(arrays: PyTree[Array], key: Key, step: Array) -> Batch:
+        _, noise_key = jax.random.split(key)
+        row = step - arrays["start"]
+        taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
+        return _prepare(taken, noise_key, dequantization)
+
+    return Pipeline(
+        spec=batch_spec(source),
+        fetch=fetch,
+        batch=batch,
+        **_positions(source, prefetcher.seek),
+        max_iterations=max_iterations,
+        close=prefetcher.close,
+    )
+
+
+def step_keys(key: Key, step: Array | int) -> tuple[Key, Key]:
+    """Return the keys of an iteration: of its batch, and of its update."""
+    batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
+    return batch_key, update_key
+
+
+def sample_indices(key: Key, size: int, length: int) -> Int[Array, " n"]:
+    """Draw so many indices below a length, with replacement.
+
+    >>> sample_indices(jax.random.key(0), 4, length=1).tolist()
+    [0, 0, 0, 0]
+    """
+    return jax.random.randint(key, (size,), 0, length)
+
+
+def dequantize(key: Key, samples: Samples, half_width: float) -> Samples:
+    """Add `half_width * U[-1, 1)` to each number.
+
+    Noise of about a gray level makes a smooth density of data that lie on few levels, which a critic would otherwise
+    tell from any generator's.
 
     Source: Theis, van den Oord, Bethge (2016), A note on the evaluation of generative models, section 3.1.
 
-    >>> import jax.numpy as jnp
-    >>> draw_batch(jax.random.key(0), jnp.full((3, 2, 2, 1), 255, jnp.uint8), 5).shape
-    (5, 2, 2, 1)
+    >>> bool((abs(dequantize(jax.random.key(0), jnp.zeros((3, 2)), 0.1)) <= 0.1).all())
+    True
     """
-    index_key, noise_key = jax.random.split(key)
-    batch = preprocess(data[jax.random.randint(index_key, (count,), 0, len(data))])
-    return batch + noise * jax.random.uniform(noise_key, batch.shape, minval=-1) if noise else batch
+    return samples + half_width * jax.random.uniform(key, samples.shape, minval=-1)
+
+
+def batch_spec(source: Source) -> Spec:
+    """Return shapes and dtypes of one sample as networks see it, and of what belongs to it."""
+    spec = {}
+    for name, array in source.batch(slice(0, 1)).items():
+        dtype = jnp.float32 if name == "sample" else array.dtype
+        spec[name] = jax.ShapeDtypeStruct(array.shape[1:], dtype)
+    return spec
+
+
+def _prepare(batch: dict[str, Array], noise_key: Key, dequantization: float) -> Batch:
+    samples = preprocess(batch["sample"])
+    if dequantization:
+        samples = dequantize(noise_key, samples, dequantization)
+    return {**batch, "sample": samples}
+
+
+def _positions(source: Source, seek: Callable[[int], None]) -> dict[str, Callable]:
+    def position(step: int) -> dict[str, Any]:
+        return {"iteration": step, "fingerprint": source.fingerprint}
+
+    def resume(position: dict[str, Any]) -> None:
+        if position["fingerprint"] != source.fingerprint:
+            raise InputError("these are other data than the run was trained on; give its own", field="data")
+        seek(position["iteration"])
+
+    return {"position": position, "resume": resume}

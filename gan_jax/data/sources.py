@@ -1,51 +1,47 @@
-"""Data sets by name or path, each read to the same two arrays: one to train on and one held out."""
+"""Data sets by name or path, each read to the same type: a source to train on and one held out."""
 
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from gan_jax.data.files import check_images, one_line, read_images
+from gan_jax.data.dataset import Dataset, from_arrays
+from gan_jax.data.files import check_images, one_line, read_labeled_images
 from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError
 
-
-class Dataset(NamedTuple):
-    """Two arrays that share no sample: uint8 images (N, H, W, C) of one size, or float32 points (N, D)."""
-
-    train: np.ndarray
-    held_out: np.ndarray
+_FIELD = "data.source"
 
 
 def read(source: str, data_dir: Path | None = None) -> Dataset:
-    """Read a data set whole into memory; sizes and channels are the data's own.
+    """Read a data set whole into memory; sizes, channels and classes are the data's own.
 
-    `source` is `"digits"` (the real 8x8 digits that scikit-learn ships), a two-dimensional distribution of
-    `gan_jax.data.toy.TOYS` (100,000 points to train on, 10,000 held out), an `.npz` file with an array `images`, a
-    folder of images (searched through its subfolders), or else a TensorFlow Datasets name such as `"mnist"`, looked for
-    in `data_dir`. A data set without a split of its own for testing keeps back every fifth image.
+    `source` is a name in `DATASETS` (`"digits"`, the real 8x8 digits that scikit-learn ships, or a two-dimensional
+    distribution of `gan_jax.data.toy.TOYS`, 100,000 points to train on, 10,000 held out), an `.npz` file with an array
+    `images` and perhaps `labels`, a folder of images (searched through its subfolders), or else a TensorFlow Datasets
+    name such as `"mnist"`, looked for in `data_dir`. A data set without a split of its own for testing keeps back every
+    fifth image.
 
     Raises:
       InputError: nothing can be read; the message names the source and says what to do.
 
-    >>> images = read("digits")
-    >>> images.train.shape, images.held_out.shape, images.train.dtype
-    ((1437, 8, 8, 1), (360, 8, 8, 1), dtype('uint8'))
+    >>> digits = read("digits")
+    >>> digits.shape, len(digits.train), len(digits.held_out), digits.classes[:2]
+    ((8, 8, 1), 1437, 360, ('0', '1'))
     """
-    if source == "digits":
-        return _hold_out(_digits())
-    if source in TOYS:
-        return _toy(source)
+    if source in DATASETS:
+        return DATASETS[source]()
     path = Path(resolve(source, data_dir))
     if path.suffix == ".npz" or path.is_absolute():
         if not path.exists():
             raise InputError(
-                f"data.source: there is no file or folder {path}; give a folder of images, an .npz or a TFDS name"
+                f"there is no file or folder {path}; give a folder of images, an .npz or a TFDS name", field=_FIELD
             )
-        return _hold_out(read_images(path))
+        return _hold_out(*read_labeled_images(path))
     return _tfds(source, data_dir)
 
 
@@ -59,10 +55,10 @@ def resolve(source: str, data_dir: Path | None = None) -> str:
     ('digits', 'mnist', True)
     """
     if not source:
-        raise InputError("data.source: is empty; give a folder of images, an .npz or a TFDS name")
+        raise InputError("is empty; give a folder of images, an .npz or a TFDS name", field=_FIELD)
     path = Path(source).expanduser()
     is_path = path.is_absolute() or path.suffix == ".npz" or source.startswith(".")
-    if source == "digits" or source in TOYS or not (is_path or path.is_dir()):
+    if source in DATASETS or not (is_path or path.is_dir()):
         return source
     if is_path or not _tfds_knows(source, data_dir):
         return str(path.absolute())
@@ -78,26 +74,38 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
     )
 
 
-def _hold_out(images: np.ndarray) -> Dataset:
+def _hold_out(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> Dataset:
     """Keep back every fifth image, after a shuffle that is the same on every machine."""
     if len(images) < 5:
-        raise InputError(f"data.source: {len(images)} images are too few to hold any out; give at least 5")
+        raise InputError(f"{len(images)} images are too few to hold any out; give at least 5", field=_FIELD)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
-    held_out = -(-len(images) // 5)
-    return Dataset(train=images[order[held_out:]], held_out=images[order[:held_out]])
+    count = -(-len(images) // 5)
+    arrays = _entries(images, labels)
+    train, held_out = ({name: array[part] for name, array in arrays.items()} for part in (order[count:], order[:count]))
+    return from_arrays(train, held_out, classes)
+
+
+def _entries(images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+    return {"sample": images} if labels is None else {"sample": images, "label": labels.astype(np.int32)}
 
 
 def _toy(name: str) -> Dataset:
     draw = jax.jit(TOYS[name]().sample, static_argnums=1)
     train_key, held_out_key = jax.random.split(jax.random.key(0))
-    return Dataset(np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000)))
+    train, held_out = np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000))
+    return from_arrays({"sample": train}, {"sample": held_out})
 
 
-def _digits() -> np.ndarray:
+def _digits() -> Dataset:
     from sklearn.datasets import load_digits  # imported late: it takes longer than the rest of the package
 
-    levels = load_digits().images  # (1797, 8, 8), 0 to 16
-    return np.round(levels * (255 / 16)).astype(np.uint8)[..., None]
+    digits = load_digits()  # (1797, 8, 8), 0 to 16
+    images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    return _hold_out(images, digits.target, tuple(map(str, digits.target_names)))
+
+
+DATASETS: dict[str, Callable[[], Dataset]] = {"digits": _digits} | {name: partial(_toy, name) for name in TOYS}
+"""By name, functions that read a data set."""
 
 
 def _tfds(name: str, data_dir: Path | None) -> Dataset:
@@ -107,11 +115,13 @@ def _tfds(name: str, data_dir: Path | None) -> Dataset:
     absl.logging.set_verbosity(absl.logging.ERROR)  # it advises to install OpenCV, and to look at every failed attempt
     try:
         builder = _tfds_builder(name, data_dir)
-        train = _tfds_split(builder, "train")
+        features = builder.info.features
+        classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
+        train = _tfds_split(builder, "train", bool(classes))
         for name in ("test", "validation"):
             if name in builder.info.splits:
-                return Dataset(train, _tfds_split(builder, name))
-        return _hold_out(train)
+                return from_arrays(_entries(*train), _entries(*_tfds_split(builder, name, bool(classes))), classes)
+        return _hold_out(*train, classes)
     finally:
         absl.logging.set_verbosity(verbosity)
 
@@ -125,19 +135,19 @@ def _tfds_builder(name: str, data_dir: Path | None):
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         raise InputError(
-            f"data.source: {name} is neither a file, nor a folder, nor a data set of TFDS or prepared in {where}"
+            f"{name} is neither a file, nor a folder, nor a data set of TFDS or prepared in {where}", field=_FIELD
         ) from None
     except Exception as error:  # TFDS raises many kinds; the user can act on one line
-        raise InputError(f"data.source: TFDS cannot use {name} in {where} ({one_line(error)}); {advice}") from None
+        raise InputError(f"TFDS cannot use {name} in {where} ({one_line(error)}); {advice}", field=_FIELD) from None
     if builder.is_prepared():
         return builder
     if not _has_network():
-        raise InputError(f"data.source: {name} is not in {where} and there is no network to download it; {advice}")
+        raise InputError(f"{name} is not in {where} and there is no network to download it; {advice}", field=_FIELD)
     try:
         builder.download_and_prepare()
     except Exception as error:
         raise InputError(
-            f"data.source: TFDS could not prepare {name} in {where} ({one_line(error)}); {advice}"
+            f"TFDS could not prepare {name} in {where} ({one_line(error)}); {advice}", field=_FIELD
         ) from error
     return builder
 
@@ -153,14 +163,17 @@ def _has_network() -> bool:
     return True
 
 
-def _tfds_split(builder, split: str) -> np.ndarray:
+def _tfds_split(builder, split: str, has_labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
     if "image" not in builder.info.features:
-        raise InputError(f"data.source: {builder.name} has no feature 'image', only {sorted(builder.info.features)}")
+        raise InputError(f"{builder.name} has no feature 'image', only {sorted(builder.info.features)}", field=_FIELD)
     try:
         source = builder.as_data_source(split=split)
     except Exception as error:
-        raise InputError(f"data.source: TFDS cannot read {builder.name} ({one_line(error)})") from error
-    images = [example["image"] for example in source]
+        raise InputError(f"TFDS cannot read {builder.name} ({one_line(error)})", field=_FIELD) from error
+    images, labels = [], []
+    for example in source:
+        images.append(example["image"])
+        labels.append(example["label"] if has_labels else 0)
     if len({image.shape for image in images}) != 1:
-        raise InputError(f"data.source: the images of {builder.name} differ in size; resize them to a folder first")
-    return check_images(np.stack(images), builder.name)
+        raise InputError(f"the images of {builder.name} differ in size; resize them to a folder first", field=_FIELD)
+    return check_images(np.stack(images), builder.name), np.array(labels, np.int32) if has_labels else None

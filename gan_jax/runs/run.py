@@ -1,6 +1,5 @@
-"""A run folder: what describes the run, and the state that it has come to."""
+"""A trained run, opened from its folder, and what can be asked of it: samples, paths, latents."""
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -10,99 +9,134 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.runs.build import build
-from gan_jax.data.images import postprocess
-from gan_jax.runs.environment import environment
+from gan_jax.data.images import postprocess, preprocess
 from gan_jax.errors import InputError
+from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
-from gan_jax.files import read_json, write_json
-from gan_jax.runs.settings import differences, from_json, to_json
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
-from gan_jax.types import Key, Samples
+from gan_jax.types import Batch, Key, Spec
 
 _CHUNK = 500  # samples drawn at a time
 
 
 class Run(NamedTuple):
-    """A trained run, read from its folder."""
+    """A trained run.
+
+    Attributes:
+      experiment: what describes it.
+      system: what was trained.
+      state: as of its last iteration.
+      step: iterations done.
+      spec: of the batches that it was trained on, without the batch axis.
+      classes: names of the classes.
+      folder: where it lies; None for a run that lies nowhere.
+    """
 
     experiment: Experiment
     system: System
     state: State
     step: int
-    shape: tuple[int, ...]
+    spec: Spec
+    classes: tuple[str, ...] = ()
+    folder: RunFolder | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample."""
+        return self.spec["sample"].shape
 
 
-def write_experiment(folder: Path, experiment: Experiment, data: np.ndarray) -> None:
-    """Write `experiment.json`: the settings, and the shape and hash of the data trained on; and `environment.json`.
+def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | None = None) -> Run:
+    """Open a run folder: the experiment, its system, and the newest checkpoint, or the one that scored best.
 
-    Raises:
-      InputError: the folder holds checkpoints of other settings or data, or beyond `steps`; the message shows which.
-    """
-    from gan_jax import __version__
-
-    file = folder / "experiment.json"
-    found = {"image_shape": list(data.shape[1:]), "data_sha256": hashlib.sha256(data.tobytes()).hexdigest()}
-    settings = to_json(experiment) | found
-    step = checkpoint.newest_step(folder / "checkpoints")
-    if step is not None:
-        different = differences(_read_settings(file), settings)
-        if different:
-            raise InputError(f"{file}: cannot resume with other settings ({'; '.join(different)})")
-        if step > experiment.steps:
-            raise InputError(f"steps: {experiment.steps} is below the {step} that {folder} has done already")
-    write_json(file, settings | {"gan_jax": __version__})
-    write_json(folder / "environment.json", environment())
-
-
-def _read_settings(file: Path) -> dict[str, Any]:
-    try:
-        settings = read_json(file)
-    except FileNotFoundError:
-        raise InputError(f"{file.parent}: is not a run folder, it has no {file.name}") from None
-    shape = settings.get("image_shape") if isinstance(settings, dict) else None
-    if not isinstance(shape, list) or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise InputError(f"{file}: holds no image_shape; it is not what a run has written")
-    settings.pop("gan_jax", None)
-    return settings
-
-
-def open_run(folder: Path, *, best: bool = False) -> Run:
-    """Read a run folder: the experiment, its system, and the newest checkpoint, or the one that scored best.
+    Args:
+      path: the folder.
+      best: whether to take the checkpoint that scored best.
+      experiment: what a program trained, if that has objects of its own and was no experiment file.
 
     Raises:
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
-    file = folder / "experiment.json"
-    settings = _read_settings(file)
-    shape = tuple(settings.pop("image_shape"))
-    settings.pop("data_sha256", None)
+    folder = RunFolder(Path(path))
+    described = description.read(folder.experiment)
+    if experiment is None and described.source and has_own_objects(described.settings):
+        experiment = experiment_file.load(folder.source / described.source).experiment
     try:
-        experiment = from_json(settings)
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
-    system = build(experiment, shape)
-    saved = folder / ("best" if best else "checkpoints")
+        experiment = from_json(described.settings, experiment)
+    except (InputError, TypeError) as error:
+        raise InputError(f"{folder.experiment}: {error}") from None
+    spec, classes = described.spec, described.classes
+    system = experiment.build(spec, classes=len(classes), trains=False)
+    saved = folder.best if best else folder.checkpoints
     if checkpoint.newest_step(saved) is None:
         advice = "train with --evaluation.every N" if best else "train the run first"
-        raise InputError(f"{folder}: holds no {'best ' * best}checkpoint; {advice}")
-    state = jax.eval_shape(system.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+        raise InputError(f"{path}: holds no {'best ' * best}checkpoint; {advice}")
+    state = jax.eval_shape(lambda: system.init(jax.random.key(0), spec))
     with checkpoint.manager(saved, create=False) as checkpoints:
-        step, state = checkpoint.restore(checkpoints, state)
-    return Run(experiment, system, state, step, shape)
+        restored = checkpoint.restore(checkpoints, state)
+    return Run(experiment, system, restored.state, restored.step, spec, classes, folder)
 
 
-def draw(run: Run, key: Key, count: int) -> np.ndarray:
-    """Draw uint8 images (count, H, W, C) or float32 points (count, D), the same for the same key.
+def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:
+    """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
-    Fewer of them are the first of more.
+    A condition is a batch of n labels, or whatever else the system is conditioned on.
     """
-    sample = _sampler(run.system.sample)
-    chunks = [np.asarray(sample(run.state, jax.random.fold_in(key, i))) for i in range(-(-count // _CHUNK))]
-    return np.concatenate(chunks)[:count]
+    return sample_by_key(run, jax.random.key(seed), n, condition)
+
+
+def sample_by_key(run: Run, key: Key, n: int, condition: Batch | None = None) -> np.ndarray:
+    """Draw as `sample` does, with a key in place of the seed."""
+    chunks = []
+    for i in range(-(-n // _CHUNK)):
+        chunk = None
+        if condition is not None:
+            rows = np.arange(i * _CHUNK, (i + 1) * _CHUNK) % n  # of one size, for one compilation
+            chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
+        chunks.append(np.asarray(_sampler(run.system.sample)(run.state, jax.random.fold_in(key, i), chunk)))
+    return np.concatenate(chunks)[:n]
+
+
+def interpolate(run: Run, *, paths: int = 6, steps: int = 10, seed: int = 0) -> np.ndarray:
+    """Draw samples along paths through the latent space: uint8 images or float32 points (paths, steps, ...).
+
+    Raises:
+      InputError: the system knows no way between samples.
+    """
+    draw = _asked_for(run, "interpolate")
+    samples = postprocess(draw(run.state, jax.random.key(seed), paths, steps))
+    return np.asarray(samples).reshape(paths, steps, *run.shape)
+
+
+def encode(run: Run, samples: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Return latents (N, z) of uint8 images (N, H, W, C) or float32 points (N, D), which `decode` maps back near them.
+
+    Raises:
+      InputError: the system cannot encode.
+    """
+    encoder = _asked_for(run, "encode")
+    return np.asarray(encoder(run.state, jax.random.key(seed), {"sample": preprocess(jnp.asarray(samples))}))
+
+
+def decode(run: Run, latents: np.ndarray) -> np.ndarray:
+    """Return the samples, uint8 images or float32 points, of latents (N, z).
+
+    Raises:
+      InputError: the system cannot decode.
+    """
+    return np.asarray(postprocess(_asked_for(run, "decode")(run.state, jnp.asarray(latents))))
+
+
+def _asked_for(run: Run, name: str) -> Callable[..., Any]:
+    function = getattr(run.system, name)
+    if function is None:
+        raise InputError(f"a run of {run.experiment.summary()} cannot {name}")
+    return function
 
 
 @lru_cache(maxsize=4)  # one program for every time that a run draws
-def _sampler(sample: Callable[..., Samples]) -> Callable[[State, Key], np.ndarray]:
-    return jax.jit(lambda state, key: postprocess(sample(state, key, _CHUNK)))
+def _sampler(sample: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, _CHUNK, condition)))

@@ -1,122 +1,118 @@
-"""An experiment read from its file, changed on the command line, and kept as JSON."""
+"""An experiment's settings: changed one by one by their dotted names, and kept as JSON."""
 
-import json
-import runpy
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Any
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from importlib import import_module
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from docstring_parser import parse as parse_docstring
 
-from gan_jax.errors import InputError
-from gan_jax.runs.experiment import Experiment
+from gan_jax.config import Choices, is_config, parse_value
+from gan_jax.errors import InputError, within
+from gan_jax.runs.experiment import FREE, Experiment
 
-# How those names begin that may differ between a run and its continuation: where the data lie, when to stop, what to
-# write.
-_FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints", "evaluation")
+_OWN, _IMPORT, _CLASS = "own", "import", "class"  # keys of what JSON cannot hold: only known to the file, by path
 
 
-def load(file: Path) -> Experiment:
-    """Run a Python file and return the `experiment` that it defines.
+class Setting(NamedTuple):
+    """One setting of an experiment.
+
+    Attributes:
+      name: dotted.
+      annotation: its type.
+      value: in this experiment.
+      help: what its configuration's docstring says of it.
+    """
+
+    name: str
+    annotation: Any
+    value: Any
+    help: str
+
+
+def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
+    """Yield the settings of a configuration, those of nested ones under dotted names.
+
+    What only Python can set is left out, as are systems that the experiment does not have.
+
+    >>> [setting.name for setting in settings_of(Experiment())][:3]
+    ['data.source', 'data.dir', 'data.dequantization']
+    """
+    hints = get_type_hints(type(config), include_extras=True)
+    texts = {item.arg_name: item.description for item in parse_docstring(type(config).__doc__ or "").params}
+    for field in fields(config):
+        name, value = f"{prefix}{field.name}", getattr(config, field.name)
+        if is_config(value):
+            yield from settings_of(value, f"{name}.")
+        elif _has_text(hints[field.name]) and not (isinstance(config, Experiment) and field.name in ("gan", "system")):
+            yield Setting(name, hints[field.name], value, " ".join((texts.get(field.name) or "").split()))
+
+
+def override(config: Any, name: str, text: str) -> Any:
+    """Return a configuration with the setting of a dotted name read from a text.
 
     Raises:
-      InputError: there is no such file, it fails, it defines no `Experiment` of that name, or one with a wrong value.
+      InputError: there is no such setting, or the text is no value of its.
+
+    >>> override(Experiment(), "gan.penalty.weight", "5").gan.penalty.weight
+    5.0
     """
-    if not file.is_file():
-        raise InputError(f"{file}: there is no such experiment file")
+    head, _, rest = name.partition(".")
+    if head not in {field.name for field in fields(config)}:
+        raise InputError("there is no such setting", field=name)
+    if rest and is_config(getattr(config, head)):
+        with within(head):
+            return replace(config, **{head: override(getattr(config, head), rest, text)})
+    if rest:
+        raise InputError("there is no such setting", field=name)
+    annotation = get_type_hints(type(config), include_extras=True)[head]
     try:
-        experiment = runpy.run_path(str(file)).get("experiment")
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{file}: {type(error).__name__}: {error}") from error
-    if not isinstance(experiment, Experiment):
-        raise InputError(f"{file}: must define `experiment = Experiment(...)`, found {experiment!r}")
-    try:
-        return from_json(to_json(experiment))
-    except (InputError, TypeError) as error:
-        raise InputError(f"{file}: {error}") from None
+        return replace(config, **{head: parse_value(annotation, text)})
+    except InputError as error:
+        raise InputError(error.reason, field=head) from None
 
 
-def parser(**options) -> ArgumentParser:
-    """Build the command-line parser whose options are an experiment's settings, dotted.
-
-    >>> experiment_of(parse(parser(prog="mine"), ["--seed", "3"])).seed
-    3
-    """
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **options)
-    parser.add_class_arguments(Experiment)
-    return parser
-
-
-def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
-    """Read a command line: the settings of an experiment, for `experiment_of`, and whatever else the parser knows.
-
-    An option may be spelled with hyphens for underscores; `--data-dir` is short for `--data.dir`.
-
-    Raises:
-      InputError: a name is unknown, or a value has the wrong type or is impossible.
-
-    >>> parse(parser(), ["--seed", "x"])
-    Traceback (most recent call last):
-    gan_jax.errors.InputError: seed: Not of type Seed: invalid literal for int() with base 10: 'x'
-    """
-    try:
-        return parser.instantiate(parser.parse_args([_spelled(argument) for argument in arguments]))
-    except ArgumentError as error:
-        raise InputError(_one_line(error)) from None
-
-
-def experiment_of(values: Namespace) -> Experiment:
-    """Return the experiment among the values of a command line.
-
-    >>> experiment = experiment_of(parse(parser(), ["--gan.penalty.weight", "5", "--batch-size=32"]))
-    >>> experiment.gan.penalty.weight, experiment.batch_size
-    (5.0, 32)
-    """
-    return Experiment(**{field.name: values[field.name] for field in fields(Experiment)})
-
-
-def _spelled(argument: str) -> str:
-    """An option as the parser knows it; a value as it is."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument.partition("=")
-    name = "--" + name.removeprefix("--").replace("-", "_")
-    return ("--data.dir" if name == "--data_dir" else name) + equals + value
-
-
-def _one_line(error: ArgumentError) -> str:
-    line = " ".join(str(error).split())
-    if line.startswith('Parser key "'):
-        name, _, reason = line.removeprefix('Parser key "').partition('": ')
-        line = f"{name}: {reason}"
-    return line
-
-
-def to_json(experiment: Experiment) -> dict[str, Any]:
-    """Return the settings as nested dictionaries that JSON can hold.
+def to_json(value: Any) -> Any:
+    """Return an experiment as JSON can hold it: an object of the user's own as its import path, or as being its own.
 
     >>> to_json(Experiment())["gan"]["penalty"]["name"]
     'wgan_gp'
+    >>> to_json(map), to_json(lambda x: x)
+    ({'import': 'builtins:map'}, {'own': '<lambda>'})
     """
-    return json.loads(json.dumps(asdict(experiment)))
+    if is_config(value):
+        nested = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        standard = type(value).__module__.startswith("gan_jax.")
+        return nested if standard else {_CLASS: to_json(type(value))} | nested
+    if isinstance(value, tuple) and type(value) is tuple:
+        return [to_json(part) for part in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if module and name and module != "__main__" and getattr(sys.modules.get(module), name, None) is value:
+        return {_IMPORT: f"{module}:{name}"}
+    return {_OWN: name or type(value).__name__}
 
 
-def from_json(settings: Mapping[str, Any]) -> Experiment:
-    """Return the experiment that `to_json` gave these settings for.
+def from_json(settings: Mapping[str, Any], base: Experiment | None = None) -> Experiment:
+    """Return the experiment that `to_json` gave these settings for; `base` has whatever is the user's own.
 
     Raises:
-      InputError: a name is unknown, or a value has the wrong type or is impossible.
+      InputError: a name is unknown, a value has the wrong type or is impossible, or something is the user's own and
+        there is no base.
 
     >>> from_json(to_json(Experiment(seed=3))).seed
     3
     """
-    reader = parser()
-    try:
-        values = reader.parse_object(dict(settings))
-    except ArgumentError as error:
-        raise InputError(_one_line(error)) from None
-    return Experiment(**reader.instantiate(values).as_dict())
+    return _from_json(Experiment, settings, base)
+
+
+def has_own_objects(settings: Any) -> bool:
+    """Whether settings, as JSON holds them, leave something to the experiment file."""
+    if isinstance(settings, Mapping):
+        return _OWN in settings or any(map(has_own_objects, settings.values()))
+    return isinstance(settings, list) and any(map(has_own_objects, settings))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -129,8 +125,64 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     return [
         f"{name}: {before.get(name)} became {after.get(name)}"
         for name in sorted(before.keys() | after.keys())
-        if not name.startswith(_FREE) and before.get(name) != after.get(name)
+        if not name.startswith(FREE) and before.get(name) != after.get(name)
     ]
+
+
+def _has_text(annotation: Any) -> bool:
+    """Whether a command line can give a value of a type: all but those that hold objects alone."""
+    choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choices)]
+    return all(extra.registry for extra in choices) and all(map(_has_text, get_args(annotation)))
+
+
+def _from_json(cls: type, settings: Mapping[str, Any], base: Any) -> Any:
+    hints = get_type_hints(cls, include_extras=True)
+    for name in settings:
+        if name not in hints:
+            raise InputError("there is no such setting", field=name)
+    values = {}
+    for name, value in settings.items():
+        with within(name):
+            values[name] = _value(hints[name], value, getattr(base, name, None))
+    return cls(**values)
+
+
+def _value(annotation: Any, value: Any, base: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, Mapping):
+        return value
+    if _IMPORT in value:
+        return _import(value[_IMPORT])
+    if _OWN in value:
+        if base is None:
+            raise InputError(f"{value[_OWN]} is an object of the program that trained the run; give its experiment")
+        return base
+    if _CLASS in value:
+        cls = type(base) if _OWN in value[_CLASS] and base is not None else _value(Any, value[_CLASS], None)
+        return _from_json(cls, {name: part for name, part in value.items() if name != _CLASS}, base)
+    return _from_json(type(base) if is_config(base) else _config_in(annotation), value, base)
+
+
+def _config_in(annotation: Any) -> type:
+    """The configuration that a field's type names."""
+    for part in (annotation, get_origin(annotation), *get_args(annotation)):
+        if isinstance(part, type) and hasattr(part, "__dataclass_fields__"):
+            return part
+        if part is not annotation and get_args(part):
+            return _config_in(part)
+    raise InputError("holds settings, but has none")
+
+
+def _import(path: str) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        found = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{path} cannot be imported ({error})") from None
+    return found
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

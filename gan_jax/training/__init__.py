@@ -1,1 +1,1 @@
-"""Training any system: the loop, its checkpoints, and its log."""
+"""Training any system: the loop, its callbacks, its checkpoints, its log, and the devices it runs on."""

@@ -1,22 +1,39 @@
-"""Checkpoints of a whole state, by Orbax: written while training goes on, each whole or absent."""
+"""Checkpoints of a state and its position in the data, by Orbax: each whole or absent, written in the background."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import orbax.checkpoint as ocp
 
 from gan_jax.errors import InputError
 from gan_jax.systems import State
 
+if TYPE_CHECKING:
+    from orbax.checkpoint import CheckpointManager
 
-def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> ocp.CheckpointManager:
-    """Open a folder of checkpoints, one per step, of which the newest `keep` stay.
+
+class Checkpoint(NamedTuple):
+    """A state at a step, and the position in the data from which it goes on."""
+
+    step: int
+    state: State
+    position: dict[str, Any]
+
+
+@contextmanager
+def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> "Iterator[CheckpointManager]":
+    """Open a folder of checkpoints, one per step, of which the newest `keep` stay; at the end it waits for writing.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
-    complete. Closing the manager waits for it.
+    complete.
     """
+    import orbax.checkpoint as ocp  # imported late: commands that open no checkpoint do without it
+
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
-    return ocp.CheckpointManager(folder.absolute(), options=options)
+    with ocp.CheckpointManager(folder.absolute(), options=options) as checkpoints:
+        yield checkpoints
 
 
 def newest_step(folder: Path) -> int | None:
@@ -25,22 +42,29 @@ def newest_step(folder: Path) -> int | None:
     return max(steps, default=None)
 
 
-def save(checkpoints: ocp.CheckpointManager, step: int, state: State) -> None:
-    """Save a state in the background; the state may be donated as soon as this returns."""
-    checkpoints.save(step, args=ocp.args.StandardSave(state))
+def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
+    """Save a checkpoint in the background; its state may be donated as soon as this returns."""
+    import orbax.checkpoint as ocp
+
+    items = {"state": ocp.args.StandardSave(checkpoint.state), "position": ocp.args.JsonSave(checkpoint.position)}
+    checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))
 
 
-def restore(checkpoints: ocp.CheckpointManager, like: State) -> tuple[int, State]:
-    """Return the newest checkpoint's step and its state, shaped and placed as `like` (arrays or their shapes).
+def restore(checkpoints: "CheckpointManager", like: State) -> Checkpoint:
+    """Return the newest checkpoint, its state shaped as `like` (arrays or their shapes), on one device.
 
     Raises:
       InputError: it is damaged, or holds another kind of state.
     """
+    import orbax.checkpoint as ocp
+
     step = checkpoints.latest_step()
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), like)
+    items = {"state": ocp.args.StandardRestore(like), "position": ocp.args.JsonRestore()}
     try:
-        return step, checkpoints.restore(step, args=ocp.args.StandardRestore(like))
+        restored = checkpoints.restore(step, args=ocp.args.Composite(**items))
     except (ValueError, KeyError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{checkpoints.directory}: checkpoint {step} cannot be read ({reason})") from error
+    return Checkpoint(step, restored["state"], restored["position"])

@@ -1,13 +1,12 @@
-"""The training loop: compiled blocks of iterations, and what happens between them."""
+"""The training loop: compiled blocks of iterations, and the callbacks between them."""
 
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
-from pathlib import Path
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,143 +15,140 @@ from jax import lax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_jax.data import pipeline
-from gan_jax.data.images import postprocess
-from gan_jax.figures.samples import save_samples
+from gan_jax.data.pipeline import Pipeline, step_keys
 from gan_jax.systems import State, System
-from gan_jax.training import checkpoint
 from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
-from gan_jax.training.logging import MetricsLog
-from gan_jax.training.watch import Watch, watching
-from gan_jax.types import Array, Images, Key, Samples
+from gan_jax.types import Array, Key, PyTree
+
+Block = tuple[int, float, dict[str, float]]  # iterations, seconds, mean metrics
 
 
 class NonFiniteError(RuntimeError):
-    """A metric became infinite or not a number: the parameters are lost, the checkpoints are not."""
+    """A metric or the state became infinite or not a number: the state is lost, the checkpoints are not."""
 
 
 class Interrupted(RuntimeError):
-    """The user asked to stop; the state is saved."""
+    """The user asked to stop; the callbacks have had the last state."""
+
+
+class TrainingStatus(NamedTuple):
+    """How far training has come, as a callback is told.
+
+    Attributes:
+      step: iterations done.
+      state: the system's, which the next iterations overwrite.
+      metrics: means over the iterations since the callback's last call.
+      counts: what has been done since the start of the run: critic steps, images, ...
+      images_per_s: since the callback's last call, without compilation and callbacks.
+      reason: why it is called: its interval is full, or training ends, or is interrupted.
+    """
+
+    step: int
+    state: State
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    images_per_s: float
+    reason: Literal["interval", "end", "interrupt"]
+
+
+class Callback(NamedTuple):
+    """What is done between iterations: `call` after every so many, and after the last."""
+
+    every: int
+    call: Callable[[TrainingStatus], None]
 
 
 def train(
     system: System,
-    data: Images | Samples,
-    folder: Path,
+    pipeline: Pipeline,
+    state: State,
+    key: Key,
     *,
-    seed: int,
-    noise: float,
+    start: int,
     steps: int,
-    log_every: int,
-    sample_every: int,
-    checkpoint_every: int,
-    keep_checkpoints: int,
+    callbacks: Sequence[Callback],
     console: Console,
-    plan: DataParallel = SINGLE_DEVICE,
-    watch: Watch | None = None,
+    devices: DataParallel = SINGLE_DEVICE,
 ) -> State:
-    """Train a system on data until `steps` iterations are done, from the folder's newest checkpoint if it has one.
+    """Train a system from iteration `start` until `steps` are done, and return its state.
 
-    Everything random at iteration i is a function of `(seed, i)`, so a resumed run is the uninterrupted one bit for
-    bit. The folder receives `checkpoints/`, `metrics.jsonl`, TensorBoard events and `samples/step_*.png`; where it is
-    watched, `scores.jsonl` and `best/`, too. A line of metrics holds means over the iterations since the line before
-    it, and counts from the start of the run. Throughput leaves out compilation and everything between blocks, scores
-    included.
+    Everything random at iteration i is a function of `(key, i)`, so that a resumed run is the uninterrupted one bit for
+    bit. Callbacks are called in their order; nothing else leaves the device.
 
     Args:
       system: what is trained; any `System`.
-      data: uint8 images (N, H, W, C) or float32 points (N, D); they are copied to each device.
-      folder: the run folder.
-      seed: of everything random.
-      noise: half-width of the uniform noise on the data, as in `pipeline.draw_batch`.
-      steps: iterations in all, those of earlier calls included.
-      log_every, sample_every, checkpoint_every: iterations between two lines, pictures, checkpoints; the last iteration
-        has one of each.
-      keep_checkpoints: how many of the newest checkpoints are kept.
+      pipeline: where its batches come from.
+      state: at iteration `start`, on the devices; it is donated.
+      key: of all iterations.
+      start: iterations done before.
+      steps: iterations in all, those done before included.
+      callbacks: what is done between iterations.
       console: where progress is shown.
-      plan: how devices are used, the one whose sharding the system was built with; another call may have another.
-      watch: scores to take of the state, if any.
+      devices: how devices are used; the system was built with their sharding.
 
     Raises:
-      NonFiniteError: a metric or the state is infinite or NaN; names the iterations and the last good checkpoint.
-      Interrupted: SIGINT or SIGTERM came; the block under way was finished and its state saved.
+      NonFiniteError: a metric is infinite or NaN; names the iterations.
+      Interrupted: SIGINT or SIGTERM came; the iterations under way were finished and the callbacks called.
     """
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    init_key, sample_key, run_key = jax.random.split(jax.random.key(seed), 3)
-    pictured = 100 if data.ndim == 4 else 2_000
-    data = plan.replicate(data)
-    with checkpoint.manager(folder / "checkpoints", keep_checkpoints) as checkpoints:
-        init = partial(system.init, init_key, jnp.zeros((1, *data.shape[1:])))
-        step = 0
-        if checkpoints.latest_step() is None:
-            state = jax.jit(init)()
-        else:
-            step, state = checkpoint.restore(checkpoints, jax.eval_shape(init))
-        state = plan.replicate(state)
-        with console.status("compiling"):
-            started = time.perf_counter()
-            run = compile_block(system, state, data, run_key, noise, plan)
-            draw = jax.jit(lambda state: postprocess(system.sample(state, sample_key, pictured)))
-        console.print(f"compiled in {time.perf_counter() - started:.1f} s{_memory(run)}")
+    step = start
+    if step >= steps:
+        return state
+    with console.status("compiling"):
+        began = time.perf_counter()
+        run = compile_block(system, pipeline, state, key, start=step, devices=devices)
+    console.print(f"compiled in {time.perf_counter() - began:.1f} s{_memory(run)}")
+    longest = pipeline.max_iterations or steps
+    blocks: list[list[Block]] = [[] for _ in callbacks]  # since each callback's last call
 
-        with (
-            MetricsLog(folder, step) as log,
-            _progress(console) as progress,
-            _stop_requests(console) as stop_requested,
-            watching(folder, watch, step) if watch else nullcontext() as look,
-        ):
-            bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
-            intervals = (log_every, sample_every, checkpoint_every, *([watch.every] if watch else []))
-            blocks = []  # since the last line of metrics
-            while step < steps:
-                end = min(steps, *(step - step % every + every for every in intervals))
-                started = time.perf_counter()
-                state, metrics = run(state, data, run_key, np.int32(step), np.int32(end))
-                metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
-                blocks.append((end - step, time.perf_counter() - started, metrics))
-                _check_finite(metrics, step, end, checkpoints)
+    with _progress(console) as progress, _stop_requests(console) as stop_requested:
+        bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
+        while step < steps:
+            # One compiled call reaches to the next callback, or as far as the pipeline has batches.
+            end = min(steps, step + longest, *(step - step % every + every for every, _ in callbacks))
+            arrays = pipeline.fetch(step, end)
+            began = time.perf_counter()
+            state, metrics = run(state, arrays, key, np.int32(step), np.int32(end))
+            metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
+            block = (end - step, time.perf_counter() - began, metrics)
+            check_finite(metrics, step, end)
 
-                step, stopping = end, stop_requested.is_set()
-                last = stopping or step == steps
-                counts = {name: step * count for name, count in system.counts.items()}
-                progress.update(
-                    bar, completed=step, counts=_says(counts), speed=f"{_speed(system, blocks):,.0f} images/s"
-                )
-                if last or step % log_every == 0:
-                    log.write(step, counts | {"images_per_s": _speed(system, blocks)} | _means(blocks))
-                    blocks = []
-                if last or step % checkpoint_every == 0:
-                    _check_finite({"the state": float(_total(state))}, end - 1, end, checkpoints)
-                    checkpoint.save(checkpoints, step, state)
-                if last or step % sample_every == 0:
-                    save_samples(folder / "samples" / f"step_{step:08d}.png", draw(state))
-                    progress.print(_summary(step, metrics))
-                if watch and (step == steps or step % watch.every == 0):
-                    look(step, state, log)
-                if stopping and step < steps:
-                    raise Interrupted(f"stopped after {step} of {steps} iterations")
+            step, stopping = end, stop_requested.is_set()
+            counts = {name: step * count for name, count in system.counts.items()}
+            speed = f"{_images_per_s(system, [block]):,.0f} images/s"
+            progress.update(bar, completed=step, counts=_describe(counts), speed=speed)
+            for callback, since in zip(callbacks, blocks, strict=True):
+                since.append(block)
+                ends = "end" if step == steps else "interrupt" if stopping else None
+                reason = "interval" if step % callback.every == 0 else ends
+                if reason:
+                    speed = _images_per_s(system, since)
+                    callback.call(TrainingStatus(step, state, _means(since), counts, speed, reason))
+                    since.clear()
+            if stopping and step < steps:
+                raise Interrupted(f"stopped after {step} of {steps} iterations")
     return state
 
 
 def compile_block(
     system: System,
+    pipeline: Pipeline,
     state: State,
-    data: Images | Samples,
     key: Key,
-    noise: float = 0.0,
-    plan: DataParallel = SINGLE_DEVICE,
-):
-    """Compile `(state, data, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
+    *,
+    start: int = 0,
+    devices: DataParallel = SINGLE_DEVICE,
+) -> Callable:
+    """Compile `(state, arrays, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
 
-    Batches are drawn from the data by `pipeline.draw_batch`, with the noise given. The number of iterations is an argument, not
-    a constant, so one compilation serves blocks of every length. The state is donated.
+    The arrays are those that the pipeline fetches for these iterations. The number of iterations is an argument, not a
+    constant, so that one compilation serves blocks of every length. The state is donated.
     """
-    update = jax.jit(system.update)  # traced once, though its metrics' shapes are asked for before the loop
+    update = jax.jit(system.update)  # traced once, though its metrics' shapes are needed before the loop
 
-    def block(state: State, data: Samples, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
+    def block(state: State, arrays: PyTree, key: Key, start: Array, stop: Array) -> tuple[State, dict[str, Array]]:
         def iteration(step: Array, state: State) -> tuple[State, dict[str, Array]]:
-            batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
-            return update(state, update_key, pipeline.draw_batch(batch_key, data, system.counts["images"], noise))
+            batch_key, update_key = step_keys(key, step)
+            return update(state, update_key, pipeline.batch(arrays, batch_key, step))
 
         def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
             state, sums = carry
@@ -164,7 +160,7 @@ def compile_block(
         state, sums = lax.fori_loop(start, stop, add, (state, zeros))
         return state, jax.tree.map(lambda total: total / (stop - start).astype(total.dtype), sums)
 
-    return plan.compile(block, state, data, key, np.int32(0), np.int32(1))
+    return devices.compile(block, state, pipeline.fetch(start, start + 1), key, np.int32(0), np.int32(1))
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int:
@@ -178,46 +174,35 @@ def peak_bytes(compiled: jax.stages.Compiled) -> int:
     return kept + memory.temp_size_in_bytes
 
 
-def _memory(run) -> str:
+def check_finite(metrics: dict[str, float], start: int, end: int) -> None:
+    """Raise if a number of the iterations `start` to `end` is infinite or NaN.
+
+    Raises:
+      NonFiniteError: one is; the message names it and the iterations.
+    """
+    bad = [f"{name} = {value}" for name, value in metrics.items() if not isfinite(value)]
+    if bad:
+        raise NonFiniteError(f"{', '.join(bad)} in iterations {start + 1} to {end}")
+
+
+def _memory(run: Callable) -> str:
     """What is known before the first step; of a program under `pmap` nothing is."""
     known = isinstance(run, jax.stages.Compiled) and run.memory_analysis() is not None
     return f", takes {peak_bytes(run) / 1e6:,.0f} MB" if known else ""
 
 
-def _speed(system: System, blocks: list[tuple[int, float, dict[str, float]]]) -> float:
+def _images_per_s(system: System, blocks: list[Block]) -> float:
     iterations, seconds, _ = zip(*blocks, strict=True)
     return sum(iterations) * system.counts["images"] / sum(seconds)
 
 
-def _means(blocks: list[tuple[int, float, dict[str, float]]]) -> dict[str, float]:
+def _means(blocks: list[Block]) -> dict[str, float]:
     """Means over the iterations of several blocks."""
     total = sum(iterations for iterations, *_ in blocks)
     return {name: sum(n * metrics[name] for n, _, metrics in blocks) / total for name in blocks[0][2]}
 
 
-@jax.jit
-def _total(state: State) -> Array:
-    """A number that is finite only if every parameter is, whatever the metrics, which precede the last step, say."""
-    return sum(jnp.sum(0 * leaf) for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact))
-
-
-def _check_finite(metrics: dict[str, float], start: int, end: int, checkpoints) -> None:
-    bad = [f"{name} = {value}" for name, value in metrics.items() if not isfinite(value)]
-    if bad:
-        checkpoints.wait_until_finished()
-        good = checkpoints.latest_step()
-        where = "there is no checkpoint yet" if good is None else f"the last good checkpoint is {good}"
-        raise NonFiniteError(
-            f"{', '.join(bad)} in iterations {start + 1} to {end}; {where} in {checkpoints.directory}; "
-            "start another run with smaller learning rates or another penalty weight"
-        )
-
-
-def _summary(step: int, metrics: dict[str, float]) -> str:
-    return f"iteration {step:,}: " + ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
-
-
-def _says(counts: dict[str, int]) -> str:
+def _describe(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "images")
 
 

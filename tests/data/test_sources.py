@@ -22,14 +22,23 @@ def as_set(images):
     return {image.tobytes() for image in images}
 
 
+def whole(source, name="sample"):
+    return source.batch(slice(None))[name]
+
+
 def test_digits_are_scikit_learns_and_split_without_overlap():
-    images = read("digits")
-    assert images.train.shape == (1437, 8, 8, 1)
-    assert images.held_out.shape == (360, 8, 8, 1)
-    everything = np.concatenate([images.train, images.held_out]).reshape(-1, 64)
-    original = load_digits().data
-    assert sorted(map(tuple, np.round(everything / 255 * 16))) == sorted(map(tuple, original))
-    np.testing.assert_array_equal(images.train, read("digits").train)
+    digits = read("digits")
+    assert whole(digits.train).shape == (1437, 8, 8, 1)
+    assert whole(digits.held_out).shape == (360, 8, 8, 1)
+    assert digits.classes == tuple("0123456789")
+    images, labels = (
+        np.concatenate([whole(part, name) for part in (digits.train, digits.held_out)]) for name in ("sample", "label")
+    )
+    found = [(*np.round(image / 255 * 16), label) for image, label in zip(images.reshape(-1, 64), labels, strict=True)]
+    original = load_digits()
+    assert sorted(found) == sorted((*image, label) for image, label in zip(original.data, original.target, strict=True))
+    assert digits.fingerprint == read("digits").fingerprint
+    assert digits.train.fingerprint != digits.held_out.fingerprint
 
 
 @pytest.mark.parametrize(("shape", "read_shape"), [((10, 6, 5), (6, 5, 1)), ((10, 6, 5, 3), (6, 5, 3))])
@@ -37,9 +46,21 @@ def test_npz(tmp_path, shape, read_shape):
     images = noise(*shape)
     np.savez(tmp_path / "mine.npz", images=images)
     found = read(str(tmp_path / "mine.npz"))
-    assert found.train.shape == (8, *read_shape)
-    assert found.held_out.shape == (2, *read_shape)
-    assert as_set(found.train) | as_set(found.held_out) == as_set(images)
+    assert whole(found.train).shape == (8, *read_shape)
+    assert whole(found.held_out).shape == (2, *read_shape)
+    assert as_set(whole(found.train)) | as_set(whole(found.held_out)) == as_set(images)
+
+
+def test_npz_with_labels(tmp_path):
+    images = noise(10, 6, 5)
+    labels = images[:, 0, 0].astype(np.int64)
+    found = read(str(write_npz(tmp_path, images=images, labels=labels)))
+    for part in (found.train, found.held_out):
+        np.testing.assert_array_equal(whole(part, "label"), whole(part)[:, 0, 0, 0])
+        assert whole(part, "label").dtype == np.int32
+    for wrong in (labels[:9], labels - 300, labels / 2):
+        with pytest.raises(InputError, match=r"mine.npz: labels must be whole numbers \(10,\) from 0"):
+            read(str(write_npz(tmp_path, images=images, labels=wrong)))
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("P", 3)])
@@ -50,8 +71,8 @@ def test_folder(tmp_path, mode, channels):
         image.save(tmp_path / ("deeper" if i % 2 else ".") / f"{i}.png")
     (tmp_path / "notes.txt").write_text("not an image")
     images = read(str(tmp_path))
-    assert images.train.shape == (4, 4, 7, channels)
-    assert images.held_out.shape == (2, 4, 7, channels)
+    assert whole(images.train).shape == (4, 4, 7, channels)
+    assert whole(images.held_out).shape == (2, 4, 7, channels)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +84,8 @@ def tfds_folder(tmp_path_factory):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self):
-            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, 3))})
+            label = tfds.features.ClassLabel(names=["even", "odd"])
+            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, 3)), "label": label})
             return tfds.core.DatasetInfo(builder=self, features=features)
 
         def _split_generators(self, _):
@@ -74,7 +96,7 @@ def tfds_folder(tmp_path_factory):
                 file = io.BytesIO()
                 Image.fromarray(np.full((6, 5, 3), i, np.uint8)).save(file, format="PNG")
                 file.seek(0)
-                yield i, {"image": file}
+                yield i, {"image": file, "label": i % 2}
 
     folder = tmp_path_factory.mktemp("tfds")
     TinyImages(data_dir=folder, file_format="array_record").download_and_prepare()
@@ -84,9 +106,11 @@ def tfds_folder(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore")  # TFDS's own
 def test_tfds(tfds_folder):
     images = read("tiny_images", tfds_folder)
-    assert images.train.shape == (8, 6, 5, 3)
-    assert sorted(images.train[:, 0, 0, 0]) == list(range(8))
-    assert sorted(images.held_out[:, 0, 0, 0]) == [8, 9, 10]
+    assert whole(images.train).shape == (8, 6, 5, 3)
+    assert sorted(whole(images.train)[:, 0, 0, 0]) == list(range(8))
+    assert sorted(whole(images.held_out)[:, 0, 0, 0]) == [8, 9, 10]
+    assert images.classes == ("even", "odd")
+    np.testing.assert_array_equal(whole(images.train, "label"), whole(images.train)[:, 0, 0, 0] % 2)
 
 
 @pytest.mark.filterwarnings("ignore")  # TFDS's own

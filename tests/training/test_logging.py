@@ -19,10 +19,11 @@ def events(folder):
 
 
 def test_metrics_go_to_lines_and_events(tmp_path):
-    with MetricsLog(tmp_path, step=0) as log:
-        log.write(10, {"loss": 0.5, "penalty": 2.0})
-        log.write(20, {"loss": 0.25, "penalty": 1.0})
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    file = tmp_path / "metrics.jsonl"
+    with MetricsLog(tmp_path, step=0, files=[file]) as log:
+        log.write(file, 10, {"loss": 0.5, "penalty": 2.0})
+        log.write(file, 20, {"loss": 0.25, "penalty": 1.0})
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == [{"step": 10, "loss": 0.5, "penalty": 2.0}, {"step": 20, "loss": 0.25, "penalty": 1.0}]
     written = [
         (event.step, value.tag, value.simple_value) for event in events(tmp_path) for value in event.summary.value
@@ -34,6 +35,6 @@ def test_metrics_go_to_lines_and_events(tmp_path):
 def test_torn_and_later_lines_are_forgotten(tmp_path, torn):
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(b'{"step": 10}\n{"step": 20}\n' + torn)
-    with MetricsLog(tmp_path, step=30) as log:
-        log.write(40, {"loss": 1.0})
+    with MetricsLog(tmp_path, step=30, files=[file]) as log:
+        log.write(file, 40, {"loss": 1.0})
     assert [json.loads(line)["step"] for line in file.read_text().splitlines()] == [10, 20, 40]

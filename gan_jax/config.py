@@ -1,0 +1,139 @@
+"""Configurations: frozen dataclasses whose values are checked when they are made, in Python as on a command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform, get_origin
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from gan_jax.errors import InputError
+
+T = TypeVar("T")
+
+# Counts and seeds are 32-bit on the device.
+Count = Annotated[int, Field(gt=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, extra="forbid")
+
+
+@dataclass_transform(frozen_default=True)
+def config(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass that refuses wrong values when it is constructed.
+
+    Raises:
+      InputError: from the constructor; a value has the wrong type or is impossible, or a field is unknown.
+
+    >>> @config
+    ... class Training:
+    ...     steps: Count = 10
+    >>> Training(steps=0)
+    Traceback (most recent call last):
+    gan_jax.errors.InputError: steps: input should be greater than 0, got 0
+    """
+    made = dataclass(frozen=True, config=_STRICT)(cls)
+    construct = made.__init__
+
+    @wraps(construct)
+    def __init__(self, *args, **kwargs):
+        try:
+            construct(self, *args, **kwargs)
+        except ValidationError as error:
+            raise input_error(error, [field.name for field in fields(made)]) from None
+
+    made.__init__ = __init__
+    return made
+
+
+class Choices(NamedTuple):
+    """What a field of names or objects may be, for help and for files.
+
+    Attributes:
+      registry: objects by name.
+      kind: what else may be given, in words.
+    """
+
+    registry: Mapping[str, Any]
+    kind: str
+
+
+def choice(registry: Mapping[str, Any], accepts: Callable[[Any], bool], kind: str, *extra: str) -> Any:
+    """Return the type of a field that holds a name in a registry, an extra name, or an object of the user's own.
+
+    >>> Name = choice({"relu": max}, callable, "a function")
+    >>> parse_value(Name, "relu")
+    'relu'
+    >>> parse_value(Name, "rleu")
+    Traceback (most recent call last):
+    gan_jax.errors.InputError: must be one of relu, or in Python a function; got 'rleu'
+    """
+    names = (*extra, *registry)
+
+    def check(value: Any) -> Any:
+        if value in names if isinstance(value, str) else accepts(value):
+            return value
+        raise ValueError(f"must be {_either(names, kind)}; got {value!r}")
+
+    return Annotated[Any, PlainValidator(check), Choices(dict.fromkeys(extra) | dict(registry), kind)]
+
+
+def shorthand(cls: type, expand: Callable[[Any], Any]) -> Any:
+    """Return the type of a field that holds a configuration, or an object that `expand` makes one of.
+
+    `expand` returns what it does not know as it is.
+    """
+    return Annotated[cls, BeforeValidator(expand)]
+
+
+def parse_value(annotation: Any, text: str) -> Any:
+    """Read a value of a field's type from a command line; `null` is None, and several values are separated by commas.
+
+    Raises:
+      InputError: the text is no such value.
+
+    >>> parse_value(Count, "5"), parse_value(float | None, "null"), parse_value(tuple[str, ...], "a,b")
+    (5, None, ('a', 'b'))
+    """
+    adapter = TypeAdapter(annotation, config=None if is_dataclass(annotation) else _STRICT)
+    try:
+        if text == "null":
+            return adapter.validate_python(None)
+        if get_origin(annotation) is tuple:
+            return adapter.validate_python(tuple(part.strip() for part in text.strip("[]()").split(",")))
+        return adapter.validate_strings(text)
+    except ValidationError as error:
+        raise input_error(error, []) from None
+
+
+def input_error(error: ValidationError, positions: list[str]) -> InputError:
+    """Return the first of pydantic's complaints in one line; `positions` are the fields of positional arguments."""
+    first = error.errors()[0]
+    place = [positions[part] if isinstance(part, int) and part < len(positions) else part for part in first["loc"][:1]]
+    field = str(place[0]) if place else None
+    if first["type"] == "unexpected_keyword_argument":
+        return InputError(f"there is no such field; choose one of {', '.join(positions)}", field=field)
+    reason = str(first.get("ctx", {}).get("error", "")) or f"{_lowered(first['msg'])}, got {_short(first['input'])}"
+    return InputError(" ".join(reason.split()), field=field)
+
+
+def _either(names: tuple[str, ...], kind: str) -> str:
+    return f"one of {', '.join(names)}, or in Python {kind}" if names else kind
+
+
+def is_config(value: Any) -> bool:
+    """Whether a value is a configuration: an instance of a dataclass."""
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

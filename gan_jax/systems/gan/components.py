@@ -1,0 +1,227 @@
+"""The configurations of what a GAN is made of: networks, penalty, constraint, optimizers; each builds its own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_jax.config import Count, Decay, NonNegative, Positive, choice, config
+from gan_jax.constraints import CONSTRAINTS, Constraint
+from gan_jax.errors import InputError
+from gan_jax.networks import CRITICS, GENERATORS
+from gan_jax.networks.activations import ACTIVATIONS
+from gan_jax.networks.geometry import conv_windows
+from gan_jax.penalties import (
+    PENALTIES,
+    POINTS,
+    SHAPES,
+    SLOPES,
+    BoundedShape,
+    Penalty,
+    PlainPenalty,
+    as_points,
+    lazy_adam,
+)
+from gan_jax.systems.gan.game import is_conditional
+from gan_jax.systems.gan.system import UNCONSTRAINED
+
+
+def is_module(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+@config
+class GeneratorConfig:
+    """The network that maps noise to samples.
+
+    Attributes:
+      name: kind of network; in Python also a Flax module class with a field `shape`.
+      width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet); the
+        network's own by default.
+      depth: hidden layers (mlp) or halvings of the image (dcgan, resnet); the network's own by default.
+      latent: length of a noise vector.
+    """
+
+    name: choice(GENERATORS, is_module, "a Flax module class") = "mlp"
+    width: Count | None = None
+    depth: Count | None = None
+    latent: Count = 128
+
+    def build(self, shape: tuple[int, ...], classes: int, precision: str) -> nn.Module:
+        """Return the module for samples of a shape and labels of so many classes.
+
+        Raises:
+          InputError: the network has no such field; the message names it.
+        """
+        chosen = {"width": self.width, "depth": self.depth}
+        return _module(GENERATORS, self.name, chosen, precision, classes, shape=shape)
+
+
+@config
+class CriticConfig:
+    """The network that scores samples.
+
+    Attributes:
+      name: kind of network; in Python also a Flax module class.
+      width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet); the
+        network's own by default.
+      depth: hidden layers (mlp, deep_sets twice) or halvings of the image; the network's own by default.
+      set_size: samples that are scored together (deep_sets); the network's own by default.
+      activation: between the layers (mlp, dcgan); the network's own by default.
+    """
+
+    name: choice(CRITICS, is_module, "a Flax module class") = "mlp"
+    width: Count | None = None
+    depth: Count | None = None
+    set_size: Count | None = None
+    activation: choice(ACTIVATIONS, callable, "a function") | None = None
+
+    def build(self, classes: int, precision: str) -> nn.Module:
+        """Return the module, for labels of so many classes.
+
+        Raises:
+          InputError: the network has no such field; the message names it.
+
+        >>> CriticConfig(width=8).build(classes=0, precision="float32").width
+        8
+        """
+        activation = ACTIVATIONS.get(self.activation, self.activation)
+        chosen = {"width": self.width, "depth": self.depth, "set_size": self.set_size, "activation": activation}
+        return _module(CRITICS, self.name, chosen, precision, classes)
+
+
+@config
+class PenaltyConfig:
+    """The soft Lipschitz constraint: a published penalty, and whatever is to differ from it.
+
+    Attributes:
+      name: from `gan_jax.penalties.PENALTIES`, or "none" for no penalty at all; in Python also a penalty of one's own.
+        What follows is its own by default.
+      points: where the critic is held; in Python also a function `(key, *, real, fake) -> points`.
+      slope: how its steepness there is taken; in Python also a function `(critic_pass, key) -> (M,)`.
+      shape: the penalty of a slope; in Python also a function `(slope) -> (M,)`.
+      weight: lambda, what the penalty's mean is multiplied by.
+      bound: the Lipschitz constant demanded, in score per unit of data, where the shape has one.
+      every: critic steps from one penalty to the next, which is then as many times as heavy.
+    """
+
+    name: choice(PENALTIES, lambda value: isinstance(value, Penalty | PlainPenalty), "a penalty", "none") = "wgan_gp"
+    points: choice(POINTS, callable, "a function") | None = None
+    slope: choice(SLOPES, callable, "a function") | None = None
+    shape: choice(SHAPES, callable, "a function") | None = None
+    weight: NonNegative | None = None
+    bound: NonNegative | None = None
+    every: Count | None = None
+
+    def build(self) -> Penalty | PlainPenalty | None:
+        """Return the penalty of this name with what is chosen to differ from it; None for "none".
+
+        Raises:
+          InputError: what is chosen is nothing that the penalty has.
+
+        >>> PenaltyConfig("r1", weight=4.0).build().weight
+        4.0
+        """
+        if self.name == "none":
+            return None
+        penalty = PENALTIES[self.name] if isinstance(self.name, str) else self.name
+        numbers = {"weight": self.weight, "every": self.every}
+        penalty = penalty._replace(**{name: value for name, value in numbers.items() if value is not None})
+        if self.points is not None:
+            penalty = penalty._replace(points=as_points(POINTS.get(self.points, self.points)))
+        if isinstance(penalty, PlainPenalty):
+            for field in ("slope", "shape", "bound"):
+                if getattr(self, field) is not None:
+                    raise InputError(f"{self.name} has no {field} to choose; leave it out", field=field)
+            return penalty
+        if self.slope is not None:
+            penalty = penalty._replace(slope=SLOPES.get(self.slope, self.slope))
+        return penalty._replace(shape=self._shape(penalty.shape))
+
+    def _shape(self, preset):
+        """The shape with its bound: the one chosen, or else the preset's, or else the shape's own."""
+        shape = preset
+        if self.shape is not None:
+            shape = SHAPES[self.shape]() if isinstance(self.shape, str) else self.shape
+            if isinstance(shape, BoundedShape) and isinstance(preset, BoundedShape) and isinstance(self.shape, str):
+                shape = replace(shape, bound=preset.bound)
+        if self.bound is None:
+            return shape
+        if not isinstance(shape, BoundedShape):
+            name = self.shape if isinstance(self.shape, str) else "the penalty's shape"
+            raise InputError(f"{name} has no bound to keep to; leave it out", field="bound")
+        return replace(shape, bound=self.bound)
+
+
+@config
+class ConstraintConfig:
+    """The hard Lipschitz constraint of the critic, beside the penalty or instead of it.
+
+    Attributes:
+      name: from `gan_jax.constraints.CONSTRAINTS`; in Python also a function `(*, bound, windows) -> Constraint`.
+      bound: of what it bounds, its own by default: parameters (weight_clipping), the norm of each layer
+        (spectral_normalization, conv_spectral_normalization, bjorck), the score (gradient_normalization).
+    """
+
+    name: choice(CONSTRAINTS, callable, "a function", "none") = "none"
+    bound: Positive | None = None
+
+    def build(self, critic: nn.Module, shape: tuple[int, ...]) -> Constraint:
+        """Return the constraint, with the geometry of a critic's convolutions for samples of a shape."""
+        if self.name == "none":
+            return UNCONSTRAINED
+        factory = CONSTRAINTS.get(self.name, self.name)
+        bound = {} if self.bound is None else {"bound": self.bound}
+        labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(critic)
+        geometry = conv_windows(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), *labels)
+        return factory(windows=geometry, **bound)
+
+
+@config
+class AdamConfig:
+    """One network's optimizer.
+
+    Attributes:
+      learning_rate: at the start.
+      b1: decay of the first moment.
+      b2: decay of the second moment.
+      decay_steps: iterations over which the rate falls to a hundredth, along a cosine; constant by default.
+    """
+
+    learning_rate: Positive = 1e-4
+    b1: Decay = 0.5
+    b2: Decay = 0.9
+    decay_steps: Count | None = None
+
+    def build(self, steps_each: int, every: int = 1) -> optax.GradientTransformation:
+        """Return Adam, whose schedule counts iterations while Adam counts its own steps, `steps_each` an iteration.
+
+        A penalty that is due every so many steps has a step of its own there.
+        """
+        rate, b1, b2 = lazy_adam(every, self.learning_rate, self.b1, self.b2)
+        if self.decay_steps is None:
+            return optax.adam(rate, b1, b2)
+        steps = self.decay_steps * steps_each
+        steps += steps // every if every > 1 else 0
+        return optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.01), b1, b2)
+
+
+def _module(
+    registry: Mapping[str, type[nn.Module]], name: Any, chosen: Mapping[str, Any], precision: str, classes: int, **given
+) -> nn.Module:
+    """The module of a name, or of a class, with the fields that are chosen and those that it has of the others."""
+    kind, label = (registry[name], name) if isinstance(name, str) else (name, name.__name__)
+    fields = kind.__dataclass_fields__
+    chosen = {field: value for field, value in chosen.items() if value is not None}
+    for field in chosen:
+        if field not in fields:
+            raise InputError(f"{label} has no {field} to choose; leave it out", field=field)
+    if precision != "float32" and "dtype" not in fields:
+        raise InputError(f"{label} has no field dtype, so that it cannot compute in {precision}; add one")
+    common = {"dtype": precision} if "dtype" in fields else {}
+    common |= {"classes": classes} if "classes" in fields else {}
+    return kind(**chosen, **common, **given)

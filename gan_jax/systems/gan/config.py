@@ -1,0 +1,168 @@
+"""The configuration of a GAN, which builds its system."""
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_jax.config import Count, Decay, choice, config, shorthand
+from gan_jax.errors import InputError, within
+from gan_jax.losses import LOSSES, Loss
+from gan_jax.penalties import SLOPES, Penalty, PlainPenalty
+from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.gan.components import (
+    AdamConfig,
+    ConstraintConfig,
+    CriticConfig,
+    GeneratorConfig,
+    PenaltyConfig,
+    is_module,
+)
+from gan_jax.systems.gan.game import is_conditional
+from gan_jax.systems.gan.system import gan
+from gan_jax.systems.system import System
+from gan_jax.types import Spec
+
+
+def _generator_config(value: Any) -> Any:
+    return GeneratorConfig(name=value) if is_module(value) else value
+
+
+def _critic_config(value: Any) -> Any:
+    return CriticConfig(name=value) if is_module(value) else value
+
+
+def _penalty_config(value: Any) -> Any:
+    return PenaltyConfig(name=value) if isinstance(value, Penalty | PlainPenalty) else value
+
+
+Optimizer = choice(
+    {},
+    lambda value: isinstance(value, AdamConfig | optax.GradientTransformation),
+    "an AdamConfig or an optax optimizer",
+)
+
+
+@config
+class GAN:
+    """The system: two networks, what they minimize, and how they take turns.
+
+    Attributes:
+      generator: the network that maps noise to samples; a module class is short for its configuration.
+      critic: the network that scores samples; a module class is short for its configuration.
+      loss: what the critic and the generator minimize; in Python also a `gan_jax.losses.Loss`.
+      penalty: the soft Lipschitz constraint; a name or a penalty of one's own is short for its configuration.
+      constraint: the hard Lipschitz constraint.
+      generator_optimizer: Adam's configuration, or any optax optimizer.
+      critic_optimizer: Adam's configuration, or any optax optimizer.
+      critic_steps: critic steps for each generator step.
+      ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples.
+      precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
+    """
+
+    generator: shorthand(GeneratorConfig, _generator_config) = GeneratorConfig()
+    critic: shorthand(CriticConfig, _critic_config) = CriticConfig()
+    loss: choice(LOSSES, lambda value: isinstance(value, Loss), "a Loss") = "wasserstein"
+    penalty: shorthand(PenaltyConfig, _penalty_config) = PenaltyConfig()
+    constraint: ConstraintConfig = ConstraintConfig()
+    generator_optimizer: Optimizer = AdamConfig()
+    critic_optimizer: Optimizer = AdamConfig()
+    critic_steps: Count = 5
+    ema_decay: Decay = 0.999
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def build(
+        self,
+        spec: Spec,
+        *,
+        batch_size: int,
+        classes: int = 0,
+        sharding: BatchSharding = UNSHARDED,
+        trains: bool = True,
+    ) -> System:
+        """Return the system for training batches of a spec.
+
+        Args:
+          spec: of one sample as networks see it, float32 (H, W, C) or (D,), and of what belongs to it.
+          batch_size: samples of one step, over all devices.
+          classes: how many classes "label" counts.
+          sharding: of a batch over devices.
+          trains: whether the system is to be trained, as in `gan`.
+
+        Raises:
+          InputError: a network cannot take the shape, or has no such field, or the batch cannot be sharded.
+
+        >>> GAN().build({"sample": jax.ShapeDtypeStruct((8, 8, 1), jnp.float32)}, batch_size=64).counts
+        {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
+        """
+        shape = spec["sample"].shape
+        with within("generator"):
+            generator = self.generator.build(shape, classes, self.precision)
+            _check(generator, jax.ShapeDtypeStruct((1, self.generator.latent), jnp.float32), spec)
+        with within("critic"):
+            critic = self.critic.build(classes, self.precision)
+            _check(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec)
+        _check_batch_size(batch_size, getattr(critic, "set_size", 1), sharding.device_count)
+        with within("penalty"):
+            penalty = self.penalty.build()
+            if isinstance(penalty, Penalty) and penalty.slope is SLOPES["gradient_sobolev"] and len(shape) != 3:
+                raise InputError(
+                    f"gradient_sobolev is of images, these data are {shape}; choose another", field="slope"
+                )
+        every = penalty.every if penalty else 1
+        return gan(
+            generator=generator,
+            critic=critic,
+            loss=LOSSES[self.loss] if isinstance(self.loss, str) else self.loss,
+            penalty=penalty,
+            constraint=self.constraint.build(critic, shape),
+            generator_optimizer=_optimizer(self.generator_optimizer, steps_each=1),
+            critic_optimizer=_optimizer(self.critic_optimizer, steps_each=self.critic_steps, every=every),
+            latent=self.generator.latent,
+            batch_size=batch_size,
+            critic_steps=self.critic_steps,
+            ema_decay=self.ema_decay,
+            sharding=sharding,
+            trains=trains,
+        )
+
+    def summary(self) -> str:
+        """Return the system in a line.
+
+        >>> GAN(penalty=PenaltyConfig("none")).summary()
+        'generator mlp · critic mlp · loss wasserstein'
+        """
+        parts = {
+            "generator": self.generator.name,
+            "critic": self.critic.name,
+            "loss": self.loss,
+            "penalty": self.penalty.name,
+            "constraint": self.constraint.name,
+        }
+        names = {
+            part: value if isinstance(value, str) else getattr(value, "__name__", "own")
+            for part, value in parts.items()
+        }
+        return " · ".join(f"{part} {name}" for part, name in names.items() if name != "none")
+
+
+def _check(module: nn.Module, example: jax.ShapeDtypeStruct, spec: Spec) -> None:
+    """Raise if a network cannot take an example, or labels that the data do not have; nothing is computed."""
+    if is_conditional(module) and "label" not in spec:
+        raise InputError(f"{type(module).__name__} takes labels, which the data do not have; choose another network")
+    labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(module)
+    jax.eval_shape(module.init, jax.random.key(0), example, *labels)
+
+
+def _check_batch_size(batch_size: int, set_size: int, device_count: int) -> None:
+    if batch_size % device_count:
+        raise InputError(f"{batch_size} is no multiple of the {device_count} devices", field="batch_size")
+    if batch_size % (set_size * device_count):
+        product = f"gan.critic.set_size times devices, {set_size} x {device_count}"
+        raise InputError(f"{batch_size} is no multiple of {product}", field="batch_size")
+
+
+def _optimizer(given: Any, *, steps_each: int, every: int = 1) -> optax.GradientTransformation:
+    return given.build(steps_each, every) if isinstance(given, AdamConfig) else given

@@ -1,0 +1,119 @@
+"""What generator and critic are, before and while they train: what stays the same, and what moves."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_jax.constraints import Constraint
+from gan_jax.losses import Loss
+from gan_jax.penalties import Penalty, PlainPenalty
+from gan_jax.sharding import BatchSharding
+from gan_jax.types import Array, Batch, Float, Key, Latents, Params, PerSample, PyTree, Samples
+
+Condition = PyTree[Array]
+"""What each sample is conditioned on: its label, or None."""
+
+
+class Game(NamedTuple):
+    """What does not change while a GAN trains; `gan` says what each of it is."""
+
+    generator: nn.Module
+    critic: nn.Module
+    loss: Loss
+    penalty: Penalty | PlainPenalty | None
+    constraint: Constraint
+    generator_optimizer: optax.GradientTransformation
+    critic_optimizer: optax.GradientTransformation
+    latent: int
+    batch_size: int
+    critic_steps: int
+    ema_decay: float
+    sharding: BatchSharding
+
+
+class CriticState(NamedTuple):
+    """What a critic step moves.
+
+    Attributes:
+      params: the critic's parameters.
+      optimizer: its optimizer's state.
+      constraint: what its constraint iterates on.
+      score_means: exponential moving averages of its real and its generated scores, (2,) float32.
+    """
+
+    params: Params
+    optimizer: optax.OptState
+    constraint: Any
+    score_means: Float[Array, "2"]
+
+
+class State(NamedTuple):
+    """Everything that a GAN carries from one iteration to the next.
+
+    Attributes:
+      step: iterations done, int32.
+      generator: the generator's parameters.
+      generator_ema: their exponential moving average over the iterations; samples are drawn with these.
+      generator_optimizer: its optimizer's state.
+      critic: the critic's parameters, and what moves with them.
+    """
+
+    step: Array
+    generator: Params
+    generator_ema: Params
+    generator_optimizer: optax.OptState
+    critic: CriticState
+
+
+def generate(game: Game, params: Params, noise: Latents, condition: Condition = None) -> Samples:
+    """Map noise (N, z) to samples (N, ...) by the generator, which is told the condition if it takes one."""
+    if is_conditional(game.generator):
+        return game.generator.apply(params, noise, condition)
+    return game.generator.apply(params, noise)
+
+
+def bind_critic(game: Game, params: Params, constraint_state: Any):
+    """Return the constrained critic `score(samples, condition=None) -> (N,)`, and its constraint's next state."""
+    params, constraint_state = game.constraint.normalize(params, constraint_state)
+
+    def score(samples: Samples, condition: Condition = None) -> PerSample:
+        given = (condition,) if is_conditional(game.critic) else ()
+        return game.constraint.wrap(lambda x: game.critic.apply(params, x, *given))(samples)
+
+    return score, constraint_state
+
+
+def is_conditional(module: nn.Module) -> bool:
+    """Whether a network takes labels (N,) beside its input: its class says so by `conditional = True`."""
+    return getattr(module, "conditional", False)
+
+
+def condition_of(game: Game, batch: Batch) -> Condition:
+    """Return the labels of a batch, or None where neither network takes any."""
+    if is_conditional(game.generator) or is_conditional(game.critic):
+        return batch["label"]
+    return None
+
+
+def random_condition(game: Game, key: Key, n: int) -> Condition:
+    """Return uniform labels (n,) for a generator that takes labels."""
+    if is_conditional(game.generator):
+        return jax.random.randint(key, (n,), 0, game.generator.classes)
+    return None
+
+
+def apply_gradient(
+    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params
+) -> tuple[Params, optax.OptState]:
+    """Return the parameters after one step of an optimizer, and the optimizer's state."""
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
+        updates, state = optimizer.update(gradient, state, params)
+    return optax.apply_updates(params, updates), state
+
+
+def mean_score(scores: PerSample) -> Array:
+    """Mean of a critic's scores, float32."""
+    return scores.mean(dtype=jnp.float32)

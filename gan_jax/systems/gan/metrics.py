@@ -1,0 +1,34 @@
+"""What the numbers that a GAN reports mean."""
+
+from gan_jax.penalties import Penalty, PlainPenalty
+from gan_jax.systems.system import Metric
+
+_SCORE, _SLOPE = "critic score", "score per unit of data"
+_NORMS = "Parameter gradient norm"
+
+
+def metrics_of(penalty: Penalty | PlainPenalty | None) -> dict[str, Metric]:
+    """Describe the metrics of a GAN, training and diagnosis, as far as its penalty reports them.
+
+    >>> metrics_of(None)["wasserstein"].title
+    'Wasserstein estimate'
+    """
+    metrics = {
+        "wasserstein": Metric("Wasserstein estimate", _SCORE, history=("gap",), progress=True),
+        "critic_loss": Metric("critic's loss", _SCORE, panel="Losses", history=("train", "held_out"), progress=True),
+        "critic_total": Metric("critic's loss with penalty", _SCORE, panel="Losses"),
+        "generator_loss": Metric("generator's loss", _SCORE, panel="Losses", progress=True),
+        "penalty": Metric("Penalty before its weight", "penalty", scale="log", progress=True),
+        "slope": Metric("Critic's slope where it is penalized", _SLOPE),
+        "critic_param_grad_norm": Metric("critic", "norm", panel=_NORMS, scale="log"),
+        "generator_param_grad_norm": Metric("generator", "norm", panel=_NORMS, scale="log"),
+        "gradient_norm_at_real": Metric("Critic's gradient norm at real samples", _SLOPE),
+        "gradient_norm_at_fake": Metric("Critic's gradient norm at generated samples", _SLOPE),
+        "gradient_norm_at_points": Metric("Critic's gradient norm at penalized points", _SLOPE),
+    }
+    absent = {"slope"} if isinstance(penalty, PlainPenalty) else set()
+    if penalty is None:
+        absent = {"critic_total", "penalty", "slope", "gradient_norm_at_points"}
+    place = "gradient_norm_at_real" if penalty is None else "gradient_norm_at_points"
+    metrics[place] = metrics[place]._replace(history=("quantiles",))
+    return {name: metric for name, metric in metrics.items() if name not in absent}

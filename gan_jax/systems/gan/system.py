@@ -1,0 +1,241 @@
+"""The game of generator and critic as a system: the alternating update as pure functions."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gan_jax.constraints import Constraint
+from gan_jax.inversion import invert
+from gan_jax.losses import Loss
+from gan_jax.penalties import Penalty, PlainPenalty, check_loss, gradient_norm
+from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.gan.game import (
+    Condition,
+    CriticState,
+    Game,
+    State,
+    bind_critic,
+    condition_of,
+    generate,
+    is_conditional,
+    random_condition,
+)
+from gan_jax.systems.gan.metrics import metrics_of
+from gan_jax.systems.gan.mixing import refuse_mixing
+from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
+from gan_jax.systems.system import System
+from gan_jax.types import Array, Batch, Key, Latents, PerSample, Samples, Spec
+
+UNCONSTRAINED = Constraint()
+
+
+def gan(
+    *,
+    generator: nn.Module,
+    critic: nn.Module,
+    loss: Loss,
+    penalty: Penalty | PlainPenalty | None,
+    generator_optimizer: optax.GradientTransformation,
+    critic_optimizer: optax.GradientTransformation,
+    latent: int,
+    batch_size: int,
+    critic_steps: int,
+    ema_decay: float,
+    constraint: Constraint = UNCONSTRAINED,
+    sharding: BatchSharding = UNSHARDED,
+    trains: bool = True,
+) -> System:
+    """Build the system that trains a generator against a critic under a penalty, a constraint, both or neither.
+
+    One update takes a batch of `critic_steps * batch_size` real samples and makes `critic_steps` critic steps on
+
+        mean(loss.critic(real, fake)) + weight * mean(shape(slope of the critic at points(real, fake)))
+
+    and then one generator step on `mean(loss.generator(real, fake))`. The fakes of all critic steps come from one pass
+    of the generator, whose parameters do not move meanwhile. Real and fake pass the critic as one batch, unless the
+    penalty's points are the one or the other, which then share that pass. A penalty that is due every k-th step has a
+    step of its own there, on `k weight mean(...)`: give the optimizer what `penalties.lazy_adam` says.
+
+    Metrics are float32 means: the Wasserstein estimate `mean(real) - mean(fake)`, the critic's loss, the penalty before
+    its weight and the total apart, the generator's loss, the critic's slope at the points, and the norm of each
+    network's parameter gradient. Between two lazy penalties theirs are zero, and k times themselves where they are due.
+
+    Args:
+      generator: a module `(N, latent) -> (N, ...)` without state. If its class has `conditional = True` it also takes
+        int32 labels (N,), and has a field `classes`; generated samples take the labels of the real batch.
+      critic: a module `(N, ...) -> (N,)` without state; `conditional` is as for the generator. Raises if it scores a
+        sample by its batch and there is a penalty, unless its class has `mixes_samples = True`.
+      loss: the pair of losses, from `gan_jax.losses.LOSSES` or one's own.
+      penalty: from `gan_jax.penalties.PENALTIES`, or one's own; None for none at all.
+      generator_optimizer, critic_optimizer: any optax optimizers; schedules count the optimizer's own steps.
+      latent: length of a noise vector.
+      batch_size: samples of one step.
+      critic_steps: critic steps for each generator step.
+      ema_decay: decay of the exponential moving average of the generator's parameters, approached as
+        `(1 + t) / (10 + t)` from the start.
+      constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
+      sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
+      trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
+
+    Raises:
+      InputError: the penalty does not fit the loss, or the critic mixes samples.
+
+    Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, algorithm 1.
+
+    >>> from gan_jax.losses import wasserstein
+    >>> from gan_jax.networks import mlp
+    >>> from gan_jax.penalties import PENALTIES
+    >>> system = gan(
+    ...     generator=mlp.Generator(shape=(2,), width=8), critic=mlp.Critic(width=8), loss=wasserstein,
+    ...     penalty=PENALTIES["wgan_gp"], generator_optimizer=optax.adam(1e-3), critic_optimizer=optax.adam(1e-3),
+    ...     latent=4, batch_size=16, critic_steps=2, ema_decay=0.99,
+    ... )
+    >>> state = system.init(jax.random.key(0), {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)})
+    >>> state, metrics = jax.jit(system.update)(state, jax.random.key(1), {"sample": jnp.zeros((32, 2))})
+    >>> int(state.step), system.sample(state, jax.random.key(2), 5).shape
+    (1, (5, 2))
+    """
+    if penalty is not None:
+        check_loss(penalty, loss)
+    game = Game(
+        generator,
+        critic,
+        loss,
+        penalty,
+        constraint,
+        generator_optimizer,
+        critic_optimizer,
+        latent,
+        batch_size,
+        critic_steps,
+        ema_decay,
+        sharding,
+    )
+    if trains and penalty is not None and batch_size > 1 and not getattr(critic, "mixes_samples", False):
+        refuse_mixing(game)
+    return System(
+        init=partial(init, game),
+        update=partial(update, game),
+        sample=partial(sample, game),
+        metrics=metrics_of(penalty),
+        counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
+        diagnose=partial(diagnose, game),
+        interpolate=partial(interpolate, game),
+        encode=None if is_conditional(generator) else partial(encode, game),
+        decode=None if is_conditional(generator) else partial(decode, game),
+    )
+
+
+def init(game: Game, key: Key, spec: Spec) -> State:
+    """Draw the networks' first parameters for samples of a spec."""
+    generator_key, critic_key = jax.random.split(key)
+    example = jax.tree.map(lambda entry: jnp.zeros((1, *entry.shape), entry.dtype), dict(spec))
+    labels = (example.get("label"),)
+    params = game.generator.init(generator_key, jnp.zeros((1, game.latent)), *labels * is_conditional(game.generator))
+    critic_params = game.critic.init(critic_key, example["sample"], *labels * is_conditional(game.critic))
+    critic_params = game.constraint.project(critic_params)
+    critic = CriticState(
+        critic_params,
+        game.critic_optimizer.init(critic_params),
+        game.constraint.init(jax.random.fold_in(critic_key, 1), critic_params),
+        score_means=jnp.zeros(2),
+    )
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        generator=params,
+        generator_ema=jax.tree.map(jnp.copy, params),  # its own buffers, so that the state can be donated
+        generator_optimizer=game.generator_optimizer.init(params),
+        critic=critic,
+    )
+
+
+def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dict[str, Array]]:
+    """Take one iteration: `critic_steps` critic steps, each with a part of the batch, and a generator step."""
+    fake_key, points_key, noise_key, slope_key = jax.random.split(key, 4)
+    steps = game.critic_steps
+
+    # Each critic step has samples of its own, of which this device takes its shard, labels included.
+    reals = game.sharding.shard(_split(game, batch), axis=1)
+    condition = condition_of(game, reals)
+    noise = game.sharding.shard(jax.random.normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
+
+    # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
+    fakes = game.sharding.concat_apply(lambda of: generate(game, state.generator, *of), (noise, condition))
+
+    keys = (jax.random.split(key, steps) for key in (points_key, slope_key))
+    inputs = CriticInputs(state.step * steps + jnp.arange(steps), *keys, reals["sample"], fakes, condition)
+    critic, metrics = lax.scan(partial(critic_step, game), state.critic, inputs)
+
+    # The generator plays against the critic so obtained, beside the last real samples.
+    last, last_condition = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], condition))
+    noise = game.sharding.shard(jax.random.normal(noise_key, (game.batch_size, game.latent)))
+    generator, optimizer, generator_metrics = generator_step(
+        game, state.generator, state.generator_optimizer, critic, noise=noise, real=last, condition=last_condition
+    )
+
+    decay = jnp.minimum(game.ema_decay, (1 + state.step) / (10 + state.step))
+    ema = optax.incremental_update(generator, state.generator_ema, 1 - decay)
+    state = State(state.step + 1, generator, ema, optimizer, critic)
+    return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
+
+
+def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None = None) -> Samples:
+    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any."""
+    noise = jax.random.normal(key, (n, game.latent))
+    labels = random_condition(game, jax.random.fold_in(key, 1), n) if condition is None else condition["label"]
+    return generate(game, state.generator_ema, noise, labels)
+
+
+def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+    """Measure the critic at a batch, at as many generated samples, and at the penalty's points."""
+    sample_key, points_key = jax.random.split(key)
+    real, condition = batch["sample"], condition_of(game, batch)
+    fake = sample(game, state, sample_key, len(real), batch if is_conditional(game.generator) else None)
+    score, _ = bind_critic(game, state.critic.params, state.critic.constraint)
+    places = {"real": real, "fake": fake}
+    if game.penalty is not None:
+        places["points"] = game.penalty.points(points_key, real=real, fake=fake)
+    norms = {
+        f"gradient_norm_at_{place}": gradient_norm(partial(score, condition=_repeat(condition, points, real)), points)
+        for place, points in places.items()
+    }
+    real_score, fake_score = score(real, condition), score(fake, condition)
+    loss = game.loss.critic(real=real_score, fake=fake_score)
+    return {"wasserstein": real_score - fake_score, "critic_loss": loss} | norms
+
+
+def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
+    """Draw samples along paths between noise vectors: quarters of a circle, on which noise stays normal."""
+    start, end = jax.random.normal(key, (2, paths, 1, game.latent))
+    angle = jnp.linspace(0, jnp.pi / 2, steps).reshape(1, steps, 1)
+    noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
+    labels = random_condition(game, jax.random.fold_in(key, 1), paths)
+    return generate(game, state.generator_ema, noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
+
+
+def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
+    """Search for noise that the generator's EMA maps to given samples, as `gan_jax.inversion.invert`."""
+    return invert(partial(decode, game, state), key, batch["sample"], latent=game.latent).latents
+
+
+def decode(game: Game, state: State, latents: Latents) -> Samples:
+    """Map noise to samples by the generator's EMA."""
+    return generate(game, state.generator_ema, latents)
+
+
+def _split(game: Game, batch: Batch) -> Batch:
+    """The batch in as many parts as there are critic steps: (steps, N, ...)."""
+    size = (game.critic_steps, game.batch_size)
+    for name, leaf in batch.items():
+        if len(leaf) != size[0] * size[1]:
+            raise ValueError(f"an update takes {size[0]} x {size[1]} samples, got {name} {leaf.shape}")
+    return {name: leaf.reshape(*size, *leaf.shape[1:]) for name, leaf in batch.items()}
+
+
+def _repeat(condition: Condition, points: Samples, real: Samples) -> Condition:
+    """The condition of each point, of which each pair of samples may have several."""
+    return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (len(points) // len(real))), condition)

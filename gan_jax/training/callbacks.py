@@ -1,0 +1,114 @@
+"""What is done between iterations: log lines, checkpoints, pictures of samples, scores."""
+
+from collections.abc import Callable
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+
+from gan_jax.data.images import postprocess
+from gan_jax.data.pipeline import Pipeline
+from gan_jax.files import read_json_lines
+from gan_jax.systems import State, System
+from gan_jax.training import checkpoint
+from gan_jax.training.checkpoint import Checkpoint
+from gan_jax.training.logging import MetricsLog
+from gan_jax.training.loop import Callback, TrainingStatus, check_finite
+from gan_jax.types import Array, Key
+
+if TYPE_CHECKING:
+    from orbax.checkpoint import CheckpointManager
+
+
+def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
+    """Write counts, throughput and mean metrics as a line."""
+
+    def call(status: TrainingStatus) -> None:
+        speed = {"images_per_s": status.images_per_s}
+        log.write(file, status.step, status.counts | speed | status.metrics)
+
+    return Callback(every, call)
+
+
+def print_metrics(console: Console, system: System, every: int) -> Callback:
+    """Print the metrics that the system shows in its progress."""
+
+    def call(status: TrainingStatus) -> None:
+        shown = {name: system.metrics[name] for name in status.metrics if name in system.metrics}
+        numbers = [f"{metric.title} {status.metrics[name]:.3g}" for name, metric in shown.items() if metric.progress]
+        console.print(f"iteration {status.step:,}: {', '.join(numbers)}")
+
+    return Callback(every, call)
+
+
+def save_checkpoints(checkpoints: "CheckpointManager", pipeline: Pipeline, every: int) -> Callback:
+    """Save the state and the position in the data, if every number of the state is finite."""
+
+    def call(status: TrainingStatus) -> None:
+        # The metrics precede the last update: they do not tell whether it has lost the state.
+        check_finite({"the state": float(_finite_sum(status.state))}, status.step - 1, status.step)
+        position = pipeline.position(status.step)
+        checkpoint.save(checkpoints, Checkpoint(status.step, status.state, position))
+
+    return Callback(every, call)
+
+
+def save_sample_grids(system: System, key: Key, n: int, write: Callable[[int, Array], None], every: int) -> Callback:
+    """Draw n samples from the same noise each time, and give them to `write(step, samples)`."""
+    sample = jax.jit(lambda state: postprocess(system.sample(state, key, n)))
+    return Callback(every, lambda status: write(status.step, sample(status.state)))
+
+
+def evaluate_and_keep_best(
+    evaluate: Callable[[State], dict[str, float]],
+    *,
+    every: int,
+    best: str,
+    highest: bool,
+    checkpoints: "CheckpointManager",
+    pipeline: Pipeline,
+    log: MetricsLog,
+    file: Path,
+    plot: Callable[[], None],
+) -> Callback:
+    """Score the state, write the scores as a line, and keep the checkpoint whose score is best.
+
+    Args:
+      evaluate: `state -> scores`, by name.
+      every: iterations between two times; an interrupted run is not scored.
+      best: the score that decides.
+      highest: whether the highest is the best, or the lowest.
+      checkpoints: where the best is kept, one at a time.
+      pipeline: of the run, for its position.
+      log, file: where the lines go.
+      plot: called when there is a new line.
+    """
+    known = {line["step"]: line.get(best) for line in read_json_lines(file)}
+    for later in [step for step in checkpoints.all_steps() if step not in known]:
+        checkpoints.delete(later)  # a crash has left it, of iterations that a resumed run takes again
+    record = known.get(checkpoints.latest_step())
+
+    def call(status: TrainingStatus) -> None:
+        nonlocal record
+        if status.reason == "interrupt":
+            return
+        scores = evaluate(status.state)
+        log.write(file, status.step, scores)
+        plot()
+        new = scores[best]
+        if isfinite(new) and (record is None or (new > record if highest else new < record)):
+            record = new
+            position = pipeline.position(status.step)
+            checkpoint.save(checkpoints, Checkpoint(status.step, status.state, position))
+
+    return Callback(every, call)
+
+
+@jax.jit
+def _finite_sum(state: State) -> Array:
+    """A number that is finite only if every number of the state is."""
+    leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return sum((jnp.sum(0 * leaf) for leaf in leaves), start=jnp.zeros(()))
