@@ -16,13 +16,11 @@ import numpy as np
 from jax import lax
 
 from benchmarks.works import WORKS, Work, with_method
-from gan_jax.networks import CRITICS, GENERATORS
-from gan_jax.runs.build import build, module_of
+from gan_jax.data import ArraySource, resident
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import State, System
-from gan_jax.training import devices
+from gan_jax.training.devices import SINGLE_DEVICE, DataParallel, data_parallel
 from gan_jax.training.loop import compile_block, peak_bytes
-from gan_jax.types import Array
 
 _DATA = 4096  # samples that lie on the device
 _KEY = jax.random.key(1)
@@ -54,7 +52,7 @@ def system_of(
     experiment = with_method(work.experiment, penalty)
     if critic_steps is not None:
         experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
-    system = build(experiment, work.shape, sharding)
+    system = experiment.build(work.spec, sharding=sharding)
     return _critic_alone(system) if work.only_critic else system
 
 
@@ -63,14 +61,14 @@ def _critic_alone(system: System) -> System:
 
     def update(state: State, key, batch):
         new, metrics = system.update(state, key, batch)
-        kept = {name: getattr(state, name) for name in ("generator", "average", "generator_optimizer")}
+        kept = {name: getattr(state, name) for name in ("generator", "generator_ema", "generator_optimizer")}
         return new._replace(**kept), {name: metrics[name] for name in metrics if "generator" not in name}
 
     return system._replace(update=update)
 
 
 def _unrolled():
-    return mock.patch("gan_jax.systems.gan.lax.scan", partial(lax.scan, unroll=True))
+    return mock.patch("gan_jax.systems.gan.system.lax.scan", partial(lax.scan, unroll=True))
 
 
 def gflop(work: Work, penalty: str) -> dict[str, float]:
@@ -82,8 +80,8 @@ def gflop(work: Work, penalty: str) -> dict[str, float]:
     theirs, it is counted before.
     """
     once = system_of(work, penalty, critic_steps=1)  # the body of a loop would be counted once, however often it runs
-    example, batch = (jax.ShapeDtypeStruct((n, *work.shape), jnp.float32) for n in (1, work.experiment.batch_size))
-    state = jax.eval_shape(once.init, _KEY, example)
+    batch = {"sample": jax.ShapeDtypeStruct((work.experiment.batch_size, *work.shape), jnp.float32)}
+    state = jax.eval_shape(lambda: once.init(_KEY, work.spec))
 
     whole, alone = (_counted(system.update, state, _KEY, batch) for system in (once, _critic_alone(once)))
     return {"gflop": whole + (work.experiment.gan.critic_steps - 1) * alone, "critic_step_gflop": alone}
@@ -95,8 +93,8 @@ def forward_gflop(work: Work) -> tuple[float, float]:
     The critic's is what one batch more adds: on a CPU, convolutions transform their kernels once for all of them.
     """
     gan, count = work.experiment.gan, work.experiment.batch_size
-    critic = module_of("gan.critic", CRITICS, gan.critic)
-    generator = module_of("gan.generator", GENERATORS, gan.generator, shape=work.shape)
+    critic = gan.critic.build(0, gan.precision)
+    generator = gan.generator.build(work.shape, 0, gan.precision)
 
     def passed(module, *shape: int) -> float:
         batch = jax.ShapeDtypeStruct(shape, jnp.float32)
@@ -113,19 +111,28 @@ def _counted(function: Callable, *arguments) -> float:
     return program.cost_analysis()["flops"] / 1e9
 
 
-# A mode compiles a work: `(work, penalty, state, data) -> (advance, compiled, state)`, where `advance(state, n)` runs n
+# A mode compiles a work: `(work, penalty, state) -> (advance, compiled, state)`, where `advance(state, n)` runs n
 # iterations, `compiled` is what has a memory analysis, and the state lies where it is to start from.
 
 
-def _scan(work: Work, penalty: str, state: State, data: Array):
+def _scan(work: Work, penalty: str, state: State):
     """Many iterations in one call, as the training loop runs them."""
-    block = compile_block(system_of(work, penalty), state, data, _KEY)
-    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [block], state
+    advance, compiled = _compiled(system_of(work, penalty), work, state)
+    return advance, [compiled], state
 
 
-def _iteration(work: Work, penalty: str, state: State, data: Array):
+def _compiled(system: System, work: Work, state: State, parallel: DataParallel = SINGLE_DEVICE):
+    """A function `(state, n) -> state` that runs n iterations in one call, and the program that it calls."""
+    samples = np.asarray(jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0))
+    source = ArraySource({"sample": samples})
+    pipeline = resident(source, size=system.counts["images"], replicate=parallel.replicate)
+    block, arrays = compile_block(system, pipeline, state, _KEY, devices=parallel), pipeline.fetch(0, 1)
+    return lambda state, n: block(state, arrays, _KEY, np.int32(0), np.int32(n))[0], block
+
+
+def _iteration(work: Work, penalty: str, state: State):
     """One call for each iteration."""
-    advance, compiled, state = _scan(work, penalty, state, data)
+    advance, compiled, state = _scan(work, penalty, state)
 
     def each(state: State, n: int) -> State:
         for _ in range(n):
@@ -135,35 +142,34 @@ def _iteration(work: Work, penalty: str, state: State, data: Array):
     return each, compiled, state
 
 
-def _unrolled_steps(work: Work, penalty: str, state: State, data: Array):
+def _unrolled_steps(work: Work, penalty: str, state: State):
     """Many iterations in one call, the critic's steps within one written out."""
     with _unrolled():
-        return _scan(work, penalty, state, data)
+        return _scan(work, penalty, state)
 
 
-def _step(work: Work, penalty: str, state: State, data: Array):
+def _step(work: Work, penalty: str, state: State):
     """One call for each critic step; the generator's is in the last one's."""
     system = system_of(work, penalty, critic_steps=1)
-    last = compile_block(system, state, data, _KEY)
-    first = compile_block(_critic_alone(system), state, data, _KEY)
+    last, last_program = _compiled(system, work, state)
+    first, first_program = _compiled(_critic_alone(system), work, state)
     calls = [first] * (work.experiment.gan.critic_steps - 1) + [last]
 
     def each(state: State, n: int) -> State:
         for _ in range(n):
             for call in calls:
-                state, _ = call(state, data, _KEY, np.int32(0), np.int32(1))
+                state = call(state, 1)
         return state
 
-    return each, [first, last], state
+    return each, [first_program, last_program], state
 
 
-def _pmap(work: Work, penalty: str, state: State, data: Array):
+def _pmap(work: Work, penalty: str, state: State):
     """As scan, with each batch spread by `pmap` over all devices there are."""
-    plan = devices.data_parallel(strategy="pmap")
-    system = system_of(work, penalty, sharding=plan.sharding)
-    state, data = plan.replicate(state), plan.replicate(data)
-    block = compile_block(system, state, data, _KEY, plan=plan)
-    return lambda state, n: block(state, data, _KEY, np.int32(0), np.int32(n))[0], [], state
+    parallel = data_parallel(strategy="pmap")
+    state = parallel.replicate(state)
+    advance, _ = _compiled(system_of(work, penalty, sharding=parallel.sharding), work, state, parallel)
+    return advance, [], state
 
 
 MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step, "pmap": _pmap}
@@ -173,10 +179,9 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     """Compile a work in one of `MODES`: the one of that name, or one given."""
     work = work or WORKS[name]
     system = system_of(work, penalty)
-    data = jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0)
-    state = jax.block_until_ready(jax.jit(system.init)(_KEY, data[:1]))
+    state = jax.block_until_ready(jax.jit(lambda: system.init(_KEY, work.spec))())
     started = time.perf_counter()
-    advance, compiled, state = MODES[mode](work, penalty, state, data)
+    advance, compiled, state = MODES[mode](work, penalty, state)
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
         "peak_bytes": max(map(peak_bytes, compiled), default=None),

@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gan_jax.cli import main as gan_jax
+from gan_jax.files import read_json, read_json_lines
+from gan_jax.runs.folder import RunFolder
 
 _SCORES = ("frechet", "precision", "recall")
 
@@ -31,13 +33,13 @@ def curve(experiment: str, every: int, options: Sequence[str], workdir: Path | N
     """Train, with scores each so many iterations; return the protocol and a row for each time."""
     with TemporaryDirectory() as name:
         run = workdir or Path(name) / "run"
-        scores = ["--evaluation.every", str(every), "--evaluation.scores", '["frechet", "precision_recall"]']
+        scores = ["--evaluation.every", str(every), "--evaluation.scores", "frechet,precision_recall"]
         if code := gan_jax(["train", experiment, "--workdir", str(run), "--log_every", str(every), *scores, *options]):
             raise SystemExit(code)
-        at = minutes(run / "metrics.jsonl")
-        lines = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+        folder = RunFolder(run)
+        at, lines = minutes(folder.training_metrics), read_json_lines(folder.evaluation_history)
         rows = [{"step": x["step"], "minutes": at[x["step"]]} | {score: x[score] for score in _SCORES} for x in lines]
-        return {"experiment": experiment, **json.loads((run / "protocol.json").read_text()), "rows": rows}
+        return {"experiment": experiment, **read_json(folder.evaluation_protocol), "rows": rows}
 
 
 def plot(found: dict[str, Any], file: Path) -> None:

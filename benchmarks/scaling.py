@@ -16,7 +16,7 @@ from rich.table import Table
 from benchmarks.contestants import ours
 from benchmarks.throughput import matrix_product_peak, summary, take_turns
 from benchmarks.works import METHODS, WORKS, Work
-from gan_jax.runs.experiment import Critic, Generator
+from gan_jax import CriticConfig, GeneratorConfig
 
 SIZES = {
     "batch": [16, 32, 64, 128],
@@ -30,7 +30,7 @@ _DEFAULT = {"batch": 32, "width": 16, "image": 32, "critic_steps": 5}
 def work_of(batch: int, width: int, image: int, critic_steps: int) -> Work:
     """Build a DCGAN for square grey images."""
     base = WORKS["mnist_dcgan"].experiment
-    networks = {"generator": Generator("dcgan", width), "critic": Critic("dcgan", width)}
+    networks = {"generator": GeneratorConfig("dcgan", width), "critic": CriticConfig("dcgan", width)}
     gan = replace(base.gan, critic_steps=critic_steps, **networks)
     return Work(replace(base, gan=gan, batch_size=batch), (image, image, 1))
 

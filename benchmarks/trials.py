@@ -16,7 +16,7 @@ import optax
 from jax import lax
 
 from gan_jax.constraints import CONSTRAINTS
-from gan_jax.data import pipeline, sources
+from gan_jax.data import read, resident
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.data.toy import gaussians_25
 from gan_jax.evaluation.features.plain import pixels
@@ -82,10 +82,11 @@ def play(game: Game, method: str) -> dict[str, Any]:
 
         def iteration(step: Array, state: State) -> State:
             data_key, update_key = jax.random.split(jax.random.fold_in(run_key, step))
-            return system.update(state, update_key, game.data(data_key, system.counts["images"]))[0]
+            return system.update(state, update_key, {"sample": game.data(data_key, system.counts["images"])})[0]
 
-        state = lax.fori_loop(0, game.steps, iteration, system.init(init_key, game.data(init_key, 1)))
-        params, _ = constraint.normalize(state.critic, state.constraint)
+        one = jax.eval_shape(lambda: game.data(init_key, 1)[0])
+        state = lax.fori_loop(0, game.steps, iteration, system.init(init_key, {"sample": one}))
+        params, _ = constraint.normalize(state.critic.params, state.critic.constraint)
         critic = constraint.wrap(partial(module.apply, params))
         return game.score(lambda count: system.sample(state, sample_key, count), critic, score_key)
 
@@ -144,8 +145,12 @@ def _toy() -> Game:
 
 
 def _digits() -> Game:
-    digits = sources.read("digits")
-    train, held_out = map(jnp.asarray, (digits.train, digits.held_out))
+    digits = read("digits")
+    held_out = jnp.asarray(digits.held_out.batch(slice(None))["sample"])
+
+    def data(key: Key, count: int) -> Samples:
+        pipeline = resident(digits.train, size=count, dequantization=0.15, replicate=lambda arrays: arrays)
+        return pipeline.batch(jax.tree.map(jnp.asarray, pipeline.fetch(0, 1)), key, jnp.int32(0))["sample"]
 
     def score(samples, critic, key):
         real = lax.optimization_barrier(held_out)  # or else the compiler would sort its distances, slowly
@@ -155,7 +160,7 @@ def _digits() -> Game:
 
     return Game(
         generator=mlp.Generator(shape=(8, 8, 1), width=128),
-        data=lambda key, count: pipeline.draw_batch(key, train, count, noise=0.15),
+        data=data,
         score=score,
         merit=lambda scores: min(scores["precision"], scores["recall"]),
         **{"width": 128, "latent": 32, "batch_size": 64, "steps": 3000, "learning_rate": 1e-3, "b1": 0.5},

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+import jax
+import jax.numpy as jnp
+
+from gan_jax import GAN, AdamConfig, ConstraintConfig, CriticConfig, Experiment, GeneratorConfig, PenaltyConfig
 from gan_jax.constraints import CONSTRAINTS
 from gan_jax.penalties import PENALTIES
-from gan_jax.runs.experiment import GAN, Adam, Constraint, Critic, Experiment, Generator, Penalty
+from gan_jax.types import Spec
 
 METHODS = ["none", *PENALTIES, *CONSTRAINTS]
-_ADAM = Adam(learning_rate=1e-4, b1=0.5, b2=0.9)
+_ADAM = AdamConfig(learning_rate=1e-4, b1=0.5, b2=0.9)
 
 
 @dataclass(frozen=True)
@@ -22,20 +26,25 @@ class Work:
     shape: tuple[int, ...]
     only_critic: bool = False
 
+    @property
+    def spec(self) -> Spec:
+        """Of the training batches."""
+        return {"sample": jax.ShapeDtypeStruct(self.shape, jnp.float32)}
 
-def _work(generator: Generator, critic: Critic, batch_size: int, shape: tuple[int, ...], **options) -> Work:
+
+def _work(generator: GeneratorConfig, critic: CriticConfig, batch_size: int, shape: tuple[int, ...], **options) -> Work:
     gan = GAN(generator, critic, generator_optimizer=_ADAM, critic_optimizer=_ADAM)
     return Work(Experiment(gan=gan, batch_size=batch_size), shape, **options)
 
 
 WORKS = {
     # Gulrajani et al. 2017 on MNIST.
-    "mnist_dcgan": _work(Generator("dcgan_mnist", 64), Critic("dcgan", 64), 64, (28, 28, 1)),
-    "mlp_2d": _work(Generator("mlp", 256, depth=2, latent=2), Critic("mlp", 256, depth=2), 256, (2,)),
-    "resnet_32": _work(Generator("resnet", 64), Critic("resnet", 64), 32, (32, 32, 3)),
+    "mnist_dcgan": _work(GeneratorConfig("dcgan_mnist", 64), CriticConfig("dcgan", 64), 64, (28, 28, 1)),
+    "mlp_2d": _work(GeneratorConfig("mlp", 256, depth=2, latent=2), CriticConfig("mlp", 256, depth=2), 256, (2,)),
+    "resnet_32": _work(GeneratorConfig("resnet", 64), CriticConfig("resnet", 64), 32, (32, 32, 3)),
     # Its critic steps alone, on the samples of a generator that costs nothing.
     "resnet_critic": _work(
-        Generator("mlp", 8, depth=1, latent=8), Critic("resnet", 64), 32, (32, 32, 3), only_critic=True
+        GeneratorConfig("mlp", 8, depth=1, latent=8), CriticConfig("resnet", 64), 32, (32, 32, 3), only_critic=True
     ),
 }
 
@@ -46,8 +55,8 @@ def with_method(experiment: Experiment, name: str) -> Experiment:
     hard = name in CONSTRAINTS
     gan = replace(
         experiment.gan,
-        penalty=Penalty("none") if hard else Penalty(name, every=int(every) if every else None),
-        constraint=Constraint(name if hard else "none"),
+        penalty=PenaltyConfig("none") if hard else PenaltyConfig(name, every=int(every) if every else None),
+        constraint=ConstraintConfig(name if hard else "none"),
     )
     if name == "bjorck":  # what it is made for
         gan = replace(gan, critic=replace(gan.critic, activation="group_sort"))

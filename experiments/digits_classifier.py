@@ -21,10 +21,10 @@ from rich.progress import track
 from safetensors.numpy import save_file
 
 import gan_jax
-from gan_jax.data import sources
+from gan_jax.data import Source, read
 from gan_jax.evaluation.features.digits import FILE, resized
 from gan_jax.networks.classifier import DigitClassifier
-from gan_jax.types import Array, Float, Images, Int, Key, Params
+from gan_jax.types import Array, Float, Int, Key, Params
 
 EPOCHS, BATCH_SIZE, EMA_DECAY, LABEL_SMOOTHING = 10, 125, 0.999, 0.1
 DIGITS_REPEATED = 5  # of scikit-learn's digits there are 40 times fewer
@@ -39,36 +39,10 @@ class Labelled(NamedTuple):
     labels: Int[Array, " n"]
 
 
-def read_mnist(data_dir: Path | None) -> tuple[Labelled, Labelled]:
-    """Read MNIST's 60,000 training and 10,000 test images."""
-    import tensorflow_datasets as tfds
-
-    data = sources.read("mnist", data_dir)
-    builder = tfds.builder("mnist", data_dir=data_dir, try_gcs=False, file_format="array_record")
-
-    def labelled(images: Images, split: str) -> Labelled:
-        examples = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-        return _labelled(images, [example["label"] for example in examples])
-
-    return labelled(data.train, "train"), labelled(data.held_out, "test")
-
-
-def read_digits() -> tuple[Labelled, Labelled]:
-    """Read scikit-learn's 1,437 training and 360 held-out digits."""
-    from sklearn.datasets import load_digits
-
-    original, data = load_digits(), sources.read("digits")
-    label_of = {levels.tobytes(): label for levels, label in zip(original.data, original.target, strict=True)}
-
-    def labelled(images: Images) -> Labelled:
-        levels = np.round(images.reshape(-1, 64) * (16 / 255))
-        return _labelled(images, [label_of[row.tobytes()] for row in levels])
-
-    return labelled(data.train), labelled(data.held_out)
-
-
-def _labelled(images: Images, labels: list[int]) -> Labelled:
-    return Labelled(resized(jnp.asarray(images)), jnp.array(labels, jnp.int32))
+def labelled(source: Source) -> Labelled:
+    """Return all of a source as the classifier sees it."""
+    batch = source.batch(slice(None))
+    return Labelled(resized(jnp.asarray(batch["sample"])), jnp.asarray(batch["label"]))
 
 
 def augment(key: Key, images: Float[Array, "n 28 28 1"]) -> Float[Array, "n 28 28 1"]:
@@ -148,7 +122,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    (mnist, mnist_test), (digits, digits_test) = read_mnist(options.data_dir), read_digits()
+    mnist, mnist_test, digits, digits_test = (
+        labelled(source)
+        for data in (read("mnist", options.data_dir), read("digits"))
+        for source in (data.train, data.held_out)
+    )
     everything = jax.tree.map(lambda a, b: jnp.concatenate([a, *[b] * DIGITS_REPEATED]), mnist, digits)
     params = calibrated(train(everything, options.seed), mnist)
     about = {

@@ -6,15 +6,15 @@
 samples' place get 7.0, 0.90 and 0.93.
 """
 
-from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator
+from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig
 
-adam = Adam(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
+adam = AdamConfig(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
 
 experiment = Experiment(
-    data=Data(source="digits", noise=0.15),  # about one of the 17 grey levels, which are 0.125 apart
+    data=DataConfig(source="digits", dequantization=0.15),  # about one of the 17 grey levels, which are 0.125 apart
     gan=GAN(
-        generator=Generator(name="mlp", width=256, latent=32),
-        critic=Critic(name="mlp", width=256),
+        generator=GeneratorConfig(name="mlp", width=256, latent=32),
+        critic=CriticConfig(name="mlp", width=256),
         generator_optimizer=adam,
         critic_optimizer=adam,
     ),

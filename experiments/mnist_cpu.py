@@ -6,17 +6,17 @@ pulls the critic's slope at real images to zero (Mescheder, Geiger, Nowozin, 201
 actually converge?). What else was tried, and the quality after each minute, is in docs/performance.md.
 """
 
-from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = Adam(learning_rate=1e-3, b1=0.0, b2=0.99, decay_steps=14_500)
+adam = AdamConfig(learning_rate=1e-3, b1=0.0, b2=0.99, decay_steps=14_500)
 
 experiment = Experiment(
-    data=Data(source="mnist"),
+    data=DataConfig(source="mnist"),
     gan=GAN(
-        generator=Generator(name="dcgan_mnist", width=32, latent=64),
-        critic=Critic(name="dcgan", width=32, depth=3),
+        generator=GeneratorConfig(name="dcgan_mnist", width=32, latent=64),
+        critic=CriticConfig(name="dcgan", width=32, depth=3),
         loss="non_saturating",
-        penalty=Penalty("r1", weight=4.0),
+        penalty=PenaltyConfig("r1", weight=4.0),
         generator_optimizer=adam,
         critic_optimizer=adam,
         critic_steps=1,

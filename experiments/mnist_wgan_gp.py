@@ -6,16 +6,16 @@ half a second on two CPU cores, the whole run about three hours there: it is mea
 and in [0, 1] in the paper, so distances are twice the paper's.
 """
 
-from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = Adam(learning_rate=1e-4, b1=0.5, b2=0.9)
+adam = AdamConfig(learning_rate=1e-4, b1=0.5, b2=0.9)
 
 experiment = Experiment(
-    data=Data(source="mnist"),
+    data=DataConfig(source="mnist"),
     gan=GAN(
-        generator=Generator(name="dcgan_mnist", width=64, latent=128),
-        critic=Critic(name="dcgan", width=64, depth=3),
-        penalty=Penalty(weight=10.0),
+        generator=GeneratorConfig(name="dcgan_mnist", width=64, latent=128),
+        critic=CriticConfig(name="dcgan", width=64, depth=3),
+        penalty=PenaltyConfig(weight=10.0),
         generator_optimizer=adam,
         critic_optimizer=adam,
         critic_steps=5,

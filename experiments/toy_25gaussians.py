@@ -5,16 +5,16 @@ have more than 20, 92 % lie within four standard deviations of one, and their sp
 0.001 from an even one (seed 0).
 """
 
-from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=16_000)
+adam = AdamConfig(learning_rate=1e-3, b1=0.0, decay_steps=16_000)
 
 experiment = Experiment(
-    data=Data(source="25gaussians"),
+    data=DataConfig(source="25gaussians"),
     gan=GAN(
-        generator=Generator(name="mlp", width=128, latent=2),
-        critic=Critic(name="mlp", width=128),
-        penalty=Penalty(weight=0.1),
+        generator=GeneratorConfig(name="mlp", width=128, latent=2),
+        critic=CriticConfig(name="mlp", width=128),
+        penalty=PenaltyConfig(weight=0.1),
         generator_optimizer=adam,
         critic_optimizer=adam,
     ),

@@ -4,16 +4,16 @@
 points precision is then 0.98 and recall 0.69 (seed 0); real points in the samples' place give 0.96 and 0.96.
 """
 
-from gan_jax.runs.experiment import GAN, Adam, Critic, Data, Experiment, Generator, Penalty
+from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = Adam(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
+adam = AdamConfig(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
 
 experiment = Experiment(
-    data=Data(source="swissroll"),
+    data=DataConfig(source="swissroll"),
     gan=GAN(
-        generator=Generator(name="mlp", width=128, latent=2),
-        critic=Critic(name="mlp", width=128),
-        penalty=Penalty(weight=0.1),
+        generator=GeneratorConfig(name="mlp", width=128, latent=2),
+        critic=CriticConfig(name="mlp", width=128),
+        penalty=PenaltyConfig(weight=0.1),
         generator_optimizer=adam,
         critic_optimizer=adam,
     ),

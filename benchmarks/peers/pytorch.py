@@ -33,7 +33,6 @@ from gan_jax.penalties import (
     two_sided,
     zero_centered,
 )
-from gan_jax.runs.build import penalty_of
 
 # `eager`, or any of the others joined by "+". Without tf32 or bfloat16 everything is full float32, on a GPU too.
 OPTIONS = {"eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"}
@@ -119,7 +118,7 @@ class Peer:
         gan = with_method(work.experiment, penalty).gan
         if gan.loss != "wasserstein":
             raise ValueError(f"the peer has no loss but wasserstein, got {gan.loss}")
-        self.penalty = kept = penalty_of(gan.penalty)
+        self.penalty = kept = gan.penalty.build()
         known = kept is None or (kept.points in _POINTS and kept.shape in _SHAPES and kept.slope is slopes.gradient)
         if not known or gan.constraint.name != "none" or (kept and kept.every > 1):
             raise ValueError(f"the peer has no {penalty}")
@@ -145,7 +144,7 @@ class Peer:
             # There is no double backward through a compiled function, so the critic's holds all derivatives. That of
             # the generator is taken outside, as is usual: inside, torch 2.13 crashes at the derivative of upsampling.
             torch._dynamo.config.trace_autograd_ops = True
-            for name in ("draw", "critic_param_grad_norm", "generator_loss"):
+            for name in ("draw", "critic_gradient", "generator_loss"):
                 setattr(self, name, torch.compile(getattr(self, name), fullgraph=True))
 
     @torch.no_grad()
@@ -154,7 +153,7 @@ class Peer:
         with self.autocast():
             return self.generator(noise).to(noise.dtype)
 
-    def critic_param_grad_norm(self, real: Tensor, fake: Tensor, mix: Tensor) -> tuple[Tensor, ...]:
+    def critic_gradient(self, real: Tensor, fake: Tensor, mix: Tensor) -> tuple[Tensor, ...]:
         """Differentiate the critic's loss with its penalty; `mix` has one weight of interpolation per sample."""
         penalty, where = self.penalty, self.penalty and self.penalty.points
         with self.autocast():
@@ -191,7 +190,7 @@ class Peer:
         fake = torch.cat([self.draw(some) for some in noise[:count].split(self.drawn)])
         mix = torch.rand(count, *[1] * (real.ndim - 1), device=device)
         for step in zip(*(x.split(self.batch) for x in (real, fake, mix)), strict=True):
-            _apply(self.critic_optimizer, self.critic_param_grad_norm(*step))
+            _apply(self.critic_optimizer, self.critic_gradient(*step))
         if not self.only_critic:
             self.critic.requires_grad_(False)  # compiled functions are differentiated by whatever can be
             loss = self.generator_loss(noise[count:])

@@ -30,7 +30,7 @@ def real(key: Key, count: int) -> Array:
 
 def taken_for_real(state: State) -> Array:
     """Mean probability of being real that the critic gives to generated samples."""
-    return jax.nn.sigmoid(CRITIC.apply(state.critic, GENERATOR.apply(state.generator, NOISE))).mean()
+    return jax.nn.sigmoid(CRITIC.apply(state.critic.params, GENERATOR.apply(state.generator, NOISE))).mean()
 
 
 def mean(state: State) -> Array:

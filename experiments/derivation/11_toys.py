@@ -13,7 +13,7 @@ from gan_jax.data.toy import TOYS
 from gan_jax.evaluation import evaluate, mode_counts, reference
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.networks.mlp import Critic
-from gan_jax.runs.run import draw
+from gan_jax.runs import sample
 from gan_jax.runs.samples import of_run
 
 SHOWN = 2000
@@ -33,11 +33,11 @@ def experiment():
         x = jnp.linspace(-2, 2, 200)
         plane = jnp.stack(jnp.meshgrid(x, x), axis=-1)
         critic = Critic(width=run.experiment.gan.critic.width)
-        score = critic.apply(run.state.critic, plane.reshape(-1, 2)).reshape(200, 200)
+        score = critic.apply(run.state.critic.params, plane.reshape(-1, 2)).reshape(200, 200)
         axis.contourf(x, x, score, 24, cmap="Greys_r", alpha=0.5)
         real = TOYS[name]().sample(jax.random.key(0), SHOWN)
         axis.scatter(*real.T, s=6, lw=0, color=RED, label="real")
-        axis.scatter(*draw(run, jax.random.key(1), SHOWN).T, s=1.5, lw=0, color=BLUE, label="generated")
+        axis.scatter(*sample(run, SHOWN, seed=1).T, s=1.5, lw=0, color=BLUE, label="generated")
         title = (
             f"{found['hit']} of {found['of']} modes, {found['high_quality']:.0%} near one" if found else "Swiss roll"
         )

@@ -23,14 +23,14 @@ def experiment():
     run = trained("digits_wgan_gp")
     config = run.experiment.gan.generator
     network = Generator(shape=run.shape, width=config.width)
-    generator = jax.jit(lambda noise: network.apply(run.state.ema, noise))
+    generator = jax.jit(lambda noise: network.apply(run.state.generator_ema, noise))
 
     noise_key, pixel_key, search_key = jax.random.split(jax.random.key(0), 3)
     data = read("digits", None)
     kinds = {
         "its own samples": generator(jax.random.normal(noise_key, (COUNT, config.latent))),
-        "digits it was trained on": preprocess(data.train[:COUNT]),
-        "digits it never saw": preprocess(data.held_out[:COUNT]),
+        "digits it was trained on": preprocess(data.train.batch(slice(COUNT))["sample"]),
+        "digits it never saw": preprocess(data.held_out.batch(slice(COUNT))["sample"]),
     }
     # No digits, and yet with the pixels of digits: each pixel from another image.
     kinds["pixels of many digits"] = jax.random.permutation(

@@ -19,7 +19,8 @@ from gan_jax import losses
 from gan_jax.cli import main
 from gan_jax.networks import mlp
 from gan_jax.penalties import PENALTIES
-from gan_jax.runs.run import Run, open_run
+from gan_jax.runs import Run, open_run
+from gan_jax.runs.folder import RunFolder
 from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Key, Params, Samples
@@ -103,21 +104,23 @@ def play(
 
     def step(state: State, key: Key):
         batch_key, update_key = jax.random.split(key)
-        state, metrics = system.update(state, update_key, draw(batch_key, system.counts["images"]))
+        state, metrics = system.update(state, update_key, {"sample": draw(batch_key, system.counts["images"])})
         return state, (metrics, watch(state) if watch else None)
 
     @partial(jax.jit, donate_argnums=0)
     def run(state: State, key: Key):
         return jax.lax.scan(step, state, jax.random.split(key, steps))
 
-    state, (metrics, watched) = run(system.init(init_key, draw(init_key, 1)), run_key)
+    state, (metrics, watched) = run(
+        system.init(init_key, {"sample": jax.eval_shape(lambda: draw(init_key, 1)[0])}), run_key
+    )
     return state, metrics, watched
 
 
 def trained(name: str) -> Run:
     """Train `experiments/NAME.py` into `runs/NAME`, or go on with it, and open the run."""
     folder = Path("runs") / name
-    resume = ["--resume"] if (folder / "experiment.json").exists() else []
+    resume = ["--resume"] if RunFolder(folder).is_run() else []
     code = main(["train", str(Path(__file__).parent.parent / f"{name}.py"), "--workdir", str(folder), *resume])
     if code:
         raise SystemExit(code)

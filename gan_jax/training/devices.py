@@ -124,5 +124,5 @@ def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParall
     """
     devices = jax.devices()
     if count is not None and count > len(devices):
-        raise InputError(f"--devices: {count} are more than the {len(devices)} that jax sees")
+        raise InputError(f"{count} are more than the {len(devices)} that jax sees", field="devices")
     return STRATEGIES[strategy](Mesh(devices[:count], (_AXIS,)))

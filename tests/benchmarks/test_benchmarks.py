@@ -12,10 +12,10 @@ import pytest
 
 from benchmarks import contestants, penalties, quality, throughput, trials
 from benchmarks.works import METHODS, WORKS, Work, with_method
-from gan_jax.runs.build import build
-from gan_jax.runs.experiment import GAN, Critic, Experiment, Generator
+from gan_jax import GAN, CriticConfig, Experiment, GeneratorConfig
 
-TINY = Work(Experiment(gan=GAN(Generator("mlp", 8, 1, 4), Critic("mlp", 8, 1), critic_steps=2), batch_size=8), (2,))
+NETWORKS = GeneratorConfig("mlp", 8, 1, 4), CriticConfig("mlp", 8, 1)
+TINY = Work(Experiment(gan=GAN(*NETWORKS, critic_steps=2), batch_size=8), (2,))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_every_method_is_built(name):
     experiment = with_method(TINY.experiment, name)
     gan = experiment.gan
     assert name in (gan.penalty.name, gan.constraint.name, f"{gan.penalty.name}/{gan.penalty.every}")
-    assert build(experiment, (2,)).counts["images"] == 16
+    assert experiment.build(TINY.spec).counts["images"] == 16
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_rows_of_every_mode_hold_what_a_reader_needs(tiny, tmp_path, monkeypatch
 def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, passes):
     """In units of one pass of the critic forward."""
 
-    gan = replace(TINY.experiment.gan, critic=Critic("mlp", 256, 2), loss=loss)
+    gan = replace(TINY.experiment.gan, critic=CriticConfig("mlp", 256, 2), loss=loss)
     work = replace(TINY, experiment=Experiment(gan=gan, batch_size=64))
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
     assert contestants.gflop(work, penalty)["critic_step_gflop"] / forward == pytest.approx(passes, rel=0.05)

@@ -16,10 +16,12 @@ from gan_jax.cli import main
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 
 EXPERIMENT = """
-from gan_jax.runs.experiment import GAN, Critic, Experiment, Generator
+from gan_jax import GAN, CriticConfig, Experiment, GeneratorConfig
 
 experiment = Experiment(
-    gan=GAN(generator=Generator(width=8, depth=1, latent=4), critic=Critic(width=8, depth=1), critic_steps=2),
+    gan=GAN(
+        generator=GeneratorConfig(width=8, depth=1, latent=4), critic=CriticConfig(width=8, depth=1), critic_steps=2
+    ),
     batch_size=16, steps=40, log_every=10, sample_every=20, checkpoint_every=20,
 )
 """
@@ -50,11 +52,18 @@ def fails(capsys, *arguments):
 
 
 def test_train_leaves_a_run_folder(run):
-    assert {path.name for path in run.iterdir()} >= {"experiment.json", "checkpoints", "metrics.jsonl", "samples"}
-    settings = json.loads((run / "experiment.json").read_text())
-    assert settings["gan"]["penalty"]["weight"] == 5
-    assert settings["image_shape"] == [8, 8, 1]
-    assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
+    names = {"experiment.json", "source", "environment.json", "checkpoints", "training_metrics.jsonl", "samples"}
+    assert {path.name for path in run.iterdir()} >= names
+    described = json.loads((run / "experiment.json").read_text())
+    assert described["settings"]["gan"]["penalty"]["weight"] == 5
+    assert described["spec"]["sample"] == {"shape": [8, 8, 1], "dtype": "float32"}
+    assert described["classes"] == list("0123456789")
+    assert (run / "source" / "tiny.py").read_text() == EXPERIMENT
+    lines = [json.loads(line) for line in (run / "training_metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30, 40]
+    assert (lines[-1]["critic_steps"], lines[-1]["generator_steps"], lines[-1]["images"]) == (80, 40, 1280)
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["step_00000020.png", "step_00000040.png"]
+    assert list(run.glob("events.out.tfevents.*"))
     with Image.open(run / "samples" / "step_00000040.png") as image:
         assert image.mode == "L"
 
@@ -86,7 +95,7 @@ def test_sample_gives_the_same_bytes_for_the_same_seed(run, tmp_path):
 def test_evaluate_prints_a_table_and_writes_it(run, capsys):
     assert main(["evaluate", str(run), "--n", "50"]) == 0
     printed = capsys.readouterr().out
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = json.loads((run / "evaluation.json").read_text())
     assert metrics["step"] == 40
     protocol, scores = metrics["protocol"], metrics["scores"]
     assert protocol["n_real"] == protocol["n_fake"] == protocol["n_baseline"] == 50
@@ -104,7 +113,7 @@ def test_evaluate_prints_a_table_and_writes_it(run, capsys):
             "gradient_norm_at_fake",
             "gradient_norm_at_points",
         ):
-            statistics = metrics["critic"][split][name]
+            statistics = metrics["diagnostics"][split][name]
             assert statistics["q05"] <= statistics["median"] <= statistics["q95"] <= statistics["max"]
     assert f"{scores['precision']['mean']:.3f}" in printed
     assert f"{metrics['critic']['held_out']['wasserstein']['mean']:.3f}" in printed
@@ -125,7 +134,8 @@ def test_samples_of_a_run_score_as_the_run_does(run, tmp_path):
     assert main(["evaluate", str(file), *common, "--seed", "7"]) == 0
     assert main(["evaluate", str(folder), *common, "--seed", "7"]) == 0
     found = [
-        json.loads(path.read_text()) for path in (out, tmp_path / "a.metrics.json", tmp_path / "pictures.metrics.json")
+        json.loads(path.read_text())
+        for path in (out, tmp_path / "a.evaluation.json", tmp_path / "pictures.evaluation.json")
     ]
     assert found[0]["scores"]["precision"]["values"] == found[1]["scores"]["precision"]["values"]
     assert found[1]["scores"] == found[2]["scores"]
@@ -168,25 +178,27 @@ def test_a_run_scores_itself_and_keeps_its_best(file, tmp_path, capsys):
         "30",
     ]
     watched = ["--evaluation.every", "10", "--evaluation.n", "40", "--evaluation.features", "pixels"]
-    watched += ["--evaluation.scores", "[precision_recall]"]
-    assert "evaluation.best: frechet is not taken; add frechet" in fails(capsys, *command, *watched)
+    watched += ["--evaluation.scores", "precision_recall"]
+    assert "--evaluation.best: frechet is not taken; add frechet" in fails(capsys, *command, *watched)
     assert not folder.exists()
     watched += ["--evaluation.best", "recall"]
     assert main([*command, *watched]) == 0
-    lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "evaluation_history.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10, 20, 30]
-    assert {"precision", "recall", "critic_loss_train", "critic_gap", "slope_median"} <= lines[0].keys()
+    assert {"precision", "recall", "critic_loss_train", "wasserstein_gap", "gradient_norm_at_points_median"} <= lines[
+        0
+    ].keys()
     [best] = (folder / "best").iterdir()
     assert {line["step"]: line["recall"] for line in lines}[int(best.name)] == max(line["recall"] for line in lines)
-    assert (folder / "scores.png").exists()
-    assert json.loads((folder / "protocol.json").read_text())["n_fake"] == 40
+    assert (folder / "evaluation_history.png").exists()
+    assert json.loads((folder / "evaluation_protocol.json").read_text())["n_fake"] == 40
     capsys.readouterr()
     assert main(["sample", str(folder), "--best", "--n", "5"]) == 0
     assert f"iteration {best.name}:" in capsys.readouterr().out
     again = [*command, "--resume", *watched, "--steps", "40"]
     assert "n_real is 40 and 50" in fails(capsys, *again, "--evaluation.n", "50")
     assert main(again) == 0
-    with open(folder / "metrics.jsonl") as metrics:
+    with open(folder / "training_metrics.jsonl") as metrics:
         plain = [json.loads(line)["images_per_s"] for line in metrics]
     assert len(plain) == 2
 
@@ -199,7 +211,7 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
     assert "gan.critic_steps: 2 became 3" in fails(capsys, *again, "--gan.critic_steps", "3", "--steps", "9")
     assert "holds a run; add --resume" in fails(capsys, "train", file, "--workdir", folder)
     assert (folder / "experiment.json").read_bytes() == before
-    assert "steps: 3 is below the 5" in fails(capsys, *again, "--steps", "3")
+    assert "--steps: 3 is below the 5" in fails(capsys, *again, "--steps", "3")
     assert main([*map(str, again), "--steps", "9"]) == 0
     assert (folder / "checkpoints" / "9").is_dir()
 
@@ -207,25 +219,28 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ("--gan.penalty.weigth 5", "gan.penalty.weigth"),
-        ("--steps many", "steps"),
-        ("--batch_size -4", "batch_size"),
-        ("--gan.critic_steps 0", "gan.critic_steps"),
-        ("--gan.penalty.name r1 --gan.penalty.bound 1", "gan.penalty.bound: zero_centered has no bound"),
-        ("--gan.penalty.name gan_qp --gan.loss hinge", "gan.penalty: .*wasserstein only"),
-        ("--batch_size 1438", "batch_size: 1438 .* 1437"),
-        ("--gan.critic.name dcgan --gan.critic.depth 4", "gan.critic: .*16x16"),
-        ("--gan.generator.name dcgan_mnist", "gan.generator.depth: .*no depth to choose"),
-        ("--gan.generator.name dcgan_mnist --gan.generator.depth null", "gan.generator: .*28x28"),
-        ("--data.source nothing.npz", "data.source: .*nothing.npz"),
+        ("--gan.penalty.weigth 5", "--gan.penalty.weigth: .* did you mean --gan.penalty.weight?"),
+        ("--vae.width 5", "--vae.width: there is no such option"),
+        ("--st 5", "--st: there is no such option"),
+        ("--steps many", "--steps: .*many"),
+        ("--batch_size -4", "--batch-size: .*-4"),
+        ("--gan.critic_steps 0", "--gan.critic-steps: .*0"),
+        ("--gan.penalty.name r1 --gan.penalty.bound 1", "--gan.penalty.bound: .* no bound"),
+        ("--gan.penalty.name lecam --gan.penalty.shape power", "--gan.penalty.shape: lecam has no shape"),
+        ("--gan.penalty.name gan_qp --gan.loss hinge", "--gan.penalty: .*wasserstein"),
+        ("--batch_size 1438", "--batch-size: 1438 .* 1437"),
+        ("--gan.critic.name dcgan --gan.critic.depth 4", "--gan.critic: .*16x16"),
+        ("--gan.generator.name dcgan_mnist", "--gan.generator.depth: .*no depth to choose"),
+        ("--gan.generator.name dcgan_mnist --gan.generator.depth null", "--gan.generator: .*28x28"),
+        ("--data.source nothing.npz", "--data.source: .*nothing.npz"),
         ("--resume", "--resume: .*no run"),
-        ("--data.source=", "data.source: is empty"),
-        ("--devices 3", "batch_size: 16 is no multiple of --devices, 3"),
+        ("--data.source=", "--data.source: is empty"),
+        ("--devices 3", "--batch-size: 16 is no multiple of the 3 devices"),
         ("--devices 9", "--devices: 9 are more than the 8 that jax sees"),
-        ("--devices 0", "devices: .*0"),
+        ("--devices 0", "--devices: .*0"),
         (
             "--devices 8 --gan.critic.name deep_sets --gan.critic.set_size 4",
-            "batch_size: 16 is no multiple of gan.critic.set_size times --devices, 4 x 8",
+            "--batch-size: 16 is no multiple of gan.critic.set_size times devices, 4 x 8",
         ),
     ],
 )
@@ -246,8 +261,8 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     assert "required: experiment" in fails(capsys, "train", "--steps", "5")
     assert "is not a run folder" in fails(capsys, "sample", missing)
     assert "there is no run folder, .npz file or folder of images" in fails(capsys, "evaluate", missing)
-    assert '"n"' in fails(capsys, "sample", run, "--n", "0")
-    assert "seed" in fails(capsys, "sample", run, "--seed", "x")
+    assert "--n: input should be greater than 0, got '0'" in fails(capsys, "sample", run, "--n", "0")
+    assert "--seed: " in fails(capsys, "sample", run, "--seed", "x")
     assert "must be a file that ends in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
     assert "--n: 361 is not between 10 and 360" in fails(capsys, "evaluate", run, "--n", "361", "--features", "pixels")
     assert "there is no run folder, .npz file or folder" in fails(capsys, "compare", run, missing)
@@ -259,7 +274,7 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     np.savez(samples, images=np.full((7, 8, 8), 9, np.uint8))
     assert "samples.npz: holds 7 samples, too few" in fails(capsys, "evaluate", samples, "--data", "digits")
     assert "holds no best checkpoint; train with" in fails(capsys, "sample", run, "--best")
-    assert "unrecognized" in fails(capsys, "evaluate", run, "--sede", "1")
+    assert "--sede: there is no such option; did you mean --seed?" in fails(capsys, "evaluate", run, "--sede", "1")
     file.write_text("not a folder")
     assert "file" in fails(capsys, "train", experiment, "--workdir", file / "run", "--steps", "1")
     assert "file" in fails(capsys, "sample", run, "--n", "1", "--out", file / "a.npz")
@@ -272,7 +287,7 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
 def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    for file in (copy / "checkpoints" / "40" / "default").rglob("manifest.ocdbt"):
+    for file in (copy / "checkpoints" / "40" / "state").rglob("manifest.ocdbt"):
         file.write_bytes(b"torn")
     # In a process of its own: Orbax's threads complain for a while after it has given up.
     command = [sys.executable, "-m", "gan_jax.cli", "sample", str(copy)]
@@ -291,7 +306,7 @@ def test_a_run_may_go_on_with_another_number_of_devices(file, tmp_path, capsys):
             options = ["--steps", steps, "--devices", devices, "--log_every", "3", *resume]
             assert main(["train", file, "--workdir", str(folder), *options]) == 0
             assert f"from digits, devices: {devices}\n" in capsys.readouterr().out
-        logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        logged = [json.loads(line) for line in (folder / "training_metrics.jsonl").read_text().splitlines()]
         return [[value for name, value in line.items() if name != "images_per_s"] for line in logged]
 
     moved = lines("moved", ("3", "8"), ("6", "1", "--resume"))
@@ -309,7 +324,14 @@ def test_devices_are_made_on_a_cpu(file, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", '"x"', "{}", "{", '{"image_shape": [8, "a", 1]}', '{"image_shape": [8, 8, 1], "stepz": 1}'],
+    [
+        "[]",
+        '"x"',
+        "{}",
+        "{",
+        '{"image_shape": [8, 8, 1]}',
+        '{"settings": {}, "spec": {"sample": {"shape": [8, "a", 1], "dtype": "float32"}}, "classes": []}',
+    ],
 )
 def test_a_damaged_experiment_json_is_one_line(run, tmp_path, capsys, text):
     copy = tmp_path / "copy"
@@ -325,7 +347,7 @@ def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
     np.savez(source, images=np.zeros((40, 8, 8), np.uint8))
     assert main([*options, "--steps", "2"]) == 0
     np.savez(source, images=np.full((40, 8, 8), 9, np.uint8))
-    assert "data_sha256: " in fails(capsys, *options, "--steps", "4", "--resume")
+    assert "fingerprint: " in fails(capsys, *options, "--steps", "4", "--resume")
     np.savez(source, images=np.full((40, 6, 6), 9, np.uint8))
     assert "of shape (6, 6, 1), these were trained on (8, 8, 1)" in fails(capsys, "evaluate", folder)
 
@@ -349,7 +371,7 @@ def test_seeds_and_settings_reach_the_run(file, tmp_path):
     default = drawn("default")
     assert drawn("again") == default
     assert drawn("seed", "--seed", "1") != default
-    assert drawn("noise", "--data.noise", "0.5") != default
+    assert drawn("noise", "--data.dequantization", "0.5") != default
 
 
 def test_help(file, capsys):
@@ -360,7 +382,10 @@ def test_help(file, capsys):
     assert re.search(r"^\d+\.\d+\.\d+$", capsys.readouterr().out, flags=re.MULTILINE)
     with pytest.raises(SystemExit):
         main(["train", file, "--help"])
-    assert "default: 16)" in capsys.readouterr().out.replace("\n", " ")  # the file's batch_size, not the library's
+    printed = capsys.readouterr().out
+    assert "default: 16)" in printed.replace("\n", " ")  # the file's batch_size, not the library's
+    assert "--gan.penalty.weight" in printed
+    assert "--data.dir VALUE, --data-dir VALUE" in printed
 
 
 def test_pure_modules_import_little():

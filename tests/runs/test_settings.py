@@ -1,4 +1,4 @@
-"""Experiments from files, command lines and JSON; every mistake is one line that names the setting."""
+"""Settings from command lines and JSON; every mistake is one line that names the setting."""
 
 import dataclasses
 
@@ -6,20 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_jax import (
+    GAN,
+    AdamConfig,
+    ConstraintConfig,
+    CriticConfig,
+    DataConfig,
+    EvaluationConfig,
+    Experiment,
+    GeneratorConfig,
+    PenaltyConfig,
+)
 from gan_jax.errors import InputError
-from gan_jax.runs.experiment import GAN, Adam, Constraint, Critic, Data, Experiment, Generator, Penalty
-from gan_jax.runs.settings import differences, experiment_of, from_json, load, parse, parser, to_json
+from gan_jax.runs.settings import differences, from_json, override, settings_of, to_json
 
 experiments = st.builds(
     Experiment,
-    data=st.builds(Data, source=st.sampled_from(["digits", "a/b.npz"]), dir=st.sampled_from([None, "x y"])),
+    data=st.builds(DataConfig, source=st.sampled_from(["digits", "a/b.npz"]), dir=st.sampled_from([None, "x y"])),
     gan=st.builds(
         GAN,
-        generator=st.builds(Generator, name=st.sampled_from(["mlp", "dcgan"]), latent=st.integers(1, 99)),
-        critic=st.builds(Critic, depth=st.none() | st.integers(1, 9)),
+        generator=st.builds(GeneratorConfig, name=st.sampled_from(["mlp", "dcgan"]), latent=st.integers(1, 99)),
+        critic=st.builds(CriticConfig, depth=st.none() | st.integers(1, 9)),
         loss=st.sampled_from(["wasserstein", "hinge"]),
         penalty=st.builds(
-            Penalty,
+            PenaltyConfig,
             name=st.sampled_from(["none", "wgan_gp", "lecam"]),
             weight=st.none() | st.floats(0, 100),
             points=st.sampled_from([None, "mixed"]),
@@ -28,120 +38,129 @@ experiments = st.builds(
             every=st.none() | st.integers(1, 99),
         ),
         constraint=st.builds(
-            Constraint, name=st.sampled_from(["none", "bjorck"]), bound=st.none() | st.floats(1e-3, 9)
+            ConstraintConfig, name=st.sampled_from(["none", "bjorck"]), bound=st.none() | st.floats(1e-3, 9)
         ),
-        critic_optimizer=st.builds(Adam, learning_rate=st.floats(1e-9, 1), decay_steps=st.none()),
+        critic_optimizer=st.builds(AdamConfig, learning_rate=st.floats(1e-9, 1), decay_steps=st.none()),
     ),
     steps=st.integers(1, 10**9),
+    evaluation=st.builds(EvaluationConfig, scores=st.sampled_from([("frechet",), ("kernel", "frechet")])),
 )
-
-
-def parser_of(experiment):
-    """As the commands use it, with the settings of a file as defaults."""
-    of_file = parser()
-    of_file.set_defaults(to_json(experiment))
-    return of_file
 
 
 @given(experiments)
-def test_json_and_the_command_line_keep_every_setting(experiment):
+def test_json_keeps_every_setting(experiment):
     assert from_json(to_json(experiment)) == experiment
-    assert experiment_of(parse(parser_of(experiment), [])) == experiment
 
 
-def test_options_override_the_file_and_leave_the_rest():
-    before = Experiment(batch_size=32, gan=GAN(critic_steps=2, penalty=Penalty(bound=3.0)))
-    options = [
-        "--gan.penalty.weight",
-        "5",
-        "--steps=200",
-        "--seed",
-        "1",
-        "--gan.critic-steps",
-        "4",
-        "--data-dir",
-        "a-b",
-    ]
-    after = experiment_of(parse(parser_of(before), options))
+@given(experiments)
+def test_a_command_line_can_give_every_setting(experiment):
+    made = Experiment()
+    for setting in settings_of(experiment):
+        text = "null" if setting.value is None else str(setting.value)
+        text = ",".join(setting.value) if isinstance(setting.value, tuple) else text
+        made = override(made, setting.name, text)
+    assert made == experiment
+
+
+def overridden(experiment, **texts):
+    for name, text in texts.items():
+        experiment = override(experiment, name.replace("__", "."), text)
+    return experiment
+
+
+def test_what_is_overridden_leaves_the_rest():
+    before = Experiment(batch_size=32, gan=GAN(critic_steps=2, penalty=PenaltyConfig(bound=3.0)))
+    after = overridden(before, gan__penalty__weight="5", steps="200", seed="1", gan__critic_steps="4", data__dir="a-b")
     assert after == dataclasses.replace(
         before,
-        data=Data(dir="a-b"),
+        data=DataConfig(dir="a-b"),
         steps=200,
         seed=1,
-        gan=GAN(critic_steps=4, penalty=Penalty(weight=5.0, bound=3.0)),
+        gan=GAN(critic_steps=4, penalty=PenaltyConfig(weight=5.0, bound=3.0)),
     )
 
 
+def test_every_setting_is_explained():
+    for setting in settings_of(Experiment()):
+        assert setting.help, setting.name
+
+
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("name", "text", "message"),
     [
-        ("--gan.penalty.weigth 5", "gan.penalty.weigth"),
-        ("--stepz 5", "stepz"),
-        ("--steps many", "steps: .*'many'"),
-        ("--steps 2.5", "steps: .*2.5"),
-        ("--steps", "steps"),
-        ("--batch_size -4", "batch_size: .*-4"),
-        ("--gan.critic_steps 0", "gan.critic_steps: .*0"),
-        ("--gan.penalty.weight -1", "gan.penalty.weight: .*-1"),
-        ("--gan.penalty.weight nan", "gan.penalty.weight: .*nan"),
-        ("--gan.penalty.shape round", "gan.penalty.shape: .*two_sided.*round"),
-        ("--gan.penalty.name wgan_pg", "gan.penalty.name: .*wgan_gp.*wgan_pg"),
-        ("--gan.penalty.points nowhere", "gan.penalty.points: .*interpolated.*nowhere"),
-        ("--gan.penalty.points none", "gan.penalty.points: .*none"),
-        ("--gan.penalty.slope steep", "gan.penalty.slope: .*gradient.*steep"),
-        ("--gan.penalty.every 0", "gan.penalty.every: .*0"),
-        ("--gan.penalty.every 1.5", "gan.penalty.every: .*1.5"),
-        ("--gan.constraint.name weight_cliping", "gan.constraint.name: .*weight_clipping.*weight_cliping"),
-        ("--gan.constraint.bound 0", "gan.constraint.bound: .*0"),
-        ("--gan.critic.name unet", "gan.critic.name: .*unet"),
-        ("--gan.ema_decay 1", "gan.ema_decay: .*1"),
-        ("--gan.critic_optimizer.learning_rate 0", "gan.critic_optimizer.learning_rate: .*0"),
-        ("--seed -1", "seed: .*-1"),
-        ("--seed 4294967296", "seed: .*4294967296"),
-        ("--steps 3000000000", "steps: .*3000000000"),
-        ("--data.noise inf", "data.noise: .*inf"),
-        ("--st 3", "--st 3"),
+        ("gan.penalty.weigth", "5", "no such setting"),
+        ("stepz", "5", "no such setting"),
+        ("steps.more", "5", "no such setting"),
+        ("vae.width", "5", "no such setting"),
+        ("steps", "many", "'many'"),
+        ("steps", "2.5", "2.5"),
+        ("steps", "", "''"),
+        ("batch_size", "-4", "-4"),
+        ("gan.critic_steps", "0", "0"),
+        ("gan.penalty.weight", "-1", "-1"),
+        ("gan.penalty.weight", "nan", "nan"),
+        ("gan.penalty.shape", "round", "two_sided.*round"),
+        ("gan.penalty.name", "wgan_pg", "wgan_gp.*wgan_pg"),
+        ("gan.penalty.points", "nowhere", "interpolated.*nowhere"),
+        ("gan.penalty.points", "none", "none"),
+        ("gan.penalty.slope", "steep", "gradient.*steep"),
+        ("gan.penalty.every", "0", "0"),
+        ("gan.penalty.every", "1.5", "1.5"),
+        ("gan.constraint.name", "weight_cliping", "weight_clipping.*weight_cliping"),
+        ("gan.constraint.bound", "0", "0"),
+        ("gan.critic.name", "unet", "unet"),
+        ("gan.ema_decay", "1", "1"),
+        ("gan.critic_optimizer.learning_rate", "0", "0"),
+        ("gan.precision", "float16", "bfloat16.*float16"),
+        ("seed", "-1", "-1"),
+        ("seed", "4294967296", "4294967296"),
+        ("steps", "3000000000", "3000000000"),
+        ("data.dequantization", "inf", "inf"),
+        ("evaluation.scores", "frechet,fid", "fid"),
     ],
 )
-def test_bad_options_are_one_line_that_names_the_setting(options, message):
+def test_bad_values_are_one_line_that_names_the_setting(name, text, message):
+    with pytest.raises(InputError, match=rf"^{name}: .*{message}") as error:
+        override(Experiment(), name, text)
+    assert "\n" not in str(error.value)
+    assert error.value.as_option().startswith(f"--{name.replace('_', '-')}: ")
+
+
+@pytest.mark.parametrize(
+    ("construct", "message"),
+    [
+        (lambda: Experiment(batch_size=-1), "^batch_size: .*-1"),
+        (lambda: Experiment(batch_size=True), "^batch_size: .*True"),
+        (lambda: Experiment(batch_size="5"), "^batch_size: .*'5'"),
+        (lambda: Experiment(batchsize=5), "^batchsize: there is no such field; choose one of data, gan"),
+        (lambda: GAN(critic=None), "^critic: .*CriticConfig.*None"),
+        (lambda: GAN(loss=len), "^loss: .*wasserstein.*a Loss.*len"),
+        (lambda: GAN(loss="wassserstein"), "^loss: .*wasserstein.*'wassserstein'"),
+        (lambda: GAN(critic_optimizer=1e-3), "^critic_optimizer: .*AdamConfig or an optax optimizer.*0.001"),
+        (lambda: PenaltyConfig("none", weight=-1), "^weight: .*-1"),
+        (lambda: PenaltyConfig(5), "^name: .*5"),
+        (lambda: DataConfig(source=5), "^source: .*5"),
+        (lambda: Experiment(gan=GAN(), system=AdamConfig()), "an experiment has one system, not gan and system"),
+        (lambda: Experiment(system=5), "^system: .*build.*5"),
+    ],
+)
+def test_values_are_checked_when_a_configuration_is_made(construct, message):
     with pytest.raises(InputError, match=message) as error:
-        experiment_of(parse(parser(), options.split()))
+        construct()
     assert "\n" not in str(error.value)
 
 
-def test_bad_values_in_the_file_are_refused_too():
-    with pytest.raises(InputError, match=r"batch_size: .*-3"):
-        parse(parser_of(Experiment(batch_size=-3)), [])
-    with pytest.raises(InputError, match="unknown"):
+def test_json_that_holds_no_experiment():
+    with pytest.raises(InputError, match=r"^unknown: there is no such setting"):
         from_json({"unknown": 1})
-    with pytest.raises(InputError, match=r"gan.*widht"):
+    with pytest.raises(InputError, match=r"^gan.critic.widht: there is no such setting"):
         from_json({"gan": {"critic": {"widht": 1}}})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "there is no such experiment file"),
-        ("x = 1", "must define `experiment = Experiment"),
-        ("experiment = 3", "must define .* found 3"),
-        ("import nonsense_package", "ModuleNotFoundError: .*nonsense_package"),
-        ("1 +", "SyntaxError"),
-        ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("from gan_jax.runs.experiment import *; experiment = Experiment(batch_size=-3)", "batch_size: .*-3"),
-        ("from gan_jax.runs.experiment import *; experiment = Experiment(gan=GAN(critic=None))", ".*"),
-        ("from gan_jax.runs.experiment import *; experiment = Experiment(gan=GAN(loss=len))", ".*"),
-    ],
-)
-def test_files_that_hold_no_experiment(tmp_path, text, message):
-    file = tmp_path / "mine.py"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(InputError, match=f"mine.py: {message}"):
-        load(file)
+    with pytest.raises(InputError, match=r"^gan.critic.width: .*'wide'"):
+        from_json({"gan": {"critic": {"width": "wide"}}})
 
 
 def test_differences_name_what_changes_the_result_and_nothing_else():
     before = Experiment()
     assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3))) == []
-    after = dataclasses.replace(before, gan=GAN(penalty=Penalty(weight=5.0)), seed=2)
+    after = dataclasses.replace(before, gan=GAN(penalty=PenaltyConfig(weight=5.0)), seed=2)
     assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: None became 5.0", "seed: 0 became 2"]

@@ -30,9 +30,7 @@ def fresh():
 def train(steps, *callbacks, system=SYSTEM, pipeline=PIPELINE, start=0, state=None, key=KEY):
     console = Console(file=io.StringIO())
     state = fresh() if state is None else jax.tree.map(jnp.copy, state)
-    return loop.train(
-        system, pipeline, state, key, start=start, steps=steps, callbacks=callbacks, console=console
-    )
+    return loop.train(system, pipeline, state, key, start=start, steps=steps, callbacks=callbacks, console=console)
 
 
 def noting(every):
