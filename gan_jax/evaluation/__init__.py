@@ -1,10 +1,11 @@
-"""How good samples are, how that was found, and what it can be compared with."""
+"""How good samples are: their scores against real data, the protocol of these, and what a system measures itself."""
 
-from gan_jax.evaluation.diagnostics import diagnose
+from gan_jax.evaluation.diagnostics import diagnose, history
 from gan_jax.evaluation.modes import mode_counts
 from gan_jax.evaluation.protocol import Protocol, same_protocol
+from gan_jax.evaluation.reference import Reference, reference
 from gan_jax.evaluation.samples import SampleSets, of_array
-from gan_jax.evaluation.scoring import Evaluation, Reference, Value, evaluate, reference
+from gan_jax.evaluation.scoring import Evaluation, Value, evaluate
 
 __all__ = [
     "Evaluation",
@@ -14,6 +15,7 @@ __all__ = [
     "Value",
     "diagnose",
     "evaluate",
+    "history",
     "mode_counts",
     "of_array",
     "reference",

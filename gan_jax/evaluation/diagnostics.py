@@ -1,55 +1,118 @@
-"""What a system measures on data that it was trained on and on others: whether its critic fits the ones too well."""
+"""What a system measures per sample, on training and on held-out data: a difference tells that it overfits."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache
 
 import jax
 import numpy as np
 
+from gan_jax.data.dataset import Dataset, Source
 from gan_jax.data.images import preprocess
-from gan_jax.data.sources import Dataset
-from gan_jax.types import Array, Key, Samples
+from gan_jax.systems.system import Metric, State, System
+from gan_jax.types import Batch, Key, PerSample
 
-MAX_SAMPLES = 1000  # samples are enough for its statistics
-_CHUNK = 500  # measured at a time
+MAX_SAMPLES = 1000
+"""More samples hardly change the statistics."""
+
+_CHUNK = 500  # samples measured at a time
 
 Statistics = dict[str, dict[str, float]]
+"""By the name of a measurement, its "mean", "sd", "q05", "median", "q95" and "max" over samples."""
 
 
-def diagnose(run, data: Dataset, *, count: int, seed: int) -> dict[str, Statistics]:
-    """Measure a system per sample on `count` training and `count` held-out data, both with the same noise.
+def diagnose(system: System, state: State, data: Dataset, *, count: int, seed: int) -> dict[str, Statistics]:
+    """Apply `system.diagnose` to training and to held-out data, with the same noise.
 
-    Returns, for `"train"` and `"held_out"`, of what `System.evaluate` measures (for a GAN the Wasserstein estimate, the
-    critic's loss and its gradient norms) the mean, the standard deviation and quantiles.
+    Args:
+      system: measures; one without `diagnose` gives an empty dictionary.
+      state: of the system.
+      data: uint8 images, which the system gets in [-1, 1], or float32 points; whatever else belongs to a sample it gets
+        as it is.
+      count: samples of either part of the data.
+      seed: of the choice of samples and of the system's noise.
+
+    Returns:
+      Statistics by the part of the data, "train" and "held_out".
 
     Raises:
-      ValueError: `count` is larger than either part of the data.
+      ValueError: `count` is larger than either part.
+
+    >>> import jax.numpy as jnp
+    >>> from gan_jax.data.dataset import from_arrays
+    >>> system = System(None, None, None, {}, {}, diagnose=lambda state, key, batch: {"x": batch["sample"][:, 0]})
+    >>> data = from_arrays({"sample": np.ones((9, 1), np.float32)}, {"sample": np.zeros((5, 1), np.float32)})
+    >>> found = diagnose(system, None, data, count=4, seed=0)
+    >>> found["train"]["x"]["mean"], found["held_out"]["x"]["max"]
+    (1.0, 0.0)
     """
+    if system.diagnose is None:
+        return {}
     if count > min(len(data.train), len(data.held_out)):
         raise ValueError(f"{count} is more than the {len(data.train)} training or {len(data.held_out)} held-out data")
     choose_key, measure_key = jax.random.split(jax.random.key(seed))
-    chosen = [part[np.asarray(jax.random.permutation(choose_key, len(part))[:count])] for part in data]
-    return {name: _measure(run, measure_key, part) for name, part in zip(Dataset._fields, chosen, strict=True)}
+
+    def statistics(source: Source) -> Statistics:
+        chosen = source.batch(np.asarray(jax.random.permutation(choose_key, len(source))[:count]))
+        return _statistics(_measure(system, state, measure_key, chosen))
+
+    return {"train": statistics(data.train), "held_out": statistics(data.held_out)}
 
 
-def _measure(run, key: Key, data: np.ndarray) -> Statistics:
-    measure = _measurer(run.system.evaluate)
-    chunks = [
-        jax.device_get(measure(run.state, jax.random.fold_in(key, start), data[start : start + _CHUNK]))
-        for start in range(0, len(data), _CHUNK)
-    ]
-    return {name: _statistics(np.concatenate([chunk[name] for chunk in chunks])) for name in chunks[0]}
+def history(statistics: Mapping[str, Statistics], metrics: Mapping[str, Metric]) -> dict[str, float]:
+    """Return the numbers of a diagnosis that a run records over time, by `Metric.history`.
+
+    A measurement `x` gives, for "train", its mean on training data as `x_train`; for "held_out", `x_held_out`; for
+    "gap", the former mean minus the latter as `x_gap`; for "quantiles", `x_q05`, `x_median` and `x_q95` on training
+    data.
+
+    Args:
+      statistics: from `diagnose`.
+      metrics: of the system.
+
+    >>> statistics = {"train": {"x": {"mean": 3.0}}, "held_out": {"x": {"mean": 1.0}}}
+    >>> history(statistics, {"x": Metric("x", "m", history=("train", "gap"))})
+    {'x_train': 3.0, 'x_gap': 2.0}
+    """
+    numbers = {}
+    for name, metric in metrics.items():
+        if not metric.history or name not in statistics.get("train", {}):
+            continue
+        train, held_out = statistics["train"][name], statistics["held_out"][name]
+        for kind in metric.history:
+            match kind:
+                case "train":
+                    numbers[f"{name}_train"] = train["mean"]
+                case "held_out":
+                    numbers[f"{name}_held_out"] = held_out["mean"]
+                case "gap":
+                    numbers[f"{name}_gap"] = train["mean"] - held_out["mean"]
+                case "quantiles":
+                    numbers |= {f"{name}_{quantile}": train[quantile] for quantile in ("q05", "median", "q95")}
+    return numbers
 
 
-@lru_cache(maxsize=4)  # one program for every time that a run is measured
-def _measurer(evaluate: Callable[..., dict[str, Array]]) -> Callable[..., dict[str, Array]]:
-    def measure(state, key: Key, batch: Samples) -> dict[str, Array]:
-        return evaluate(state, key, preprocess(batch))
+def _measure(system: System, state: State, key: Key, batch: Batch) -> dict[str, np.ndarray]:
+    """The system's measurements of all samples of a batch, a chunk at a time, each chunk with noise of its own."""
+    measure = _compiled(system.diagnose)
+    chunks = []
+    for start in range(0, len(batch["sample"]), _CHUNK):
+        chunk = {name: array[start : start + _CHUNK] for name, array in batch.items()}
+        chunks.append(jax.device_get(measure(state, jax.random.fold_in(key, start), chunk)))
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+@lru_cache(maxsize=4)  # a run diagnoses itself again and again, by one program
+def _compiled(diagnose):
+    def measure(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+        return diagnose(state, key, {**batch, "sample": preprocess(batch["sample"])})
 
     return jax.jit(measure)
 
 
-def _statistics(values: np.ndarray) -> dict[str, float]:
-    low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
-    statistics = {"mean": values.mean(), "sd": values.std(), "q05": low, "median": median, "q95": high}
-    return {name: float(value) for name, value in (statistics | {"max": values.max()}).items()}
+def _statistics(measurements: Mapping[str, np.ndarray]) -> Statistics:
+    statistics = {}
+    for name, values in measurements.items():
+        q05, median, q95 = np.quantile(values, [0.05, 0.5, 0.95])
+        numbers = {"mean": values.mean(), "sd": values.std(), "q05": q05, "median": median, "q95": q95}
+        statistics[name] = {key: float(value) for key, value in (numbers | {"max": values.max()}).items()}
+    return statistics

@@ -8,22 +8,22 @@ from gan_jax.errors import InputError
 
 @dataclass(frozen=True)
 class Protocol:
-    """How scores were taken.
+    """How samples were scored.
 
     Attributes:
-      data: the real data's source.
-      data_sha256: of both parts of the real data.
-      split: the part that samples are compared with.
-      n_real, n_fake: samples of either kind.
-      n_baseline: real samples of the other part, which take the samples' place for the baseline.
-      features: what the scores are taken of.
-      weights: SHA-256 of the feature network's weights.
-      resize: what is done to images before.
-      seed: of whatever is random in choosing the real samples and in the scores.
+      data: the name of the real data.
+      fingerprint: hash of training and held-out data.
+      split: the part of the real data that samples are compared with, "held_out" or "train".
+      n_real, n_fake: numbers of real and of generated samples.
+      n_baseline: number of real samples of the other part, which are scored for the baseline.
+      features: the name of the feature network.
+      weights: SHA-256 of its weights; None if it has none.
+      resize: how images are resized for it.
+      seed: of the choice of real samples, and of what is random in the scores.
     """
 
     data: str
-    data_sha256: str
+    fingerprint: str
     split: str
     n_real: int
     n_fake: int
@@ -34,7 +34,7 @@ class Protocol:
     seed: int
 
     def describe(self) -> str:
-        """Return all of it in one line.
+        """Return the protocol in one line.
 
         >>> Protocol("digits", "ab" * 32, "held_out", 360, 300, 360, "pixels", None, "none", 0).describe()
         '300 samples against 360 held out of digits (baseline: 360 real), features pixels, resize none, seed 0'
@@ -42,12 +42,16 @@ class Protocol:
         weights = f" {self.weights[:8]}" if self.weights else ""
         return (
             f"{self.n_fake:,} samples against {self.n_real:,} {self.split.replace('_', ' ')} of {self.data} "
-            f"(baseline: {self.n_baseline:,} real), features {self.features}{weights}, resize {self.resize}, seed {self.seed}"
+            f"(baseline: {self.n_baseline:,} real), features {self.features}{weights}, resize {self.resize}, "
+            f"seed {self.seed}"
         )
 
 
 def same_protocol(protocols: Mapping[str, Protocol]) -> Protocol:
-    """Return the one protocol of scores that are to stand side by side; each has a name.
+    """Return the protocol that several scores share.
+
+    Args:
+      protocols: one or more, by the name of what was scored.
 
     Raises:
       InputError: they differ; the message names the first difference.

@@ -1,47 +1,55 @@
-"""What can be scored: a run, an `.npz`, a folder of images, an array; each gives sets of samples."""
+"""Sets of samples to score: of an array, or of whatever else can give them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gan_jax.data.files import check_images, check_points
 
+Progress = Callable[[str, int], Callable[[int], None]]
+"""`(what, count) -> advance`: what begins, on how many samples; `advance(done)` tells how many more are done."""
+
+
+def no_progress(what: str, count: int) -> Callable[[int], None]:
+    """Report nothing."""
+    return lambda done: None
+
 
 class SampleSets(NamedTuple):
-    """Where sets of samples come from.
+    """Sets of samples of one kind, each of which is scored by itself.
 
     Attributes:
-      name: what a table calls them.
-      shape: of a sample.
-      count: how many there are; None if as many as are wanted.
-      take: `(seeds, n) -> pairs of a seed and n samples`, drawn with the seeds, or as many sets without a sample in
-        common as there are, numbered by the seeds.
-      run: where they are a run's.
+      name: what tables and messages call them.
+      shape: of one sample, (H, W, C) or (D,).
+      count: how many samples there are; None if any number can be drawn.
+      take: `(seeds, n) -> iterator of (seed, samples)`, the samples uint8 images (n, H, W, C) or float32 points (n, D).
+        Where any number can be drawn, each set is drawn with its seed; otherwise sets are disjoint, and there are at
+        most `count // n` of them.
     """
 
     name: str
     shape: tuple[int, ...]
     count: int | None
     take: Callable[[tuple[int, ...], int], Iterator[tuple[int, np.ndarray]]]
-    run: Any = None
 
 
 def of_array(samples: np.ndarray, name: str = "the samples") -> SampleSets:
-    """Sets that share no sample, shuffled the same way each time.
+    """Return disjoint sets of an array's samples, in an order that is shuffled the same way each time.
 
     Raises:
-      InputError: they are neither uint8 images (N, H, W, C) nor finite float32 points (N, D).
+      InputError: the samples are neither uint8 images (N, H, W, C) nor finite points (N, D).
 
     >>> sets = of_array(np.zeros((70, 8, 8, 1), np.uint8))
-    >>> [(seed, drawn.shape) for seed, drawn in sets.take((5, 6, 7), 30)]
+    >>> [(seed, samples.shape) for seed, samples in sets.take((5, 6, 7), 30)]
     [(5, (30, 8, 8, 1)), (6, (30, 8, 8, 1))]
     """
     samples = check_points(samples, name) if samples.ndim == 2 else check_images(samples, name)
 
     def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
+        # A file may hold its samples in the order of their classes.
         order = np.random.Generator(np.random.PCG64(0)).permutation(len(samples))
-        for part, seed in enumerate(seeds[: len(samples) // n]):
-            yield seed, samples[order[part * n : (part + 1) * n]]
+        for i, seed in enumerate(seeds[: len(samples) // n]):
+            yield seed, samples[order[i * n : (i + 1) * n]]
 
     return SampleSets(name, samples.shape[1:], len(samples), take)

@@ -1,6 +1,6 @@
-"""The scores by name: what each is taken of, which way is better, and its settings."""
+"""The scores by name: how each is measured, with which settings, and what is good."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -22,7 +22,13 @@ _SPLITS = 10
 
 
 class FeatureSets(NamedTuple):
-    """Features that scores are taken of: of the real samples, of those in question, of both parts of the data."""
+    """What a score may compare.
+
+    Attributes:
+      real: features of the real samples.
+      fake: features of the samples that are scored.
+      train, held_out: features of all the data, for scores that need them.
+    """
 
     real: Features
     fake: Features
@@ -31,21 +37,22 @@ class FeatureSets(NamedTuple):
 
 
 class Score(NamedTuple):
-    """One or several numbers that are found together.
+    """One number or several that are measured together.
 
     Attributes:
       measure: `(key, features) -> numbers`.
-      names: of the numbers, with what is good: "low", "high", "real" where it is what real data get, or a number.
-      how: its settings.
-      of_classes: whether the features must be a classifier's.
-      of_all_data: whether the features of all the data are looked at.
+      names: what is good, by the name of the number: "low", "high", "real" where it is what real data score, or the
+        number that is best.
+      settings: in words, for tables.
+      needs_logits: whether the feature network must be a classifier.
+      needs_all_data: whether it needs the features of all training and held-out data.
     """
 
     measure: Callable[[Key, FeatureSets], tuple[float, ...]]
     names: dict[str, str]
-    how: str
-    of_classes: bool = False
-    of_all_data: bool = False
+    settings: str
+    needs_logits: bool = False
+    needs_all_data: bool = False
 
 
 def _frechet(key: Key, features: FeatureSets) -> tuple[float, ...]:
@@ -56,14 +63,14 @@ def _frechet(key: Key, features: FeatureSets) -> tuple[float, ...]:
 
 def _kernel(key: Key, features: FeatureSets) -> tuple[float, ...]:
     real, fake = _vectors(features)
-    # Of subsets that are all of the samples there would be no spread.
-    found = kernel_distance(key, real=real, fake=fake, size=min(_SUBSET, len(real) // 2, len(fake) // 2))
-    return float(found.mean), float(found.sd)
+    # Subsets that hold all samples would have no spread.
+    distance = kernel_distance(key, real=real, fake=fake, size=min(_SUBSET, len(real) // 2, len(fake) // 2))
+    return float(distance.mean), float(distance.sd)
 
 
 def _inception(key: Key, features: FeatureSets) -> tuple[float, ...]:
     logits = jnp.asarray(features.fake.logits)
-    order = jax.random.permutation(key, len(logits))  # a folder may be in the order of its classes
+    order = jax.random.permutation(key, len(logits))  # a file may hold its samples in the order of their classes
     return tuple(float(value) for value in inception_score(logits[order], splits=_SPLITS))
 
 
@@ -84,8 +91,8 @@ def _sliced(key: Key, features: FeatureSets) -> tuple[float, ...]:
 
 def _memorization(key: Key, features: FeatureSets) -> tuple[float, ...]:
     sets = {"fake": features.fake, "train": features.train, "held_out": features.held_out}
-    found = memorization(**{name: jnp.asarray(features.vectors) for name, features in sets.items()})
-    return float(found.closer), float(found.copied)
+    scores = memorization(**{name: jnp.asarray(features.vectors) for name, features in sets.items()})
+    return float(scores.closer), float(scores.copied)
 
 
 def _diversity(key: Key, features: FeatureSets) -> tuple[float, ...]:
@@ -110,16 +117,36 @@ SCORES: dict[str, Score] = {
         _inception,
         {"inception_score": "high", "inception_score_sd": "low"},
         f"{_SPLITS} splits",
-        of_classes=True,
+        needs_logits=True,
     ),
     "precision_recall": Score(_precision_recall, {"precision": "high", "recall": "high"}, "k = 3"),
     "density_coverage": Score(_density_coverage, {"density": "real", "coverage": "high"}, "k = 5"),
     "sliced_wasserstein": Score(_sliced, {"sliced_wasserstein": "low"}, "of order 1"),
     "memorization": Score(
-        _memorization, {"closer": "0.5", "copied": "0.01"}, "nearest of all training samples", of_all_data=True
+        _memorization, {"closer": "0.5", "copied": "0.01"}, "nearest of all training samples", needs_all_data=True
     ),
-    "diversity": Score(_diversity, {"diversity": "real"}, "root mean square distance within a class", of_classes=True),
+    "diversity": Score(
+        _diversity, {"diversity": "real"}, "root mean square distance within a class", needs_logits=True
+    ),
 }
 
 GOOD: dict[str, str] = {name: good for score in SCORES.values() for name, good in score.names.items()}
 """What is good, by the name of the number."""
+
+
+def measure(scores: Iterable[str], key: Key, features: FeatureSets) -> dict[str, float]:
+    """Return the numbers of some scores, given by their names in `SCORES`; all get the same key."""
+    numbers = {}
+    for name in scores:
+        score = SCORES[name]
+        numbers |= dict(zip(score.names, score.measure(key, features), strict=True))
+    return numbers
+
+
+def main_scores(names: Sequence[str]) -> list[str]:
+    """Return those of some names that are scores, without those that are the standard deviation of another.
+
+    >>> main_scores(["step", "frechet", "kernel", "kernel_sd"])
+    ['frechet', 'kernel']
+    """
+    return [name for name in names if name in GOOD and not name.endswith("_sd")]

@@ -1,1 +1,1 @@
-"""Pictures: grids of images, scatter plots, curves of scores, the panels of a report; and their colours."""
+"""Figures: grids of images, scatter plots of points, curves over iterations, comparisons; and their colors."""

@@ -1,19 +1,21 @@
-"""Samples as pictures: images in a grid, points in a scatter plot."""
+"""Samples as a PNG file."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from gan_jax.figures.grid import grid, save_png
+from gan_jax.figures.scatter import save_scatter
 from gan_jax.types import Array
 
 _COLUMNS = 10
 
 
 def save_samples(path: Path, samples: np.ndarray | Array) -> None:
-    """Write a PNG of the first hundred of images (N, H, W, C), uint8, or of all points (N, 2).
+    """Write a PNG: a grid of the first hundred images (N, H, W, C), uint8, or a scatter plot of points (N, 2).
 
     >>> import tempfile
+    >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_samples(Path(folder) / "a.png", np.zeros((30, 8, 8, 1), np.uint8))
     ...     with Image.open(Path(folder) / "a.png") as image:
@@ -24,43 +26,4 @@ def save_samples(path: Path, samples: np.ndarray | Array) -> None:
     if samples.ndim == 4:
         save_png(path, grid(samples[: _COLUMNS**2], _COLUMNS))
     else:
-        _scatter(path, samples)
-
-
-def _scatter(path: Path, points: np.ndarray) -> None:
-    from matplotlib.figure import Figure  # imported late: images do without it
-
-    figure = Figure(figsize=(4, 4), layout="constrained")
-    axes = figure.add_subplot(aspect="equal", xlabel="x", ylabel="y")
-    axes.scatter(*points.T[:2], s=2, alpha=0.3, linewidths=0, color="#0072b2", rasterized=True)
-    figure.savefig(path, format="png", dpi=120)
-
-
-def grid(images: np.ndarray | Array, columns: int, *, gap: int = 1) -> np.ndarray:
-    """Lay images (N, H, W, C) out row by row on white, giving one uint8 image (H', W', C).
-
-    >>> grid(np.zeros((5, 8, 8, 1), np.uint8), columns=3).shape
-    (19, 28, 1)
-    """
-    n, h, w, c = images.shape
-    rows = -(-n // columns)
-    canvas = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), 255, np.uint8)
-    for i, image in enumerate(np.asarray(images)):
-        top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
-        canvas[top : top + h, left : left + w] = image
-    return canvas
-
-
-def save_png(path: Path, image: np.ndarray, *, shortest_side: int = 480) -> None:
-    """Write one uint8 image (H, W, C), C = 1, 3 or 4, enlarged by a whole factor if it is smaller than asked.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_png(Path(folder) / "a.png", np.zeros((10, 20, 1), np.uint8), shortest_side=40)
-    ...     with Image.open(Path(folder) / "a.png") as image:
-    ...         image.size
-    (80, 40)
-    """
-    factor = max(1, round(shortest_side / min(image.shape[:2])))
-    image = image.repeat(factor, axis=0).repeat(factor, axis=1)
-    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path, format="PNG", optimize=True)
+        save_scatter(path, samples)

@@ -1,26 +1,21 @@
-"""The numbers of a run's report: facts, scores, the critic, settings."""
+"""The tables of a run's report: facts, scores, diagnostics, settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import floor, isfinite, log10
 from typing import Any
 
-from gan_jax.evaluation.scores import SCORES
-from gan_jax.figures.scores import main_numbers
+from gan_jax.evaluation.scores import SCORES, main_scores
+from gan_jax.systems.system import Metric
 
 _BETTER = {"low": "lower", "high": "higher", "real": "as real data"}
-_NORMS = {
-    "gradient_norm_at_real": "gradient norm at real samples",
-    "gradient_norm_at_fake": "gradient norm at generated samples",
-    "gradient_norm_at_points": "gradient norm at penalised points",
-}
-_LONG = 32  # characters that take a line of their own
+_LONG = 32  # characters; a longer value takes a line of its own
 
 
-def says(value: Any) -> str:
-    """Return a value as a reader likes it.
+def format_value(value: Any) -> str:
+    """Return a setting or a count as text.
 
-    >>> says(20000), says([28, 28, 1]), says(None), says(0.0001), says(True)
+    >>> format_value(20000), format_value([28, 28, 1]), format_value(None), format_value(0.0001), format_value(True)
     ('20,000', '28x28x1', '—', '0.0001', 'true')
     """
     if value is None:
@@ -28,61 +23,73 @@ def says(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        numbers = all(isinstance(part, int) for part in value)
-        return ("x" if numbers else ", ").join(map(says, value)) or "—"
+        is_shape = all(isinstance(size, int) for size in value)
+        return ("x" if is_shape else ", ").join(map(format_value, value)) or "—"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def facts(values: Mapping[str, str]) -> str:
-    """Lay a few values out in a row, each large above its name."""
-    return _names(values, "facts")
+    """Return HTML of a few values in a row, each large above its name."""
+    return _definitions(values, "facts")
 
 
-def score_table(metrics: Mapping[str, Any]) -> str:
-    """Lay the scores of `metrics.json` out, a row each, and under them how they were taken."""
-    scores, protocol = metrics["scores"], dict(metrics.get("protocol", {}))
-    how = {
+def score_table(evaluation: Mapping[str, Any]) -> str:
+    """Return HTML of an evaluation: a row for each score, and under them the protocol; empty if there are no scores.
+
+    Args:
+      evaluation: as in `ReportContents`.
+    """
+    scores, protocol = evaluation.get("scores", {}), dict(evaluation.get("protocol", {}))
+    settings = {
         name: text
         for score, text in protocol.pop("settings", {}).items()
         if score in SCORES
         for name in SCORES[score].names
     }
     rows = []
-    for name in main_numbers(list(scores)):
-        score = scores[name]
-        mean, spread, real, good = (score.get(part) for part in ("mean", "sd", "baseline", "good"))
-        samples = _number(mean) + ("" if spread is None else f" ± {_number(spread, _decimals(mean))}")
-        rows.append((_plain(name), _BETTER.get(good, f"near {good}"), samples, _number(real), how.get(name, "")))
-    table = _table(("score", "better", "samples", "real data", "how"), rows, "wide scores")
-    taken = {"iteration": metrics.get("step"), "seeds": ", ".join(map(str, metrics.get("seeds", [])))}
-    modes = {f"modes: {name}": value for name, value in metrics.get("modes", {}).items()}
-    return table + _names(taken | protocol | modes)
+    for name in main_scores(list(scores)):
+        mean, sd, real, good = (scores[name].get(key) for key in ("mean", "sd", "baseline", "good"))
+        samples = _number(mean) + ("" if sd is None else f" ± {_number(sd, _decimals(mean))}")
+        rows.append((_plain(name), _BETTER.get(good, f"near {good}"), samples, _number(real), settings.get(name, "")))
+    if not rows:
+        return ""
+    table = _table(("score", "better", "samples", "real data", "settings"), rows, "wide scores")
+    seeds = ", ".join(map(str, evaluation.get("seeds", [])))
+    modes = {f"modes: {name}": value for name, value in evaluation.get("modes", {}).items()}
+    return table + _definitions({"iteration": evaluation.get("step"), "seeds": seeds} | protocol | modes)
 
 
-def critic_table(critic: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Lay out what the critic does on training and on held-out data; gradient norms come first."""
-    names = dict.fromkeys(name for measured in critic.values() for name in measured)
-    rows = [
-        (
-            _NORMS.get(name, _plain(name)),
-            _plain(part),
-            *(_number(measured.get(name, {}).get(column)) for column in ("mean", "sd", "q05", "median", "q95", "max")),
-        )
-        for name in [*(name for name in _NORMS if name in names), *(name for name in names if name not in _NORMS)]
-        for part, measured in critic.items()
-    ]
-    head = ("per sample", "data", "mean", "sd", "5 %", "median", "95 %", "max")
-    return _table(head, rows, "wide critic") if rows else ""
+def diagnostics_table(
+    diagnostics: Mapping[str, Mapping[str, Mapping[str, float]]], metrics: Mapping[str, Metric]
+) -> str:
+    """Return HTML of the statistics that `evaluation.diagnose` gives, two rows for each measurement.
+
+    Args:
+      diagnostics: statistics of each measurement, by the part of the data.
+      metrics: which name the measurements, and tell their order.
+    """
+    measured = dict.fromkeys(name for statistics in diagnostics.values() for name in statistics)
+    names = [name for name in metrics if name in measured] + [name for name in measured if name not in metrics]
+    rows = []
+    for name in names:
+        metric = metrics.get(name, Metric(_plain(name), unit=""))
+        for part, statistics in diagnostics.items():
+            numbers = statistics.get(name, {})
+            columns = (_number(numbers.get(column)) for column in ("mean", "sd", "q05", "median", "q95", "max"))
+            rows.append((metric.title, metric.unit, _plain(part), *columns))
+    head = ("per sample", "unit", "data", "mean", "sd", "5 %", "median", "95 %", "max")
+    return _table(head, rows, "wide diagnostics") if rows else ""
 
 
 def settings_tables(settings: Mapping[str, Any], prefix: str = "") -> str:
-    """Lay nested settings out, a table for each level, under the dotted name that leads to it."""
-    return f'<div class="groups">{"".join(_groups(settings, prefix))}</div>'
+    """Return HTML of nested settings: a table for each level, under its dotted name; empty if there are none."""
+    groups = "".join(_groups(settings, prefix))
+    return f'<div class="groups">{groups}</div>' if groups else ""
 
 
 def _groups(settings: Mapping[str, Any], prefix: str) -> Iterable[str]:
     nested = {name: value for name, value in settings.items() if isinstance(value, dict)}
-    rows = [(name, says(value)) for name, value in settings.items() if name not in nested]
+    rows = [(name, format_value(value)) for name, value in settings.items() if name not in nested]
     if rows:
         yield _table((), rows, "", caption=prefix)
     for name, value in nested.items():
@@ -99,9 +106,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str, captio
     return f'<div class="scroll"><table class="{kind}">{caption}{head}<tbody>\n{body}</tbody></table></div>\n'
 
 
-def _names(values: Mapping[str, Any], kind: str = "names") -> str:
+def _definitions(values: Mapping[str, Any], kind: str = "names") -> str:
     rows = []
-    texts = {name: says(value) for name, value in values.items()}
+    texts = {name: format_value(value) for name, value in values.items()}
     for name, text in sorted(texts.items(), key=lambda item: len(item[1]) > _LONG):
         long = ' class="long"' if len(text) > _LONG else ""
         rows.append(f"<div{long}><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>\n")
@@ -120,6 +127,6 @@ def _number(value: float | None, decimals: int | None = None) -> str:
 
 
 def _decimals(value: float | None) -> int:
-    """Three, fewer of a large number, and of a small one so many that two digits are seen."""
+    """Three, fewer of a large number, and so many of a small one that two of its digits are shown."""
     size = floor(log10(abs(value))) if value and isfinite(value) else 0
     return min(max(3 - max(size - 1, 0), 0) if size >= -1 else 1 - size, 9)

@@ -1,4 +1,4 @@
-"""What makes of images the vectors that scores compare: networks with fixed weights, and the pixels themselves."""
+"""The vectors that scores compare: features of networks with fixed weights, and the samples' own numbers."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ FEATURES: dict[str, Callable[..., FeatureNetwork]] = {
     "pixels": plain.load_pixels,
     "coordinates": plain.load_coordinates,
 }
-"""By name, functions `(weights=None) -> FeatureNetwork`; weights are a file, by default where the network's own are."""
+"""Functions `(weights=None) -> FeatureNetwork` by name; weights are a file, by default the network's own."""
 
 _OF_DIGITS = ("digits", "mnist")
 
 
 def usual(source: str, shape: tuple[int, ...]) -> str:
-    """Name the features that samples of a source are scored with unless others are chosen.
+    """Return the name of the features that samples of a source are scored with by default.
 
     >>> usual("mnist", (28, 28, 1)), usual("cifar10", (32, 32, 3)), usual("8gaussians", (2,))
     ('digits', 'inception', 'coordinates')

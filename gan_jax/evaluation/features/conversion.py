@@ -1,4 +1,4 @@
-"""From the tensors of a public weight file to parameters: all there, batch normalisations folded into convolutions."""
+"""From a public weight file to parameters: tensors are checked, batch normalizations folded into convolutions."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import numpy as np
 from gan_jax.errors import InputError
 
 NORM = ("weight", "bias", "running_mean", "running_var")
-"""The names of a batch normalisation's tensors."""
+"""The names of a batch normalization's tensors."""
 
 _EPSILON = 1e-3
 
@@ -15,7 +15,7 @@ _EPSILON = 1e-3
 def check_tensors(
     state: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]], *, network: str, advice: str
 ) -> None:
-    """See that a state dict holds the tensors of these names and shapes and no others.
+    """Check that a state dict holds the tensors of these names and shapes and no others.
 
     Raises:
       InputError: one is missing, unknown or of another shape.
@@ -32,7 +32,7 @@ def check_tensors(
 
 
 def folded(kernel: np.ndarray, state: Mapping[str, np.ndarray], norm: str) -> dict[str, np.ndarray]:
-    """Fold the batch normalisation called `norm` into the convolution before it, which has no bias.
+    """Fold the batch normalization called `norm` into the convolution before it, which has no bias.
 
     `scale (conv(x, kernel) - mean) + offset` with `scale = weight / sqrt(variance + 0.001)` becomes
     `conv(x, scale kernel) + (offset - scale mean)`, in float64 and rounded to float32. Takes a kernel (D, C, kh, kw) as

@@ -1,9 +1,9 @@
-"""Features and classes of handwritten digits from a small classifier of our own, whose weights are in the package.
+"""Features and classes of handwritten digits from a small classifier whose weights are in the package.
 
 `experiments/digits_classifier.py` trained it, on the training images of MNIST and of scikit-learn's digits.
 """
 
-from hashlib import sha256
+import hashlib
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from safetensors.numpy import load as read_tensors
 
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
-from gan_jax.evaluation.features.weights import checked
+from gan_jax.evaluation.features.weights import verify_sha256
 from gan_jax.networks.classifier import SIDE, DigitClassifier
 from gan_jax.types import Array, Float, Images, Params
 
@@ -28,7 +28,7 @@ _network = DigitClassifier(method="lax")
 
 
 def load(weights: Path | None = None) -> FeatureNetwork:
-    """Make the network from the weight file of the package, or from another that the experiment has written.
+    """Return the network with the package's weights, or with those of a file that the experiment has written.
 
     Raises:
       InputError: there is no such file, it holds other tensors, or the package's own is damaged.
@@ -38,13 +38,13 @@ def load(weights: Path | None = None) -> FeatureNetwork:
     (2, 64)
     """
     with as_file(files("gan_jax.evaluation.features") / FILE) as own:
-        path = checked(own, SHA256) if weights is None else weights.expanduser()
+        path = verify_sha256(own, SHA256) if weights is None else weights.expanduser()
         if not path.is_file():
-            raise InputError(f"--weights: there is no file {path}; leave it out for the package's own")
+            raise InputError(f"there is no file {path}; leave it out for the package's own", field="weights")
         content = path.read_bytes()
     return FeatureNetwork(
         name="digits",
-        weights=sha256(content).hexdigest(),
+        weights=hashlib.sha256(content).hexdigest(),
         resize=_RESIZE,
         chunk=500,
         params=_params(content, path),
@@ -53,17 +53,17 @@ def load(weights: Path | None = None) -> FeatureNetwork:
 
 
 def apply(params: Params, images: Images) -> Features:
-    """Take grey uint8 images (N, H, W, 1) of any size to `Features` (N, 64) and (N, 10), the digits 0 to 9.
+    """Map gray uint8 images (N, H, W, 1) of any size to `Features`: vectors (N, 64), logits (N, 10) of digits.
 
-    The sums are taken in full float32 on every platform, so that a score does not depend on the device.
+    Products are computed in full float32 on every platform, so that a score does not depend on the device.
 
     Raises:
-      InputError: the samples are no images, or have colours.
+      InputError: the samples are no gray images.
     """
     if images.ndim != 4 or images.shape[3] != 1:
         raise InputError(
-            f"features: digits takes grey images (N, H, W, 1), got {images.shape}; "
-            "choose --features inception or efficientnet"
+            f"digits takes gray images (N, H, W, 1), got {images.shape}; choose inception or efficientnet",
+            field="features",
         )
     with jax.default_matmul_precision("float32"):
         return Features(*_network.apply(params, resized(images)))
@@ -82,14 +82,14 @@ def resized(images: Images) -> Float[Array, "n 28 28 1"]:
 
 
 def _params(content: bytes, path: Path) -> Params:
-    """The tensors of a weight file, if they are the classifier's."""
+    """Read the tensors of a weight file as the classifier's parameters."""
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), jnp.float32)
     expected = flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")
     try:
         tensors = read_tensors(content)
     except SafetensorError as error:
         raise InputError(f"{path}: is not a readable .safetensors file ({error})") from None
-    says = [{name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()} for tree in (tensors, expected)]
-    if says[0] != says[1]:
+    given, wanted = ({name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()} for tree in (tensors, expected))
+    if given != wanted:
         raise InputError(f"{path}: holds other tensors than the classifier's; make it by digits_classifier.py")
     return jax.device_put(unflatten_dict(tensors, sep="."))

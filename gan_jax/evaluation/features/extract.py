@@ -1,7 +1,6 @@
-"""The features of many samples: chunk by chunk, over all devices, once for the same samples."""
+"""Features of many samples: a chunk at a time, sharded over all devices, cached on disk."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -9,12 +8,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gan_jax.data.dataset import sha256
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.weights import cache_folder
+from gan_jax.files import atomic_write
 from gan_jax.scores.frechet import Moments, merge, moments
 from gan_jax.types import Images, Samples
 
-_FORMAT = 1  # of the cached files
+_FORMAT = 2  # of the cached files
 
 
 def extract(
@@ -24,9 +25,13 @@ def extract(
     devices: Sequence[jax.Device] | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Features:
-    """Return the features of samples (N, ...) as NumPy arrays, a chunk at a time, of which each device has its part.
+    """Return the features of samples (N, ...) as NumPy arrays.
 
-    The devices are all, or one CPU, unless they are given; `advance` is told of each chunk how many it held.
+    Args:
+      network: maps samples to features, `network.chunk` of them at a time on each device.
+      samples: uint8 images (N, H, W, C) or float32 points (N, D).
+      devices: that share each chunk; by default all, or one CPU.
+      advance: is called with the number of samples of each chunk that is done.
 
     >>> from gan_jax.evaluation.features.plain import load_pixels
     >>> extract(load_pixels(), np.zeros((7, 4, 4, 1), np.uint8)).vectors.shape
@@ -45,7 +50,7 @@ def extract_moments(
     *,
     devices: Sequence[jax.Device] | None = None,
 ) -> Moments:
-    """Return the moments of the features of any number of batches (N, ...), of which one at a time is in memory.
+    """Return the moments of the features of batches (N, ...) in sum, with one batch at a time in memory.
 
     >>> from gan_jax.evaluation.features.plain import load_pixels
     >>> extract_moments(load_pixels(), (np.full((5, 2, 2, 1), i, np.uint8) for i in range(4))).count.item()
@@ -54,8 +59,8 @@ def extract_moments(
     total = None
     for batch in batches:
         for part, features in _chunks(network, batch, devices):
-            found = _moments(features.vectors[: len(part)])
-            total = found if total is None else _merge(total, found)
+            of_chunk = _moments(features.vectors[: len(part)])
+            total = of_chunk if total is None else _merge(total, of_chunk)
     if total is None:
         raise ValueError("there are no batches")
     return total
@@ -65,7 +70,7 @@ _moments, _merge = jax.jit(moments), jax.jit(merge)
 
 
 def _chunks(network: FeatureNetwork, samples: Images | Samples, devices: Sequence[jax.Device] | None):
-    """Each chunk of the samples with its features, padded to one size so that one program serves all."""
+    """Yield each chunk of the samples, and its features, which padding follows: all chunks have one compiled shape."""
     devices = devices or (jax.devices() if jax.default_backend() != "cpu" else jax.devices()[:1])
     apply = jax.jit(network.apply)
     mesh = Mesh(np.asarray(devices), ("data",))
@@ -78,9 +83,9 @@ def _chunks(network: FeatureNetwork, samples: Images | Samples, devices: Sequenc
 
 
 def cached(network: FeatureNetwork, samples: Images | Samples, **options) -> Features:
-    """Return `extract`'s features, kept in the cache folder under a hash of the samples and the network's weights.
+    """Return what `extract` does, cached on disk under a hash of the samples and the network's weights.
 
-    Features without weights are not kept: they are found sooner than read.
+    Features of networks without weights are not cached: they are computed sooner than read.
     """
     if network.weights is None:
         return extract(network, samples, **options)
@@ -92,22 +97,9 @@ def cached(network: FeatureNetwork, samples: Images | Samples, **options) -> Fea
     return features
 
 
-def sha256(*arrays: np.ndarray) -> str:
-    """Hash the shapes, dtypes and contents of arrays.
-
-    >>> sha256(np.zeros(2)) == sha256(np.zeros((2, 1)))
-    False
-    """
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(f"{array.dtype.str} {array.shape} ".encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()
-
-
 def _key(network: FeatureNetwork, samples: np.ndarray) -> str:
-    says = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256(samples)}"
-    return hashlib.sha256(says.encode()).hexdigest()[:32]
+    origin = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256({'sample': samples})}"
+    return hashlib.sha256(origin.encode()).hexdigest()[:32]
 
 
 def _read(file: Path) -> Features | None:
@@ -117,15 +109,13 @@ def _read(file: Path) -> Features | None:
     try:
         arrays = load_file(file)
         return Features(arrays["vectors"], arrays.get("logits"))
-    except (OSError, SafetensorError, KeyError):  # not there, or damaged: it is made anew
+    except (OSError, SafetensorError, KeyError):  # missing or damaged
         return None
 
 
 def _write(file: Path, features: Features) -> None:
     from safetensors.numpy import save_file
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
     arrays = {name: np.ascontiguousarray(leaf) for name, leaf in features._asdict().items() if leaf is not None}
-    save_file(arrays, part)
-    part.replace(file)
+    with atomic_write(file) as part:
+        save_file(arrays, part)

@@ -14,7 +14,7 @@ from gan_jax.evaluation.features import torch_files
 from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.resize import bilinear
-from gan_jax.evaluation.features.weights import cache_folder, checked, download
+from gan_jax.evaluation.features.weights import cache_folder, download, verify_sha256
 from gan_jax.networks.inception import SIDE, Inception
 from gan_jax.types import Images, Params
 
@@ -23,12 +23,12 @@ SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
 def load(weights: Path | None = None) -> FeatureNetwork:
-    """Make the network from the public weight file: the one given, or else the cache folder's, fetched if need be.
+    """Return the network with the public weights: of the file given, or of the cache folder, where they are fetched to.
 
     Raises:
       InputError: there is no file and no way to fetch it, or it is another file.
     """
-    path = checked(_find(weights), SHA256)
+    path = verify_sha256(_find(weights), SHA256)
     return FeatureNetwork(
         name="inception",
         weights=SHA256,
@@ -43,7 +43,7 @@ def _find(weights: Path | None) -> Path:
     if weights is not None:
         path = weights.expanduser()
         if not path.is_file():
-            raise InputError(f"--weights: there is no file {path}; {_advice()}")
+            raise InputError(f"there is no file {path}; {_advice()}", field="weights")
         return path
     path = cache_folder() / URL.rpartition("/")[2]
     if path.is_file():
@@ -52,17 +52,17 @@ def _find(weights: Path | None) -> Path:
         return download(URL, path, SHA256)
     except OSError as error:
         line = " ".join(str(error).split())[:200]
-        raise InputError(f"features: {path} is not there and cannot be fetched ({line}); {_advice()}") from None
+        raise InputError(f"{path} is not there and cannot be fetched ({line}); {_advice()}", field="features") from None
 
 
 def _advice() -> str:
-    return f"fetch {URL} and give the file by --weights, or choose --features efficientnet or pixels"
+    return f"fetch {URL} and give the file as weights, or choose the features efficientnet or pixels"
 
 
 def apply(params: Params, images: Images) -> Features:
-    """Take uint8 images (N, H, W, C), grey or of three colours, of any size to `Features` (N, 2048) and (N, 1008).
+    """Map uint8 images (N, H, W, C), C = 1 or 3, of any size to `Features`: vectors (N, 2048), logits (N, 1008).
 
-    They are resized to 299x299 without rounding and normalised as (level - 128) / 128. The sums are taken in full
+    Images are resized to 299x299 without rounding and normalized as (level - 128) / 128. Products are computed in full
     float32 on every platform, so that a score does not depend on the device.
 
     Raises:
@@ -70,8 +70,9 @@ def apply(params: Params, images: Images) -> Features:
     """
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
-            f"features: inception takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
-            "remove the alpha channel where C = 4, or choose --features pixels"
+            f"inception takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
+            "remove the alpha channel where C = 4, or choose pixels",
+            field="features",
         )
     with jax.default_matmul_precision("float32"):
         x = (bilinear(images, (SIDE, SIDE)) - 128) / 128
@@ -82,7 +83,7 @@ def apply(params: Params, images: Images) -> Features:
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
     """Convert the tensors of the public weight file, by name, to the parameters of `gan_jax.networks.inception`.
 
-    Batch normalisations are folded into the convolutions before them. The classes' bias is left out, as `Inception`
+    Batch normalizations are folded into the convolutions before them. The classes' bias is left out, as `Inception`
     says.
 
     Raises:
@@ -96,14 +97,14 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
 
 @cache
 def _kernels() -> Mapping[tuple[str, ...], tuple[int, ...]]:
-    """The shape of each layer's kernel, by the layer's place in the parameters."""
+    """Return the shape of each layer's kernel, by the layer's path in the parameters."""
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
     params = flatten_dict(jax.eval_shape(Inception().init, jax.random.key(0), images)["params"])
     return {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
 
 
 def _tensors(path: tuple[str, ...], kernel: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The names and shapes in the file of the layer that is at `path` in the parameters."""
+    """Return the names and shapes in the file of the tensors of the layer at `path` in the parameters."""
     name = ".".join(path)
     if name == "fc":
         return {"fc.weight": kernel[::-1], "fc.bias": kernel[1:]}

@@ -1,4 +1,4 @@
-"""What turns images into the vectors that scores compare."""
+"""Networks that map samples to the vectors that scores compare."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from gan_jax.types import Array, Float, Images, Params, Samples
 
 
 class Features(NamedTuple):
-    """What a feature network makes of N samples.
+    """The features of N samples.
 
     Attributes:
       vectors: float32 (N, d).
-      logits: of K classes, float32 (N, K), where the network is a classifier.
+      logits: of K classes, float32 (N, K); None if the network is no classifier.
     """
 
     vectors: Float[Array, "n d"]
@@ -19,13 +19,13 @@ class Features(NamedTuple):
 
 
 class FeatureNetwork(NamedTuple):
-    """A feature network, and what has to be said beside every score taken with it.
+    """A feature network, and what a protocol says of it.
 
     Attributes:
       name: in `gan_jax.evaluation.features.FEATURES`.
-      weights: SHA-256 of the file that the parameters were read from; None where there are none.
-      resize: what is done to the images first, in words.
-      chunk: how many images are taken at a time.
+      weights: SHA-256 of the file that the parameters were read from; None if there are none.
+      resize: how images are resized first, in words.
+      chunk: how many samples are passed at a time.
       params: the parameters.
       apply: `(params, samples) -> Features`, pure; takes uint8 images (N, H, W, C), or points.
     """

@@ -1,4 +1,4 @@
-"""Samples as their own features: for images so small and plain that their distance means something, and for points."""
+"""Samples as their own features: points, and images so small that their Euclidean distance means something."""
 
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from gan_jax.types import Images, Params, Samples
 
 
 def pixels(params: Params, images: Images) -> Features:
-    """Raw pixels as vectors in [0, 1]; there are no parameters.
+    """Return pixels as vectors in [0, 1]; there are no parameters.
 
     >>> pixels(None, jnp.full((2, 8, 8, 1), 255, jnp.uint8)).vectors.shape
     (2, 64)
@@ -20,7 +20,7 @@ def pixels(params: Params, images: Images) -> Features:
 
 
 def coordinates(params: Params, points: Samples) -> Features:
-    """Points (N, D) as they are.
+    """Return points (N, D) as they are; there are no parameters.
 
     >>> coordinates(None, jnp.ones((3, 2))).vectors.shape
     (3, 2)
@@ -30,7 +30,7 @@ def coordinates(params: Params, points: Samples) -> Features:
 
 def _load(name: str, apply, weights: Path | None = None) -> FeatureNetwork:
     if weights is not None:
-        raise InputError(f"--weights: the features {name} have none; leave it out")
+        raise InputError(f"the features {name} have none; leave it out", field="weights")
     return FeatureNetwork(name, weights=None, resize="none", chunk=10_000, params=None, apply=apply)
 
 

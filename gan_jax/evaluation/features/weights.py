@@ -1,4 +1,4 @@
-"""Public weight files: where they are kept, how they are fetched, and that they are the ones that were meant."""
+"""Public weight files: where they are kept, how they are fetched, and their SHA-256."""
 
 import os
 from hashlib import file_digest
@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.progress import wrap_file
 
 from gan_jax.errors import InputError
+from gan_jax.files import atomic_write
 
 _TIMEOUT = 30.0  # seconds without a byte
 
 
 def cache_folder() -> Path:
-    """The folder for files that can be fetched again: $GAN_JAX_CACHE, $XDG_CACHE_HOME/gan_jax or ~/.cache/gan_jax.
+    """Return the folder of the cache: $GAN_JAX_CACHE, $XDG_CACHE_HOME/gan_jax or ~/.cache/gan_jax.
 
     >>> from unittest.mock import patch
     >>> with patch.dict(os.environ, GAN_JAX_CACHE="/tmp/weights"):
@@ -30,7 +31,7 @@ def cache_folder() -> Path:
     return Path("~/.cache/gan_jax").expanduser()
 
 
-def checked(path: Path, sha256: str) -> Path:
+def verify_sha256(path: Path, sha256: str) -> Path:
     """Return the path of a file that has this SHA-256.
 
     Raises:
@@ -48,30 +49,26 @@ def checked(path: Path, sha256: str) -> Path:
 
 
 def download(url: str, path: Path, sha256: str) -> Path:
-    """Fetch a file to a path and return that; the path comes into being when all bytes are there and checked.
+    """Fetch a file to a path and return that; there is no file at the path before all bytes are there and checked.
 
     Raises:
       OSError: nothing can be fetched or written.
       InputError: what came has another SHA-256.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     hidden = not console.is_terminal
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # another process may be fetching the same file
     try:
-        with urlopen(url, timeout=_TIMEOUT) as response, part.open("wb") as file:
-            total = int(response.headers.get("Content-Length") or 0)
-            with wrap_file(response, total, description=path.name, console=console, disable=hidden) as reader:
-                copyfileobj(reader, file)
-        if (size := part.stat().st_size) < total:
-            raise OSError(f"the connection broke off after {size:,} of {total:,} bytes")
-        if (found := _sha256(part)) != sha256:
-            raise InputError(f"{url}: what came has SHA-256 {found}, not {sha256}; try again, or fetch it by hand")
-        os.replace(part, path)
+        with atomic_write(path) as part:
+            with urlopen(url, timeout=_TIMEOUT) as response, part.open("wb") as file:
+                total = int(response.headers.get("Content-Length") or 0)
+                with wrap_file(response, total, description=path.name, console=console, disable=hidden) as reader:
+                    copyfileobj(reader, file)
+            if (size := part.stat().st_size) < total:
+                raise OSError(f"the connection broke off after {size:,} of {total:,} bytes")
+            if (found := _sha256(part)) != sha256:
+                raise InputError(f"{url}: has SHA-256 {found}, not {sha256}; try again, or fetch it by hand")
     except HTTPException as error:
         raise OSError(f"the connection broke off: {error!r}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

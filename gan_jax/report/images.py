@@ -1,4 +1,4 @@
-"""The pictures of a run's report, which holds them itself."""
+"""The images of a run's report, within its page."""
 
 import base64
 import io
@@ -9,51 +9,55 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_jax.figures.samples import grid
+from gan_jax.figures.grid import grid
 
-_MOST = 12  # pictures over time
-_WIDE = 700  # that a picture is enlarged to at most, by a whole factor
-_WIDEST = 1200
-_LARGE = 120_000  # bytes of a picture that is better kept with losses
+_MAX_ITERATIONS = 12
+_ENLARGED_WIDTH = 700  # that an image is enlarged to at most, by a whole factor
+_MAX_WIDTH = 1200
+_MAX_PNG = 120_000  # bytes; a larger image becomes a JPEG
 
 
-def film(files: Sequence[Path]) -> str:
-    """Show the newest of the pictures `step_*.png`, and by a slider some of those before it."""
+def samples_figure(files: Sequence[Path]) -> str:
+    """Return HTML of the files `step_ITERATION.png`: the last, and some of those before it by a slider.
+
+    Empty if there are none.
+    """
     if not files:
         return ""
-    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(len(files), _MOST)).round().astype(int)]
+    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(len(files), _MAX_ITERATIONS)).round().astype(int)]
     steps = [f"{int(file.stem.removeprefix('step_')):,}" for file in chosen]
-    pictures = []
+    images = []
     for file, step in zip(chosen, steps, strict=True):
         with Image.open(file) as image:
             attributes = f'data-iteration="{step}"' + " hidden" * (file != chosen[-1])
-            pictures.append(_show(_shrunk(image), f"Samples at iteration {step}", attributes))
+            images.append(_img(_shrunk(image), f"Samples at iteration {step}", attributes))
     last = len(chosen) - 1
     return (
-        f'<figure class="film pixels"><div>\n{"".join(pictures)}</div>\n<figcaption>'
+        f'<figure class="film pixels"><div>\n{"".join(images)}</div>\n<figcaption>'
         f'<label for="time">iteration</label><output for="time">{steps[-1]}</output>'
         f'<input type="range" id="time" min="0" max="{last}" value="{last}" hidden></figcaption></figure>'
     )
 
 
-def paths(images: np.ndarray | None) -> str:
-    """Show images (paths, steps, H, W, C), a row for each path; nothing where there are none."""
+def interpolation_figure(images: np.ndarray | None) -> str:
+    """Return HTML of uint8 images (paths, steps, H, W, C), a row for each path; empty if there are none."""
     if images is None or not images.size:
         return ""
     rows, columns, *shape = images.shape
-    picture = grid(images.reshape(-1, *shape), columns)
-    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+    pixels = grid(images.reshape(-1, *shape), columns)
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
     label = f"{rows} paths through the latent space, {columns} samples along each"
-    return f'<figure class="pixels">{_show(image, label)}</figure>'
+    return f'<figure class="pixels">{_img(image, label)}</figure>'
 
 
-def _show(image: Image.Image, label: str, attributes: str = "") -> str:
-    if image.width > _WIDEST:
-        image = image.resize((_WIDEST, round(image.height * _WIDEST / image.width)), Image.Resampling.LANCZOS)
+def _img(image: Image.Image, label: str, attributes: str = "") -> str:
+    """An element with the image as data, of a size that suits a page."""
+    if image.width > _MAX_WIDTH:
+        image = image.resize((_MAX_WIDTH, round(image.height * _MAX_WIDTH / image.width)), Image.Resampling.LANCZOS)
     kind, data = "png", _encoded(image, "PNG", optimize=True)
-    if len(data) > _LARGE and image.mode in ("L", "RGB"):
+    if len(data) > _MAX_PNG and image.mode in ("L", "RGB"):
         kind, data = "jpeg", _encoded(image, "JPEG", quality=88, subsampling=0)
-    factor = max(1, _WIDE // image.width)
+    factor = max(1, _ENLARGED_WIDTH // image.width)
     size = f'width="{factor * image.width}" height="{factor * image.height}"'
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     coarse = ' class="coarse"' * (factor > 2)
@@ -67,7 +71,7 @@ def _encoded(image: Image.Image, kind: str, **options) -> bytes:
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
-    """Undo the enlargement of a picture of small images: a browser enlarges as well, and its file is smaller."""
+    """Undo the enlargement of small images, whose file is smaller: the browser enlarges them."""
     pixels = np.asarray(image)
     for factor in range(16, 1, -1):
         small = pixels[::factor, ::factor]

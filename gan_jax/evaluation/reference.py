@@ -1,0 +1,171 @@
+"""Real data to score samples against: their features, and what other real data score."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from gan_jax.data.dataset import Dataset, Source
+from gan_jax.errors import InputError
+from gan_jax.evaluation.features import FeatureNetwork, Features
+from gan_jax.evaluation.features.extract import cached
+from gan_jax.evaluation.protocol import Protocol
+from gan_jax.evaluation.samples import Progress, no_progress
+from gan_jax.evaluation.scores import SCORES, FeatureSets, measure
+from gan_jax.types import Key
+
+MIN_SAMPLES = 10
+MAX_SAMPLES = 10_000
+"""Samples that are scored if no number is given."""
+
+
+class Reference(NamedTuple):
+    """Real data that samples are scored against, as features.
+
+    Attributes:
+      protocol: of every score against this reference.
+      network: the feature network.
+      scores: names in `SCORES`.
+      shape: of one sample.
+      real: features of the chosen real samples.
+      train, held_out: features of all the data, if a score needs them.
+      baseline: what real samples of the other part score, by the name of the number in `GOOD`.
+    """
+
+    protocol: Protocol
+    network: FeatureNetwork
+    scores: tuple[str, ...]
+    shape: tuple[int, ...]
+    real: Features
+    train: Features | None
+    held_out: Features | None
+    baseline: dict[str, float]
+
+
+def reference(
+    data: Dataset,
+    network: FeatureNetwork,
+    *,
+    name: str,
+    n: int | None = None,
+    split: Literal["held_out", "train"] = "held_out",
+    seed: int = 0,
+    scores: Iterable[str] | None = None,
+    progress: Progress = no_progress,
+) -> Reference:
+    """Extract the features of real data, once for all samples that are scored against them.
+
+    The baseline is the score of the part of the data that `split` does not name: what samples as good as real ones
+    score. Features are cached on disk.
+
+    Args:
+      data: uint8 images (H, W, C) or float32 points (D,).
+      network: from `gan_jax.evaluation.features.FEATURES`.
+      name: of the data, for the protocol.
+      n: how many real samples, and how many generated ones; by default all real ones, at most 10,000.
+      split: the part of the data to compare with.
+      seed: of the choice of real samples, and of what is random in the scores.
+      scores: names in `SCORES`; by default all that the features suffice for.
+      progress: is called as features are extracted.
+
+    Raises:
+      InputError: there are too few samples, or the features do not suffice for a score.
+
+    >>> from gan_jax.data.dataset import from_arrays
+    >>> from gan_jax.evaluation.features import FEATURES
+    >>> points = np.random.default_rng(0).normal(size=(2, 50, 2)).astype(np.float32)
+    >>> data = from_arrays({"sample": points[0]}, {"sample": points[1]})
+    >>> against = reference(data, FEATURES["coordinates"](), name="normal", n=20, scores=["frechet"])
+    >>> against.protocol.n_real, against.real.vectors.shape, bool(against.baseline["frechet"] < 1)
+    (20, (20, 2), True)
+    """
+    real, other = (data.held_out, data.train) if split == "held_out" else (data.train, data.held_out)
+    n = _checked_count(n, len(real), f"{split.replace('_', '-')} samples of {name}")
+    real_key, other_key, _ = _keys(seed)
+    protocol = Protocol(
+        data=name,
+        fingerprint=data.fingerprint,
+        split=split,
+        n_real=n,
+        n_fake=n,
+        n_baseline=min(n, len(other)),
+        features=network.name,
+        weights=network.weights,
+        resize=network.resize,
+        seed=seed,
+    )
+
+    def features_of(samples: np.ndarray, what: str) -> Features:
+        return cached(network, samples, advance=progress(what, len(samples)))
+
+    real_features = features_of(_choose(real_key, real, n), "real samples")
+    # Only the features themselves tell whether there are logits.
+    chosen = _checked_scores(scores, real_features, network.name)
+    train = held_out = None
+    if any(SCORES[score].needs_all_data for score in chosen):
+        train = features_of(data.train.batch(slice(None))["sample"], "training data")
+        held_out = features_of(data.held_out.batch(slice(None))["sample"], "held-out data")
+    other_features = features_of(_choose(other_key, other, protocol.n_baseline), "other real data")
+    return Reference(
+        protocol=protocol,
+        network=network,
+        scores=chosen,
+        shape=data.shape,
+        real=real_features,
+        train=train,
+        held_out=held_out,
+        baseline=_baseline(chosen, score_key(seed), real_features, other_features),
+    )
+
+
+def score_key(seed: int) -> Key:
+    """Return the key of what is random in scores, from the protocol's seed."""
+    return _keys(seed)[2]
+
+
+def _keys(seed: int) -> Key:
+    return jax.random.split(jax.random.key(seed), 3)
+
+
+def _checked_count(n: int | None, available: int, what: str) -> int:
+    """How many samples to score."""
+    if available < MIN_SAMPLES:
+        raise InputError(f"there are {available} {what}, too few; give at least {MIN_SAMPLES}", field="data")
+    if n is None:
+        return min(available, MAX_SAMPLES)
+    if not MIN_SAMPLES <= n <= available:
+        raise InputError(f"{n} is not between {MIN_SAMPLES} and {available:,}, the number of {what}", field="n")
+    return n
+
+
+def _checked_scores(scores: Iterable[str] | None, features: Features, network: str) -> tuple[str, ...]:
+    """The names of scores, in the order of `SCORES`."""
+    if scores is None:
+        return tuple(name for name, score in SCORES.items() if features.logits is not None or not score.needs_logits)
+    wanted = set(scores)
+    for name in wanted:
+        if SCORES[name].needs_logits and features.logits is None:
+            raise InputError(
+                f"{name} needs classes, which the features {network} do not have; choose others", field="scores"
+            )
+    return tuple(name for name in SCORES if name in wanted)
+
+
+def _choose(key: Key, source: Source, count: int) -> np.ndarray:
+    """So many samples, in the order of the source, so that the features of all of them are found in the cache."""
+    if count == len(source):
+        return source.batch(slice(None))["sample"]
+    return source.batch(np.sort(jax.random.permutation(key, len(source))[:count]))["sample"]
+
+
+def _baseline(scores: Iterable[str], key: Key, real: Features, other: Features) -> dict[str, float]:
+    """What other real data score. Where a score needs all the data, no others are left: it is what `GOOD` says."""
+    measured = [score for score in scores if not SCORES[score].needs_all_data]
+    known = {
+        name: float(good)
+        for score in scores
+        if SCORES[score].needs_all_data
+        for name, good in SCORES[score].names.items()
+    }
+    return measure(measured, key, FeatureSets(real, other, None, None)) | known

@@ -1,0 +1,67 @@
+"""Several kinds of samples side by side, and their scores."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_jax.evaluation.scores import main_scores
+from gan_jax.evaluation.scoring import Evaluation
+from gan_jax.figures.grid import grid
+from gan_jax.figures.palette import BLUE, VERMILION
+from gan_jax.figures.scatter import plot_scatter
+from gan_jax.files import atomic_write
+
+_SIDE = 6  # images along each side of a grid
+_COLUMNS = 6  # of panels
+
+
+def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequence[np.ndarray]) -> None:
+    """Write a PNG: above, some samples of each kind; below, their scores with the standard deviation.
+
+    Args:
+      file: the PNG.
+      evaluations: by one protocol.
+      samples: of each, uint8 images (N, H, W, C) or points (N, 2).
+    """
+    from matplotlib.figure import Figure  # imported late: it takes long
+
+    names = main_scores(list(evaluations[0].scores))
+    rows = -(-len(names) // _COLUMNS)
+    figure = Figure(figsize=(max(2.6 * len(evaluations), 9), 3.2 + 1.9 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
+    letters = [chr(ord("A") + place) for place in range(len(evaluations))]
+
+    # Above, the samples, each kind under a letter.
+    all_axes = above.subplots(1, len(evaluations), squeeze=False)[0]
+    for axes, letter, evaluation, some in zip(all_axes, letters, evaluations, samples, strict=True):
+        _plot_samples(axes, some)
+        axes.set_title(f"{letter}  {evaluation.samples}", fontsize="small")
+
+    # Below, a panel for each score, with the letters on its axis.
+    all_axes = below.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()
+    for axes in all_axes[len(names) :]:
+        axes.remove()
+    for axes, name in zip(all_axes, names, strict=False):
+        for place, evaluation in enumerate(evaluations):
+            value = evaluation.scores[name]
+            axes.errorbar(place, value.mean, yerr=value.sd or 0, marker="o", color=BLUE, capsize=3)
+        axes.axhline(evaluations[0].scores[name].baseline, color=VERMILION, ls="--", lw=1)
+        axes.set(xticks=range(len(evaluations)), xticklabels=letters)
+        axes.set_xlim(-0.5, len(evaluations) - 0.5)
+        axes.set_title(name.replace("_", " "), fontsize="small")
+        axes.tick_params(labelsize="x-small")
+        axes.spines[["top", "right"]].set_visible(False)
+    below.supxlabel(f"{evaluations[0].protocol.describe()}; dashed: real data", fontsize=6)
+    with atomic_write(file) as part:
+        figure.savefig(part, format="png", dpi=110)
+
+
+def _plot_samples(axes: Any, samples: np.ndarray) -> None:
+    if samples.ndim == 2:
+        plot_scatter(axes, samples, size=1)
+        return
+    image = grid(samples[: _SIDE**2], _SIDE)
+    axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    axes.axis("off")

@@ -1,0 +1,83 @@
+"""Panels as SVG within a page, whose font and colors they take."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import cycle
+
+import numpy as np
+
+from gan_jax.figures.curves import plot_panel
+from gan_jax.figures.palette import CURVES
+from gan_jax.figures.panels import Line, Panel
+
+_MAX_POINTS = 400  # of a curve
+_INK = "#010203"  # stands for the page's own color of text
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    **dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], _INK),
+}
+
+
+def plot_panels(panels: Iterable[Panel], lines: Sequence[Line], end: int) -> str:
+    """Return HTML of those panels of which lines hold a number, over iterations 0 to `end`; empty if there are none.
+
+    The page has a CSS variable for each color of `palette.CURVES`.
+
+    >>> html = plot_panels([Panel("Loss", "nats", {"loss": ""})], [{"step": 1, "loss": 2.0}], end=10)
+    >>> html.count("<svg"), "var(--blue)" in html
+    (1, True)
+    """
+    if not lines:
+        return ""
+    lines = [lines[i] for i in np.linspace(0, len(lines) - 1, min(len(lines), _MAX_POINTS)).round().astype(int)]
+    figures = [_figure(panel, lines, end) for panel in panels if panel.known_curves(lines)]
+    return f'<div class="panels">\n{"".join(figures)}</div>' if figures else ""
+
+
+def _figure(panel: Panel, lines: Sequence[Line], end: int) -> str:
+    """One plot, under its title and the keys of its colors, which are text of the page."""
+    keys = [
+        (f'<i style="border-color: var(--{color})"></i>', panel.curves[name])
+        for name, color in zip(panel.known_curves(lines), cycle(CURVES), strict=False)
+        if panel.curves[name]
+    ]
+    if panel.band:
+        keys.append(('<i class="band" style="border-color: var(--blue)"></i>', "5 % to 95 %"))
+    if panel.has_baseline():
+        keys.append(('<i class="dashed" style="border-color: var(--vermilion)"></i>', "real data"))
+    legend = "".join(f"<span>{swatch}{escape(text)}</span>" for swatch, text in keys)
+    caption = f'<figcaption>{escape(panel.title)}\n<span class="keys">{legend}</span></figcaption>'
+    return f"<figure>{caption}\n{_inline(_svg(panel, lines, end), panel.title)}</figure>\n"
+
+
+def _svg(panel: Panel, lines: Sequence[Line], end: int) -> str:
+    """One plot as an SVG file."""
+    import matplotlib  # imported late: it takes long
+    from matplotlib.figure import Figure
+
+    # Two panels of one title have different curves: so their marks get different ids.
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": " ".join([panel.title, *panel.curves])}):
+        figure = Figure(figsize=(3.5, 2.2))
+        # Fixed margins, so that the plots of a page are aligned.
+        axes = figure.add_axes((0.15, 0.18, 0.83, 0.7), xlabel="iterations", xlim=(0, 1.015 * max(end, 1)))
+        # Above the axis, the unit takes less room than upright beside it.
+        axes.set_title(panel.unit, loc="left", x=-0.16, fontsize="medium", pad=8)
+        plot_panel(axes, panel, lines)
+        axes.tick_params(length=2.5, width=0.6)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True)
+    return buffer.getvalue()
+
+
+def _inline(svg: str, label: str) -> str:
+    """Return what of an SVG file belongs in a page, with CSS variables for the colors of curves."""
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->| xmlns(:xlink)?=\"[^\"]*\"", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' id="(?![mp][0-9a-f]{10}")[^"]*"', "", svg)  # names that several plots would share
+    svg = svg.replace("xlink:href", "href").replace(_INK, "currentColor")
+    for name, color in CURVES.items():
+        svg = svg.replace(color, f"var(--{name})")
+    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(label)} over iterations"', 1)
