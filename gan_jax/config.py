@@ -51,19 +51,23 @@ def config(cls: type[T]) -> type[T]:
 
 
 class Choices(NamedTuple):
-    """What a field of names or objects may be, for help and for files.
+    """What a field of names or objects may be.
 
     Attributes:
-      registry: objects by name.
-      kind: what else may be given, in words.
+      names: of a registry.
+      kind: what else may be given in Python, in words.
     """
 
-    registry: Mapping[str, Any]
+    names: tuple[str, ...]
     kind: str
 
 
-def choice(registry: Mapping[str, Any], accepts: Callable[[Any], bool], kind: str, *extra: str) -> Any:
+def choice(
+    registry: Mapping[str, Any], accepts: Callable[[Any], bool], kind: str, *extra: str, config: Any = Any
+) -> Any:
     """Return the type of a field that holds a name in a registry, an extra name, or an object of the user's own.
+
+    `config` is the configuration that it may hold as well, if `accepts` takes one.
 
     >>> Name = choice({"relu": max}, callable, "a function")
     >>> parse_value(Name, "relu")
@@ -79,7 +83,7 @@ def choice(registry: Mapping[str, Any], accepts: Callable[[Any], bool], kind: st
             return value
         raise ValueError(f"must be {_either(names, kind)}; got {value!r}")
 
-    return Annotated[Any, PlainValidator(check), Choices(dict.fromkeys(extra) | dict(registry), kind)]
+    return Annotated[config, PlainValidator(check), Choices(names, kind)]
 
 
 def shorthand(cls: type, expand: Callable[[Any], Any]) -> Any:

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 class LabeledGenerator(nn.Module):
     """Maps noise and labels to samples whose last coordinate is the label."""
 
+    shape: tuple[int, ...] = (3,)
     classes: int = 4
-    width: int = 2
     conditional = True
 
     @nn.compact
     def __call__(self, noise, label):
-        samples = nn.Dense(self.width)(jnp.concatenate([noise, jax.nn.one_hot(label, self.classes)], axis=1))
+        samples = nn.Dense(self.shape[0] - 1)(jnp.concatenate([noise, jax.nn.one_hot(label, self.classes)], axis=1))
         return jnp.concatenate([samples, label[:, None].astype(samples.dtype)], axis=1)
 
 

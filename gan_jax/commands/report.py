@@ -5,49 +5,57 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gan_jax.commands.evaluate import score_one
-from gan_jax.commands.scoring import parse, scoring_parser
-from gan_jax.errors import InputError
-from gan_jax.files import read_json, write_json
+from gan_jax import runs
+from gan_jax.commands.options import out_path, parse
+from gan_jax.commands.scoring import score_one, scoring_parser
+from gan_jax.files import read_json, read_json_lines, write_json
+from gan_jax.report import ReportContents, write_report
+from gan_jax.runs import Run
+from gan_jax.runs.samples import Candidate, of_run
 
-_PATHS, _STEPS = 6, 10  # through the latent space, and samples along each
 
-
-def report(arguments: Sequence[str], console: Console) -> int:
-    """Write a run's report, and score the run first unless it has been as far as it has come."""
+def main(arguments: Sequence[str], console: Console) -> int:
+    """Write a run's report; score the run first unless its newest checkpoint has been scored."""
     parser = scoring_parser("report")
     parser.add_argument("run", help="run folder")
     parser.add_argument("--out", help="HTML file; by default RUN/report.html")
     options = parse(parser, arguments)
     folder = Path(options.run).expanduser()
-    out = Path(options.out) if options.out else folder / "report.html"
-    if out.suffix != ".html" or out.is_dir():
-        raise InputError(f"--out: {out} must be a file that ends in .html")
-
-    import jax
-
-    from gan_jax.data.images import postprocess
-    from gan_jax.report import write_report
-    from gan_jax.runs.run import open_run
-    from gan_jax.runs.samples import of_run
-
-    run = open_run(folder)
-    scored = folder / "metrics.json"
-    asked = any((options.data, options.n, options.features, options.weights, options.scores))
-    if asked or not _fresh(scored, run.step):
-        metrics, _ = score_one(console, options, of_run(run, str(folder)))
-        write_json(scored, metrics)
-    interpolation = None
-    if len(run.shape) == 3 and run.system.interpolate:
-        drawn = run.system.interpolate(run.state, jax.random.key(options.seed), _PATHS, _STEPS)
-        interpolation = jax.device_get(postprocess(drawn)).reshape(_PATHS, _STEPS, *run.shape)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_report(out, folder, interpolation=interpolation)
+    out = out_path(options.out, folder / "report.html", ".html")
+    run = runs.open_run(folder)
+    chosen = any((options.data, options.n, options.features, options.weights, options.scores))
+    if chosen or not _is_scored(run):
+        evaluation, _ = score_one(console, options, Candidate(of_run(run, str(folder)), run))
+        write_json(run.folder.evaluation, evaluation)
+    write_report(out, _contents(run, options.seed))
     print(f"report: {out}")
     return 0
 
 
-def _fresh(file: Path, step: int) -> bool:
+def _is_scored(run: Run) -> bool:
     """Whether there are scores of the newest checkpoint."""
-    metrics = read_json(file) if file.exists() else {}
-    return "scores" in metrics and metrics.get("step") == step
+    file = run.folder.evaluation
+    evaluation = read_json(file) if file.exists() else {}
+    return "scores" in evaluation and evaluation.get("step") == run.step
+
+
+def _contents(run: Run, seed: int) -> ReportContents:
+    folder, interpolation = run.folder, None
+    if len(run.shape) == 3 and run.system.interpolate:
+        interpolation = runs.interpolate(run, seed=seed)
+    protocol = read_json(folder.evaluation_protocol) if folder.evaluation_protocol.exists() else {}
+    return ReportContents(
+        name=folder.path.absolute().name,
+        summary=f"{run.experiment.summary()}, {'x'.join(map(str, run.shape))}",
+        settings=read_json(folder.experiment)["settings"],
+        environment=read_json(folder.environment) if folder.environment.exists() else {},
+        metrics=run.system.metrics,
+        counts=list(run.system.counts),
+        evaluation=read_json(folder.evaluation),
+        training_lines=read_json_lines(folder.training_metrics),
+        evaluation_lines=read_json_lines(folder.evaluation_history),
+        protocol={name: value for name, value in protocol.items() if name != "baseline"},
+        baseline=protocol.get("baseline", {}),
+        sample_files=sorted(folder.samples.glob("step_*.png")),
+        interpolation=interpolation,
+    )

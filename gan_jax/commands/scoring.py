@@ -16,7 +16,7 @@ from gan_jax.evaluation import Evaluation, diagnose, evaluate, mode_counts, refe
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
 from gan_jax.evaluation.features import FEATURES, usual
 from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
-from gan_jax.evaluation.scoring import MAX_SAMPLES, MIN_SAMPLES
+from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
 from gan_jax.runs.samples import Candidate
 
 

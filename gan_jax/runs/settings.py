@@ -132,7 +132,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 def _has_text(annotation: Any) -> bool:
     """Whether a command line can give a value of a type: all but those that hold objects alone."""
     choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choices)]
-    return all(extra.registry for extra in choices) and all(map(_has_text, get_args(annotation)))
+    return all(extra.names for extra in choices) and all(map(_has_text, get_args(annotation)))
 
 
 def _from_json(cls: type, settings: Mapping[str, Any], base: Any) -> Any:

@@ -37,8 +37,8 @@ def print_metrics(console: Console, system: System, every: int) -> Callback:
     """Print the metrics that the system shows in its progress."""
 
     def call(status: TrainingStatus) -> None:
-        shown = {name: system.metrics[name] for name in status.metrics if name in system.metrics}
-        numbers = [f"{metric.title} {status.metrics[name]:.3g}" for name, metric in shown.items() if metric.progress]
+        shown = [name for name, metric in system.metrics.items() if metric.progress and name in status.metrics]
+        numbers = [f"{name.replace('_', ' ')} {status.metrics[name]:.3g}" for name in shown]
         console.print(f"iteration {status.step:,}: {', '.join(numbers)}")
 
     return Callback(every, call)

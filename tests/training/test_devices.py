@@ -176,7 +176,7 @@ def test_a_labeled_game_keeps_each_label_with_its_sample(strategy):
     labels = np.arange(100, dtype=np.int32) % 7
     rows = np.stack([np.linspace(-1, 1, 100), labels], axis=1).astype(np.float32)
     source = ArraySource({"sample": rows, "label": labels})
-    networks = {"generator": LabeledGenerator(classes=7, width=1), "critic": LabeledCritic()}
+    networks = {"generator": LabeledGenerator(shape=(2,), classes=7), "critic": LabeledCritic()}
     game = system(parallel.sharding, **networks)
     pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
     state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())

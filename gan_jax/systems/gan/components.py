@@ -31,6 +31,7 @@ from gan_jax.systems.gan.system import UNCONSTRAINED
 
 
 def is_module(value: Any) -> bool:
+    """Whether a value is a class of Flax modules."""
     return isinstance(value, type) and issubclass(value, nn.Module)
 
 

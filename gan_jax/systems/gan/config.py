@@ -42,6 +42,7 @@ Optimizer = choice(
     {},
     lambda value: isinstance(value, AdamConfig | optax.GradientTransformation),
     "an AdamConfig or an optax optimizer",
+    config=AdamConfig,
 )
 
 

@@ -344,7 +344,7 @@ def test_what_a_constraint_iterates_on_is_carried_from_step_to_step(every):
         before = game.init(KEY, SPEC)
         after, _ = jax.jit(game.update)(before, KEY, DATA)
         assert int(after.critic.constraint) == STEPS
-        assert int(jax.jit(game.update)(after, KEY, DATA)[0].constraint) == 2 * STEPS
+        assert int(jax.jit(game.update)(after, KEY, DATA)[0].critic.constraint) == 2 * STEPS
         once = system(critic_steps=1, constraint=Constraint(init=start, normalize=normalize))
         _, metrics = jax.jit(once.update)(before, KEY, {"sample": REAL[:BATCH]})
     np.testing.assert_array_equal(metrics["wasserstein"], 0)  # the parameters times zero
