@@ -1,22 +1,42 @@
-"""The code of the README runs as it stands."""
+"""The code of README and CONTRIBUTING runs as it stands."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import optax
+import pytest
 from jax import tree
-
-from gan_jax.losses import wasserstein
-from gan_jax.networks import mlp
-from gan_jax.systems.gan import gan
 
 README = Path(__file__).parent.parent / "README.md"
 
 
+CONTRIBUTING = README.parent / "CONTRIBUTING.md"
+KEY = jax.random.key(0)
+
+
+def blocks_of(file):
+    return re.findall(r"```python\n(.*?)```", file.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
+def test_a_run_is_trained_opened_and_asked(tmp_path, monkeypatch):
+    """The first two examples, as they stand but for the number of steps."""
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks_of(README)[:2]:
+        assert len([line for line in block.splitlines() if line]) <= 6
+        exec(block.replace("steps=200", "steps=3"), names)
+    assert names["images"].shape == (100, 8, 8, 1)
+    assert names["paths"].shape == (6, 10, 8, 8, 1)
+    assert names["latents"].shape == (2, 128)
+    assert names["again"].shape == (2, 8, 8, 1)
+    assert names["again"].dtype == names["images"].dtype == "uint8"
+
+
 def test_the_examples_run_in_order():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    blocks = blocks_of(README)[2:]
     assert len(blocks) == 4
     names = {}
     gradients = []
@@ -36,26 +56,20 @@ def test_the_examples_run_in_order():
     assert jnp.allclose(steep, 16.0)
 
 
-def test_a_penalty_of_ones_own_trains():
-    """The README's points and shape, in a system."""
-    block = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)[2]
-    names = {"jax": jax}
-    exec(block.rpartition("\n")[0].rpartition("\n")[0], names)  # all but the line that calls it
-    system = gan(
-        generator=mlp.Generator(shape=(2,), width=8),
-        critic=mlp.Critic(width=8),
-        loss=wasserstein,
-        penalty=names["mine"],
-        generator_optimizer=optax.adam(1e-3),
-        critic_optimizer=optax.adam(1e-2),
-        latent=2,
-        batch_size=4,
-        critic_steps=1,
-        ema_decay=0.9,
-    )
-    key = jax.random.key(0)
-    real = 3 * jax.random.normal(key, (4, 2))
-    state = system.init(key, real)
-    moved, metrics = jax.jit(system.update)(state, key, real)
-    assert metrics["penalty"] > 0
-    assert any(jnp.abs(a - b).max() > 0 for a, b in zip(*map(tree.leaves, (state.critic, moved.critic)), strict=True))
+def test_the_recipes_train():
+    """Each experiment of CONTRIBUTING, a few iterations, on points."""
+    blocks = blocks_of(CONTRIBUTING)
+    assert len(blocks) == 4
+    for block in blocks:
+        names = {}
+        exec(block, names)
+        experiment = replace(names["experiment"], batch_size=4)
+        data = experiment.data.read() if callable(experiment.data.source) else None
+        spec = data.spec if data else {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
+        system = experiment.build(spec)
+        state = system.init(KEY, spec)
+        batch = {"sample": 3 * jax.random.normal(KEY, (system.counts["images"], 2))}
+        moved, metrics = jax.jit(system.update)(state, KEY, batch)
+        assert all(jnp.isfinite(value) for value in metrics.values())
+        leaves = zip(*map(tree.leaves, (state.critic.params, moved.critic.params)), strict=True)
+        assert any(jnp.abs(a - b).max() > 0 for a, b in leaves)
