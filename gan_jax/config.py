@@ -1,12 +1,13 @@
 """Configurations: frozen dataclasses whose values are checked when they are made, in Python as on a command line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform, get_origin
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_origin
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic_core import core_schema
 
 from gan_jax.errors import InputError
 
@@ -36,7 +37,7 @@ def config(cls: type[T]) -> type[T]:
     Traceback (most recent call last):
     gan_jax.errors.InputError: steps: input should be greater than 0, got 0
     """
-    made = dataclass(frozen=True, config=_STRICT)(cls)
+    made: Any = checked_dataclass(frozen=True, config=_STRICT)(cls)
     construct = made.__init__
 
     @wraps(construct)
@@ -50,48 +51,43 @@ def config(cls: type[T]) -> type[T]:
     return made
 
 
-class Choices(NamedTuple):
-    """What a field of names or objects may be.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Annotates a field that holds a name in a registry, or an object of the user's own.
 
     Attributes:
-      names: of a registry.
-      kind: what else may be given in Python, in words.
-    """
+      registry: objects by name.
+      accepts: whether an object will do; by default none does.
+      kind: what `accepts` takes, in words.
+      extra: names beside those of the registry.
 
-    names: tuple[str, ...]
-    kind: str
-
-
-def choice(
-    registry: Mapping[str, Any], accepts: Callable[[Any], bool], kind: str, *extra: str, config: Any = Any
-) -> Any:
-    """Return the type of a field that holds a name in a registry, an extra name, or an object of the user's own.
-
-    `config` is the configuration that it may hold as well, if `accepts` takes one.
-
-    >>> Name = choice({"relu": max}, callable, "a function")
-    >>> parse_value(Name, "relu")
+    >>> Activation = Annotated[Any, Choice({"relu": max}, callable, "a function")]
+    >>> parse_value(Activation, "relu")
     'relu'
-    >>> parse_value(Name, "rleu")
+    >>> parse_value(Activation, "rleu")
     Traceback (most recent call last):
     gan_jax.errors.InputError: must be one of relu, or in Python a function; got 'rleu'
     """
-    names = (*extra, *registry)
 
-    def check(value: Any) -> Any:
-        if value in names if isinstance(value, str) else accepts(value):
+    registry: Mapping[str, Any]
+    accepts: Callable[[Any], bool] = lambda value: False
+    kind: str = ""
+    extra: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+        return (*self.extra, *self.registry)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def _check(self, value: Any) -> Any:
+        if value in self.names if isinstance(value, str) else self.accepts(value):
             return value
-        raise ValueError(f"must be {_either(names, kind)}; got {value!r}")
-
-    return Annotated[config, PlainValidator(check), Choices(names, kind)]
-
-
-def shorthand(cls: type, expand: Callable[[Any], Any]) -> Any:
-    """Return the type of a field that holds a configuration, or an object that `expand` makes one of.
-
-    `expand` returns what it does not know as it is.
-    """
-    return Annotated[cls, BeforeValidator(expand)]
+        allowed = [f"one of {', '.join(self.names)}"] if self.names else []
+        allowed += [f"{'in Python ' if self.names else ''}{self.kind}"] if self.kind else []
+        raise ValueError(f"must be {', or '.join(allowed)}; got {value!r}")
 
 
 def parse_value(annotation: Any, text: str) -> Any:
@@ -123,10 +119,6 @@ def input_error(error: ValidationError, positions: list[str]) -> InputError:
         return InputError(f"there is no such field; choose one of {', '.join(positions)}", field=field)
     reason = str(first.get("ctx", {}).get("error", "")) or f"{_lowered(first['msg'])}, got {_short(first['input'])}"
     return InputError(" ".join(reason.split()), field=field)
-
-
-def _either(names: tuple[str, ...], kind: str) -> str:
-    return f"one of {', '.join(names)}, or in Python {kind}" if names else kind
 
 
 def is_config(value: Any) -> bool:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     taken = len(found["seeds"])
     if taken < options.seeds:
         print(f"sets of samples: {taken}; for a spread over {options.seeds}, give more samples or a smaller --n")
-    if found.get("diagnostics"):
+    if run and found["diagnostics"]:
         console.print(_diagnostics_table(found["diagnostics"], run.system.metrics, run.step))
     if "modes" in found:
         modes = found["modes"]

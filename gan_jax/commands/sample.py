@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
         samples = runs.sample(run, options.n, seed=options.seed)
     name = "images" if samples.ndim == 4 else "points"
     with atomic_write(out) as part:
-        np.savez(part, **{name: samples})
+        np.savez(part, allow_pickle=False, **{name: samples})
     print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
     if options.grid:
         save_samples(out.with_suffix(".png"), samples)

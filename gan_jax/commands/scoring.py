@@ -15,8 +15,9 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation import Evaluation, diagnose, evaluate, mode_counts, reference, same_protocol
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
 from gan_jax.evaluation.features import FEATURES, usual
-from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
+from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
+from gan_jax.runs import DataConfig
 from gan_jax.runs.samples import Candidate
 
 
@@ -102,24 +103,20 @@ def score_table(found: Sequence[Evaluation]) -> Table:
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
     """The name of the real data, and the data."""
-    own = [run.experiment.data for _, run in candidates if run]
-    if options.data is None:
-        names = {data.name: data for data in own}
-        if len(names) > 1:
-            raise InputError(
-                f"the runs have different data, {' and '.join(names)}; name what to compare with", field="data"
-            )
-        if not names:
-            raise InputError(
-                "name the real data that the samples are compared with, for example --data mnist", field="data"
-            )
-        [(name, config)] = names.items()
-        if not isinstance(config.source, str):
-            return name, config.read()
-    data_dir = path_of(options.data_dir or next((data.dir for data in own), None))
+    own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run}
+    if options.data is None and len(own) > 1:
+        raise InputError(f"the runs have different data, {' and '.join(own)}; name what to compare with", field="data")
+    if options.data is None and not own:
+        raise InputError(
+            "name the real data that the samples are compared with, for example --data mnist", field="data"
+        )
+    config = next(iter(own.values()), DataConfig())
+    data_dir = path_of(options.data_dir or config.dir)
+    source = options.data or config.source
+    if not isinstance(source, str):
+        return config.name, config.read()
     try:
-        name = options.data or name
-        source = resolve(name, data_dir)
+        source = resolve(source, data_dir)
         with console.status(f"reading {source}"):
             return source, read(source, data_dir)
     except InputError as error:

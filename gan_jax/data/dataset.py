@@ -56,9 +56,13 @@ class ArraySource:
         """Return the entries of these indices; of a slice, views."""
         return {name: array[indices] for name, array in self.arrays.items()}
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of names, shapes, dtypes and contents."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
         return sha256(self.arrays)
 
 

@@ -5,6 +5,7 @@ same byte for byte, whichever it has, and its position in the data is its iterat
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -68,7 +69,11 @@ def resident(
         return _prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
 
     return Pipeline(
-        spec=batch_spec(source), fetch=lambda start, stop: arrays, batch=batch, **_positions(source, lambda step: None)
+        spec=batch_spec(source),
+        fetch=lambda start, stop: arrays,
+        batch=batch,
+        position=partial(_position, source),
+        resume=partial(_resume, source, lambda step: None),
     )
 
 
@@ -117,7 +122,8 @@ def streamed(
         spec=batch_spec(source),
         fetch=fetch,
         batch=batch,
-        **_positions(source, prefetcher.seek),
+        position=partial(_position, source),
+        resume=partial(_resume, source, prefetcher.seek),
         max_iterations=max_iterations,
         close=prefetcher.close,
     )
@@ -168,13 +174,11 @@ def _prepare(batch: dict[str, Array], noise_key: Key, dequantization: float) -> 
     return {**batch, "sample": samples}
 
 
-def _positions(source: Source, seek: Callable[[int], None]) -> dict[str, Callable]:
-    def position(step: int) -> dict[str, Any]:
-        return {"iteration": step, "fingerprint": source.fingerprint}
+def _position(source: Source, step: int) -> dict[str, Any]:
+    return {"iteration": step, "fingerprint": source.fingerprint}
 
-    def resume(position: dict[str, Any]) -> None:
-        if position["fingerprint"] != source.fingerprint:
-            raise InputError("these are other data than the run was trained on; give its own", field="data")
-        seek(position["iteration"])
 
-    return {"position": position, "resume": resume}
+def _resume(source: Source, seek: Callable[[int], None], position: dict[str, Any]) -> None:
+    if position["fingerprint"] != source.fingerprint:
+        raise InputError("these are other data than the run was trained on; give its own", field="data")
+    seek(position["iteration"])

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -99,7 +100,7 @@ def _toy(name: str) -> Dataset:
 def _digits() -> Dataset:
     from sklearn.datasets import load_digits  # imported late: it takes longer than the rest of the package
 
-    digits = load_digits()  # (1797, 8, 8), 0 to 16
+    digits: Any = load_digits()  # (1797, 8, 8), 0 to 16
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     return _hold_out(images, digits.target, tuple(map(str, digits.target_names)))
 
@@ -115,7 +116,7 @@ def _tfds(name: str, data_dir: Path | None) -> Dataset:
     absl.logging.set_verbosity(absl.logging.ERROR)  # it advises to install OpenCV, and to look at every failed attempt
     try:
         builder = _tfds_builder(name, data_dir)
-        features = builder.info.features
+        features: Any = builder.info.features
         classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
         train = _tfds_split(builder, "train", bool(classes))
         for name in ("test", "validation"):
@@ -129,7 +130,7 @@ def _tfds(name: str, data_dir: Path | None) -> Dataset:
 def _tfds_builder(name: str, data_dir: Path | None):
     import tensorflow_datasets as tfds
 
-    where = data_dir or tfds.core.constants.DATA_DIR
+    where = data_dir or tfds.core.constants.DATA_DIR  # pyright: ignore[reportAttributeAccessIssue]
     advice = f"prepare it there as array_record, or point --data-dir at a folder that holds {name}"
     try:
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False, file_format="array_record")

@@ -1,11 +1,11 @@
 """The description of a run: its data, its system, how long it trains, what it writes."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import BeforeValidator, PlainValidator
 
-from gan_jax.config import Count, NonNegative, Seed, choice, config, shorthand
+from gan_jax.config import Choice, Count, NonNegative, Seed, config
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
@@ -67,6 +67,9 @@ class DataConfig:
         return DataConfig(source=source, dir=folder and str(folder), dequantization=self.dequantization)
 
 
+_COMPARABLE = {name: good for name, good in GOOD.items() if good in ("low", "high")}
+
+
 @config
 class EvaluationConfig:
     """The scores that a run takes of its own samples while it trains, against held-out data.
@@ -82,9 +85,9 @@ class EvaluationConfig:
     """
 
     every: Count | None = None
-    scores: tuple[Literal[tuple(SCORES)], ...] = ("frechet",)
-    best: Literal[tuple(name for name, good in GOOD.items() if good in ("low", "high"))] = "frechet"
-    features: Literal[tuple(FEATURES)] | None = None
+    scores: tuple[Annotated[str, Choice(SCORES)], ...] = ("frechet",)
+    best: Annotated[str, Choice(_COMPARABLE)] = "frechet"
+    features: Annotated[str, Choice(FEATURES)] | None = None
     weights: str | None = None
     n: Count | None = None
 
@@ -93,7 +96,10 @@ def _data_config(value: Any) -> Any:
     return DataConfig(source=value) if isinstance(value, str | Dataset) or callable(value) else value
 
 
-_Own = choice({}, lambda value: callable(getattr(value, "build", None)), "a dataclass with a method `build`")
+def _builds(value: Any) -> bool:
+    return callable(getattr(value, "build", None))
+
+
 _SYSTEMS = ("gan", "system")
 
 
@@ -121,9 +127,9 @@ class Experiment:
     2
     """
 
-    data: shorthand(DataConfig, _data_config) = DataConfig()
+    data: Annotated[DataConfig, BeforeValidator(_data_config)] = DataConfig()
     gan: GAN | None = None
-    system: _Own | None = None
+    system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64
     seed: Seed = 0
     steps: Count = 10_000

@@ -32,7 +32,7 @@ class Run(NamedTuple):
       step: iterations done.
       spec: of the batches that it was trained on, without the batch axis.
       classes: names of the classes.
-      folder: where it lies; None for a run that lies nowhere.
+      folder: where it lies.
     """
 
     experiment: Experiment
@@ -40,8 +40,8 @@ class Run(NamedTuple):
     state: State
     step: int
     spec: Spec
-    classes: tuple[str, ...] = ()
-    folder: RunFolder | None = None
+    classes: tuple[str, ...]
+    folder: RunFolder
 
     @property
     def shape(self) -> tuple[int, ...]:

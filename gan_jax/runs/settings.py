@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse as parse_docstring
 
-from gan_jax.config import Choices, is_config, parse_value
+from gan_jax.config import Choice, is_config, parse_value
 from gan_jax.errors import InputError, within
 from gan_jax.runs.experiment import FREE, Experiment
 
@@ -131,7 +131,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 def _has_text(annotation: Any) -> bool:
     """Whether a command line can give a value of a type: all but those that hold objects alone."""
-    choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choices)]
+    choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choice)]
     return all(extra.names for extra in choices) and all(map(_has_text, get_args(annotation)))
 
 

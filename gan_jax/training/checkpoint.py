@@ -59,6 +59,8 @@ def restore(checkpoints: "CheckpointManager", like: State) -> Checkpoint:
     import orbax.checkpoint as ocp
 
     step = checkpoints.latest_step()
+    if step is None:
+        raise InputError(f"{checkpoints.directory}: holds no checkpoint")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), like)
     items = {"state": ocp.args.StandardRestore(like), "position": ocp.args.JsonRestore()}

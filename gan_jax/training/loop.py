@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -169,7 +169,7 @@ def peak_bytes(compiled: jax.stages.Compiled) -> int:
     >>> peak_bytes(jax.jit(lambda x: 2 * x).lower(jnp.ones(1000)).compile())
     8000
     """
-    memory = compiled.memory_analysis()
+    memory: Any = compiled.memory_analysis()
     kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return kept + memory.temp_size_in_bytes
 
@@ -187,8 +187,9 @@ def check_finite(metrics: dict[str, float], start: int, end: int) -> None:
 
 def _memory(run: Callable) -> str:
     """What is known before the first step; of a program under `pmap` nothing is."""
-    known = isinstance(run, jax.stages.Compiled) and run.memory_analysis() is not None
-    return f", takes {peak_bytes(run) / 1e6:,.0f} MB" if known else ""
+    if isinstance(run, jax.stages.Compiled) and run.memory_analysis() is not None:
+        return f", takes {peak_bytes(run) / 1e6:,.0f} MB"
+    return ""
 
 
 def _images_per_s(system: System, blocks: list[Block]) -> float:
@@ -225,7 +226,7 @@ def _stop_requests(console: Console) -> Iterator[threading.Event]:
         return
 
     def request(signum: int, _) -> None:
-        signal.signal(signum, before[signum])  # a second one ends the program at once
+        signal.signal(signum, before[signal.Signals(signum)])  # a second one ends the program at once
         requested.set()
         console.print("finishing the block under way, then saving; once more stops at once")
 

@@ -1,15 +1,15 @@
 """The configurations of what a GAN is made of: networks, penalty, constraint, optimizers; each builds its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.config import Count, Decay, NonNegative, Positive, choice, config
+from gan_jax.config import Choice, Count, Decay, NonNegative, Positive, config
 from gan_jax.constraints import CONSTRAINTS, Constraint
 from gan_jax.errors import InputError
 from gan_jax.networks import CRITICS, GENERATORS
@@ -29,10 +29,17 @@ from gan_jax.penalties import (
 from gan_jax.systems.gan.game import is_conditional
 from gan_jax.systems.gan.system import UNCONSTRAINED
 
+NameOrFunction = str | Callable[..., Any]
+
 
 def is_module(value: Any) -> bool:
     """Whether a value is a class of Flax modules."""
     return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def is_penalty(value: Any) -> bool:
+    """Whether a value is a penalty."""
+    return isinstance(value, Penalty | PlainPenalty)
 
 
 @config
@@ -47,7 +54,7 @@ class GeneratorConfig:
       latent: length of a noise vector.
     """
 
-    name: choice(GENERATORS, is_module, "a Flax module class") = "mlp"
+    name: Annotated[str | type[nn.Module], Choice(GENERATORS, is_module, "a Flax module class")] = "mlp"
     width: Count | None = None
     depth: Count | None = None
     latent: Count = 128
@@ -75,11 +82,11 @@ class CriticConfig:
       activation: between the layers (mlp, dcgan); the network's own by default.
     """
 
-    name: choice(CRITICS, is_module, "a Flax module class") = "mlp"
+    name: Annotated[str | type[nn.Module], Choice(CRITICS, is_module, "a Flax module class")] = "mlp"
     width: Count | None = None
     depth: Count | None = None
     set_size: Count | None = None
-    activation: choice(ACTIVATIONS, callable, "a function") | None = None
+    activation: Annotated[NameOrFunction, Choice(ACTIVATIONS, callable, "a function")] | None = None
 
     def build(self, classes: int, precision: str) -> nn.Module:
         """Return the module, for labels of so many classes.
@@ -90,7 +97,7 @@ class CriticConfig:
         >>> CriticConfig(width=8).build(classes=0, precision="float32").width
         8
         """
-        activation = ACTIVATIONS.get(self.activation, self.activation)
+        activation = _named(ACTIVATIONS, self.activation)
         chosen = {"width": self.width, "depth": self.depth, "set_size": self.set_size, "activation": activation}
         return _module(CRITICS, self.name, chosen, precision, classes)
 
@@ -110,10 +117,10 @@ class PenaltyConfig:
       every: critic steps from one penalty to the next, which is then as many times as heavy.
     """
 
-    name: choice(PENALTIES, lambda value: isinstance(value, Penalty | PlainPenalty), "a penalty", "none") = "wgan_gp"
-    points: choice(POINTS, callable, "a function") | None = None
-    slope: choice(SLOPES, callable, "a function") | None = None
-    shape: choice(SHAPES, callable, "a function") | None = None
+    name: Annotated[str | Penalty | PlainPenalty, Choice(PENALTIES, is_penalty, "a penalty", ("none",))] = "wgan_gp"
+    points: Annotated[NameOrFunction, Choice(POINTS, callable, "a function")] | None = None
+    slope: Annotated[NameOrFunction, Choice(SLOPES, callable, "a function")] | None = None
+    shape: Annotated[NameOrFunction, Choice(SHAPES, callable, "a function")] | None = None
     weight: NonNegative | None = None
     bound: NonNegative | None = None
     every: Count | None = None
@@ -129,18 +136,18 @@ class PenaltyConfig:
         """
         if self.name == "none":
             return None
-        penalty = PENALTIES[self.name] if isinstance(self.name, str) else self.name
+        penalty = _named(PENALTIES, self.name)
         numbers = {"weight": self.weight, "every": self.every}
         penalty = penalty._replace(**{name: value for name, value in numbers.items() if value is not None})
         if self.points is not None:
-            penalty = penalty._replace(points=as_points(POINTS.get(self.points, self.points)))
+            penalty = penalty._replace(points=as_points(_named(POINTS, self.points)))
         if isinstance(penalty, PlainPenalty):
             for field in ("slope", "shape", "bound"):
                 if getattr(self, field) is not None:
                     raise InputError(f"{self.name} has no {field} to choose; leave it out", field=field)
             return penalty
         if self.slope is not None:
-            penalty = penalty._replace(slope=SLOPES.get(self.slope, self.slope))
+            penalty = penalty._replace(slope=_named(SLOPES, self.slope))
         return penalty._replace(shape=self._shape(penalty.shape))
 
     def _shape(self, preset):
@@ -168,14 +175,14 @@ class ConstraintConfig:
         (spectral_normalization, conv_spectral_normalization, bjorck), the score (gradient_normalization).
     """
 
-    name: choice(CONSTRAINTS, callable, "a function", "none") = "none"
+    name: Annotated[NameOrFunction, Choice(CONSTRAINTS, callable, "a function", ("none",))] = "none"
     bound: Positive | None = None
 
     def build(self, critic: nn.Module, shape: tuple[int, ...]) -> Constraint:
         """Return the constraint, with the geometry of a critic's convolutions for samples of a shape."""
         if self.name == "none":
             return UNCONSTRAINED
-        factory = CONSTRAINTS.get(self.name, self.name)
+        factory = _named(CONSTRAINTS, self.name)
         bound = {} if self.bound is None else {"bound": self.bound}
         labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(critic)
         geometry = conv_windows(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), *labels)
@@ -211,11 +218,17 @@ class AdamConfig:
         return optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.01), b1, b2)
 
 
+def _named(registry: Mapping[str, Any], value: Any) -> Any:
+    """The object of a name, or the object itself."""
+    return registry[value] if isinstance(value, str) else value
+
+
 def _module(
     registry: Mapping[str, type[nn.Module]], name: Any, chosen: Mapping[str, Any], precision: str, classes: int, **given
 ) -> nn.Module:
     """The module of a name, or of a class, with the fields that are chosen and those that it has of the others."""
-    kind, label = (registry[name], name) if isinstance(name, str) else (name, name.__name__)
+    kind = _named(registry, name)
+    label = name if isinstance(name, str) else name.__name__
     fields = kind.__dataclass_fields__
     chosen = {field: value for field, value in chosen.items() if value is not None}
     for field in chosen:

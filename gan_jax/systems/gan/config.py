@@ -1,16 +1,17 @@
 """The configuration of a GAN, which builds its system."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from pydantic import BeforeValidator
 
-from gan_jax.config import Count, Decay, choice, config, shorthand
+from gan_jax.config import Choice, Count, Decay, config
 from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
-from gan_jax.penalties import SLOPES, Penalty, PlainPenalty
+from gan_jax.penalties import SLOPES, Penalty
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.components import (
     AdamConfig,
@@ -19,6 +20,7 @@ from gan_jax.systems.gan.components import (
     GeneratorConfig,
     PenaltyConfig,
     is_module,
+    is_penalty,
 )
 from gan_jax.systems.gan.game import is_conditional
 from gan_jax.systems.gan.system import gan
@@ -35,15 +37,20 @@ def _critic_config(value: Any) -> Any:
 
 
 def _penalty_config(value: Any) -> Any:
-    return PenaltyConfig(name=value) if isinstance(value, Penalty | PlainPenalty) else value
+    return PenaltyConfig(name=value) if is_penalty(value) else value
 
 
-Optimizer = choice(
-    {},
-    lambda value: isinstance(value, AdamConfig | optax.GradientTransformation),
-    "an AdamConfig or an optax optimizer",
-    config=AdamConfig,
-)
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, AdamConfig | optax.GradientTransformation)
+
+
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, Loss)
+
+
+Optimizer = Annotated[
+    AdamConfig | optax.GradientTransformation, Choice({}, _is_optimizer, "an AdamConfig or an optax optimizer")
+]
 
 
 @config
@@ -63,10 +70,10 @@ class GAN:
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
-    generator: shorthand(GeneratorConfig, _generator_config) = GeneratorConfig()
-    critic: shorthand(CriticConfig, _critic_config) = CriticConfig()
-    loss: choice(LOSSES, lambda value: isinstance(value, Loss), "a Loss") = "wasserstein"
-    penalty: shorthand(PenaltyConfig, _penalty_config) = PenaltyConfig()
+    generator: Annotated[GeneratorConfig, BeforeValidator(_generator_config)] = GeneratorConfig()
+    critic: Annotated[CriticConfig, BeforeValidator(_critic_config)] = CriticConfig()
+    loss: Annotated[str | Loss, Choice(LOSSES, _is_loss, "a Loss")] = "wasserstein"
+    penalty: Annotated[PenaltyConfig, BeforeValidator(_penalty_config)] = PenaltyConfig()
     constraint: ConstraintConfig = ConstraintConfig()
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()

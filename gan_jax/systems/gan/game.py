@@ -1,6 +1,6 @@
 """What generator and critic are, before and while they train: what stays the same, and what moves."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -70,9 +70,8 @@ class State(NamedTuple):
 
 def generate(game: Game, params: Params, noise: Latents, condition: Condition = None) -> Samples:
     """Map noise (N, z) to samples (N, ...) by the generator, which is told the condition if it takes one."""
-    if is_conditional(game.generator):
-        return game.generator.apply(params, noise, condition)
-    return game.generator.apply(params, noise)
+    given = (condition,) if is_conditional(game.generator) else ()
+    return cast(Array, game.generator.apply(params, noise, *given))
 
 
 def bind_critic(game: Game, params: Params, constraint_state: Any):
@@ -81,7 +80,7 @@ def bind_critic(game: Game, params: Params, constraint_state: Any):
 
     def score(samples: Samples, condition: Condition = None) -> PerSample:
         given = (condition,) if is_conditional(game.critic) else ()
-        return game.constraint.wrap(lambda x: game.critic.apply(params, x, *given))(samples)
+        return game.constraint.wrap(lambda x: cast(Array, game.critic.apply(params, x, *given)))(samples)
 
     return score, constraint_state
 

@@ -2,16 +2,18 @@
 
 from functools import lru_cache, partial
 from math import prod
+from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.errors import InputError
 from gan_jax.penalties import mixes_samples
 from gan_jax.systems.gan.game import Game, generate, is_conditional, random_condition
 
-_QUICKLY = {"xla_backend_optimization_level": 0}  # to compile, for two small batches
+_QUICKLY: Any = {"xla_backend_optimization_level": 0}  # to compile, for two small batches
 
 
 def refuse_mixing(game: Game) -> None:
@@ -49,4 +51,4 @@ def _mixes(critic: nn.Module, shape: tuple[int, ...], count: int) -> bool:
     )
     apply = jax.jit(critic.apply).lower(params, samples, *labels).compile(_QUICKLY)
     with jax.ensure_compile_time_eval():  # whoever traces the function that builds the system
-        return mixes_samples(lambda x: partial(apply, params)(x, *labels), samples)
+        return mixes_samples(lambda x: partial(apply, params)(x, *labels), jnp.asarray(samples))

@@ -1,13 +1,13 @@
 """The steps of the game: of the critic on its loss, of the critic on a lazy penalty, of the generator."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.penalties import score_batch
+from gan_jax.penalties import CriticPass, Penalty, PlainPenalty, score_batch
 from gan_jax.systems.gan.game import (
     Condition,
     CriticState,
@@ -22,29 +22,25 @@ from gan_jax.types import Array, Critic, Key, Latents, Params, Samples
 _SCORE_DECAY = 0.99  # of the scores' moving averages, as in Tseng et al. (2021)
 
 Metrics = dict[str, Array]
+AnyPenalty = Penalty | PlainPenalty
 
 
 class CriticInputs(NamedTuple):
     """What one critic step takes: this device's shard of a batch, and keys that all devices share.
 
     Attributes:
-      count: critic steps done before, int32.
+      steps_done: critic steps before this one, int32.
       points_key, slope_key: of the penalty's points, and of what is random in its slopes.
       real, fake: samples (N, ...).
       condition: of both, by pairs; None where nothing is conditioned.
     """
 
-    count: Array
+    steps_done: Array
     points_key: Key
     slope_key: Key
     real: Samples
     fake: Samples
     condition: Condition
-
-
-def is_lazy(game: Game) -> bool:
-    """Whether the penalty has steps of its own, at every so many of the critic's."""
-    return game.penalty is not None and game.penalty.every > 1
 
 
 def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[CriticState, Metrics]:
@@ -53,15 +49,16 @@ def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[
     gradient, means, metrics = game.sharding.mean((gradient, means, metrics))
 
     # The averages of the scores: the first of them is the first step's mean.
-    decay = jnp.minimum(_SCORE_DECAY, inputs.count / (1 + inputs.count))
+    decay = jnp.minimum(_SCORE_DECAY, inputs.steps_done / (1 + inputs.steps_done))
     score_means = decay * critic.score_means + (1 - decay) * means
     critic = _move(game, critic._replace(constraint=constraint, score_means=score_means), gradient)
 
-    if is_lazy(game):
-        critic, penalty_metrics = _lazy_penalty_step(game, critic, inputs)
-        metrics |= penalty_metrics
-    if game.penalty is not None:
-        metrics["critic_total"] = metrics["critic_loss"] + game.penalty.weight * metrics["penalty"]
+    penalty = game.penalty
+    if penalty is not None:
+        if penalty.every > 1:
+            critic, penalty_metrics = _lazy_penalty_step(game, penalty, critic, inputs)
+            metrics |= penalty_metrics
+        metrics["critic_total"] = metrics["critic_loss"] + penalty.weight * metrics["penalty"]
     return critic, metrics | {"critic_param_grad_norm": optax.tree.norm(gradient)}
 
 
@@ -87,31 +84,36 @@ def generator_step(
     return params, optimizer, {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)}
 
 
-def _critic_loss(params: Params, game: Game, critic: CriticState, inputs: CriticInputs):
+def _critic_loss(
+    params: Params, game: Game, critic: CriticState, inputs: CriticInputs
+) -> tuple[Array, tuple[Any, Array, Metrics]]:
     """Loss and penalty, unless that is lazy; beside the total the constraint's state, the mean scores and metrics."""
     score, constraint = bind_critic(game, params, critic.constraint)
-    if game.penalty is None or is_lazy(game):
+    penalty = game.penalty
+    if penalty is None or penalty.every > 1:
         # Real and generated samples share one pass of the critic.
         real_score, fake_score = _score_together(game, score, inputs)
-        terms = {}
+        terms, weighted = {}, 0.0
     else:
-        scored = _score_with_points(game, score, critic, inputs)
+        scored = _score_with_points(game, penalty, score, critic, inputs)
         real_score, fake_score = scored.real_score, scored.fake_score
-        terms = {name: values.mean() for name, values in game.penalty.terms(scored, inputs.slope_key).items()}
+        terms = {name: values.mean() for name, values in penalty.terms(scored, inputs.slope_key).items()}
+        weighted = penalty.weight * terms["penalty"]
 
     # Estimate, loss and penalty are reported apart.
     loss = game.loss.critic(real=real_score, fake=fake_score).mean()
     means = jnp.stack([mean_score(real_score), mean_score(fake_score)])
     metrics = {"wasserstein": means[0] - means[1], "critic_loss": loss} | terms
-    total = loss + game.penalty.weight * terms["penalty"] if terms else loss
-    return total, (constraint, means, metrics)
+    return loss + weighted, (constraint, means, metrics)
 
 
-def _lazy_penalty_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[CriticState, Metrics]:
+def _lazy_penalty_step(
+    game: Game, penalty: AnyPenalty, critic: CriticState, inputs: CriticInputs
+) -> tuple[CriticState, Metrics]:
     """Take a step on the penalty alone, as heavy as all that were left out, where it is due; elsewhere none."""
 
     def due(critic: CriticState) -> tuple[CriticState, Metrics]:
-        gradient, metrics = jax.grad(_lazy_penalty, has_aux=True)(critic.params, game, critic, inputs)
+        gradient, metrics = jax.grad(_lazy_penalty, has_aux=True)(critic.params, game, penalty, critic, inputs)
         gradient, metrics = game.sharding.mean((gradient, metrics))
         return _move(game, critic, gradient), metrics
 
@@ -119,15 +121,17 @@ def _lazy_penalty_step(game: Game, critic: CriticState, inputs: CriticInputs) ->
         _, metrics = jax.eval_shape(due, critic)
         return critic, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), metrics)
 
-    return lax.cond(inputs.count % game.penalty.every == 0, due, not_due, critic)
+    return lax.cond(inputs.steps_done % penalty.every == 0, due, not_due, critic)
 
 
-def _lazy_penalty(params: Params, game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[Array, Metrics]:
+def _lazy_penalty(
+    params: Params, game: Game, penalty: AnyPenalty, critic: CriticState, inputs: CriticInputs
+) -> tuple[Array, Metrics]:
     score, _ = bind_critic(game, params, critic.constraint)
-    scored = _score_with_points(game, score, critic, inputs)
-    terms = game.penalty.terms(scored, inputs.slope_key)
-    metrics = {name: game.penalty.every * values.mean() for name, values in terms.items()}
-    return game.penalty.weight * metrics["penalty"], metrics
+    scored = _score_with_points(game, penalty, score, critic, inputs)
+    terms = penalty.terms(scored, inputs.slope_key)
+    metrics = {name: penalty.every * values.mean() for name, values in terms.items()}
+    return penalty.weight * metrics["penalty"], metrics
 
 
 def _score_together(game: Game, score: Critic, inputs: CriticInputs) -> Array:
@@ -137,10 +141,12 @@ def _score_together(game: Game, score: Critic, inputs: CriticInputs) -> Array:
     return game.sharding.concat_apply(lambda batch: score(*batch), batches)
 
 
-def _score_with_points(game: Game, score: Critic, critic: CriticState, inputs: CriticInputs):
+def _score_with_points(
+    game: Game, penalty: AnyPenalty, score: Critic, critic: CriticState, inputs: CriticInputs
+) -> CriticPass:
     return score_batch(
         score,
-        game.penalty.points,
+        penalty.points,
         inputs.points_key,
         real=inputs.real,
         fake=inputs.fake,

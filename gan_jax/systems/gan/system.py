@@ -166,8 +166,14 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
     fakes = game.sharding.concat_apply(lambda of: generate(game, state.generator, *of), (noise, condition))
 
-    keys = (jax.random.split(key, steps) for key in (points_key, slope_key))
-    inputs = CriticInputs(state.step * steps + jnp.arange(steps), *keys, reals["sample"], fakes, condition)
+    inputs = CriticInputs(
+        steps_done=state.step * steps + jnp.arange(steps),
+        points_key=jax.random.split(points_key, steps),
+        slope_key=jax.random.split(slope_key, steps),
+        real=reals["sample"],
+        fake=fakes,
+        condition=condition,
+    )
     critic, metrics = lax.scan(partial(critic_step, game), state.critic, inputs)
 
     # The generator plays against the critic so obtained, beside the last real samples.
