@@ -51,7 +51,7 @@ def test_the_examples_run_in_order():
         assert any(jnp.abs(leaf).max() > 1e-3 for leaf in leaves)
         assert all(jnp.isfinite(leaf).all() for leaf in leaves)
     assert names["penalty"].shape == ()
-    assert names["found"].scores["frechet"].mean < 3 * names["found"].scores["frechet"].floor
+    assert names["found"].scores["frechet"].mean < 3 * names["found"].scores["frechet"].baseline
     steep = names["mine"](lambda x: 3 * x[:, 0], names["key"], real=names["real"], fake=names["fake"])
     assert jnp.allclose(steep, 16.0)
 
