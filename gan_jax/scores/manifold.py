@@ -53,7 +53,7 @@ def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
 
 @partial(jax.jit, static_argnames="k")
 def density_coverage(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 5) -> DensityCoverage:
-    """Density: how many real balls contain a fake, over k, on average; coverage: the fraction of balls that contain one.
+    """Density: how many real balls contain a fake, over k, averaged; coverage: the fraction of balls that contain one.
 
     Takes feature vectors (N, d) and (M, d). Fakes have no balls, so that outliers among them enlarge nothing. Two sets
     of one distribution and size have density 1 and coverage `1 - 2^-k` in expectation, nearly. The values differ from
