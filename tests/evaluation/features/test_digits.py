@@ -45,13 +45,13 @@ def test_images_of_the_right_size_are_not_resampled():
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 28), (32, 32), (100, 40)], ids=str)
 def test_flat_images_of_any_size_stay_flat(size):
-    found = digits.resized(jnp.full((1, *size, 1), 51, jnp.uint8))
+    found = jax.jit(digits.resized)(np.full((1, *size, 1), 51, np.uint8))
     np.testing.assert_allclose(found, np.full((1, 28, 28, 1), 0.2), rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28, 3), (2, 28, 28, 4), (2, 2)], ids=str)
-def test_what_is_not_a_grey_image_is_refused(network, shape):
-    with pytest.raises(InputError, match=r"^features: digits takes grey images .* inception or efficientnet$"):
+def test_what_is_not_a_gray_image_is_refused(network, shape):
+    with pytest.raises(InputError, match=r"^features: digits takes gray images .* inception or efficientnet$"):
         network.apply(network.params, jnp.zeros(shape, jnp.uint8))
 
 
@@ -73,7 +73,7 @@ def test_a_damaged_installation_is_noticed(monkeypatch, tmp_path):
 
 
 def test_a_file_that_holds_something_else_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"^--weights: there is no file"):
+    with pytest.raises(InputError, match=r"^weights: there is no file"):
         digits.load(tmp_path / "missing.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(WEIGHTS.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"is not a readable \.safetensors file"):
