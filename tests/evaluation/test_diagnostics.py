@@ -7,15 +7,14 @@ import pytest
 from gan_jax.data.dataset import from_arrays
 from gan_jax.data.images import to_float
 from gan_jax.data.toy import gaussians_25
-from gan_jax.evaluation import diagnose, history, mode_counts, of_array
-from gan_jax.evaluation.diagnostics import _CHUNK
+from gan_jax.evaluation import diagnose, diagnostics, history, mode_counts, modes, of_array
 from gan_jax.systems import Metric, System
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.integers(0, 200, (30, 2, 2, 1)).astype(np.uint8)
-HELD_OUT = RNG.integers(100, 256, (12, 2, 2, 1)).astype(np.uint8)
+HELD_OUT = RNG.integers(100, 256, (30, 2, 2, 1)).astype(np.uint8)
 DATA = from_arrays(
-    {"sample": TRAIN, "label": np.zeros(30, np.int32)}, {"sample": HELD_OUT, "label": np.ones(12, np.int32)}
+    {"sample": TRAIN, "label": np.zeros(30, np.int32)}, {"sample": HELD_OUT, "label": np.ones(30, np.int32)}
 )
 
 
@@ -36,25 +35,26 @@ SYSTEM = system_of(measure)
 
 
 def test_each_part_of_the_data_is_measured_by_itself():
-    found = diagnose(SYSTEM, 1.0, DATA, count=12, seed=3)
+    found = diagnose(SYSTEM, 1.0, DATA, count=30, seed=3)
     assert [*found] == ["train", "held_out"]
     held_out = to_float(HELD_OUT).mean(axis=(1, 2, 3))
     assert found["held_out"]["mean"]["mean"] == pytest.approx(float(held_out.mean()), abs=1e-6)
     assert found["held_out"]["mean"]["q95"] == pytest.approx(np.quantile(held_out, 0.95), abs=1e-6)
     assert found["train"]["mean"]["mean"] < found["held_out"]["mean"]["mean"] - 0.3
     assert (found["train"]["label"]["max"], found["held_out"]["label"]["mean"]) == (0, 1)
-    with pytest.raises(ValueError, match="12 held-out"):
-        diagnose(SYSTEM, 1.0, DATA, count=13, seed=3)
+    with pytest.raises(ValueError, match="31 is more than the 30 training or 30 held-out"):
+        diagnose(SYSTEM, 1.0, DATA, count=31, seed=3)
 
 
 def test_both_parts_have_the_same_noise_and_each_seed_its_own():
-    found = diagnose(SYSTEM, 1.0, DATA, count=12, seed=3)
+    found = diagnose(SYSTEM, 1.0, DATA, count=30, seed=3)
     assert found["train"]["noise"] == found["held_out"]["noise"]
-    assert found["train"]["noise"] != diagnose(SYSTEM, 1.0, DATA, count=12, seed=4)["train"]["noise"]
+    assert found["train"]["noise"] != diagnose(SYSTEM, 1.0, DATA, count=30, seed=4)["train"]["noise"]
 
 
-def test_many_samples_are_measured_in_chunks():
-    points = np.arange(float(_CHUNK + 3), dtype=np.float32)[:, None]
+def test_many_samples_are_measured_in_chunks(monkeypatch):
+    monkeypatch.setattr(diagnostics, "_CHUNK", 27)
+    points = np.arange(30.0, dtype=np.float32)[:, None]
     sizes = []
 
     def first(state, key, batch):
@@ -63,8 +63,8 @@ def test_many_samples_are_measured_in_chunks():
 
     data = from_arrays({"sample": points}, {"sample": points})
     found = diagnose(system_of(first), None, data, count=len(points), seed=0)
-    assert (found["train"]["x"]["max"], found["train"]["x"]["mean"]) == (_CHUNK + 2, (_CHUNK + 2) / 2)
-    assert sizes == [_CHUNK, 3]  # traced once for each size
+    assert (found["train"]["x"]["max"], found["train"]["x"]["mean"]) == (29, 14.5)
+    assert sizes == [27, 3]  # traced once for each size
 
 
 def test_a_system_without_a_diagnosis_has_none():
@@ -87,7 +87,8 @@ def test_a_history_holds_what_the_metrics_say():
     }
 
 
-def test_known_modes_are_counted():
+def test_known_modes_are_counted(monkeypatch):
+    monkeypatch.setattr(modes, "mode_scores", jax.jit(modes.mode_scores))  # in one compilation
     points = np.repeat(np.asarray(gaussians_25().modes)[3:4], 40, axis=0)
     assert mode_counts("25gaussians", of_array(points), seed=0) == {
         **{"n": 40, "of": 25, "hit": 1, "high_quality": 1.0},

@@ -14,6 +14,7 @@ from gan_jax.data.dataset import from_arrays
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.evaluation import evaluate, reference
 from gan_jax.evaluation.features import FEATURES
+from gan_jax.evaluation.features.extract import extract
 from gan_jax.losses import non_saturating
 from gan_jax.networks import mlp
 from gan_jax.systems.gan import gan
@@ -35,7 +36,7 @@ def network():
 
 @cache
 def against():
-    data = from_arrays({"sample": digits()[COUNT:]}, {"sample": digits()[:COUNT]})
+    data = from_arrays({"sample": digits()[COUNT : 2 * COUNT]}, {"sample": digits()[:COUNT]})
     return reference(data, network(), name="digits", scores=["frechet"])
 
 
@@ -66,7 +67,7 @@ def noisy(sd):
 
 @cache
 def labels():
-    return np.asarray(jax.jit(network().apply)(network().params, stored(train_digits())).logits.argmax(axis=1))
+    return extract(network(), stored(train_digits())).logits.argmax(axis=1)
 
 
 def without(classes):
