@@ -24,6 +24,7 @@ from benchmarks.contestants import forward_gflop, ours
 from benchmarks.throughput import summary, take_turns
 from benchmarks.trials import GAMES, play
 from benchmarks.works import METHODS, WORKS
+from gan_jax.figures.palette import BLUE, GRAY, VERMILION
 from gan_jax.penalties import PENALTIES
 
 WORK = "mnist_dcgan"
@@ -164,10 +165,10 @@ def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for i, (score, time, method) in enumerate(dots):
-        colour, mark = ("#0072b2", "o") if method in PENALTIES else ("#d55e00", "s")
-        colour, mark = ("#888888", "X") if method == "none" else (colour, mark)
+        color, mark = (BLUE, "o") if method in PENALTIES else (VERMILION, "s")
+        color, mark = (GRAY, "X") if method == "none" else (color, mark)
         height = (i + 0.5) / len(dots)
-        axes.plot(time, score, mark, color=colour, ms=6, zorder=3)
+        axes.plot(time, score, mark, color=color, ms=6, zorder=3)
         axes.annotate(
             f"{method} {score:.2f}",
             (time, score),
@@ -175,8 +176,8 @@ def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
             textcoords="axes fraction",
             va="center",
             fontsize=8,
-            color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "alpha": 0.5, "relpos": (0, 0.5)},
+            color=color,
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "alpha": 0.5, "relpos": (0, 0.5)},
         )
     axes.set(xlabel="time of an iteration, relative to no penalty", ylabel="digits: the lesser of precision and recall")
     axes.set(ylim=(-0.03, 0.9))

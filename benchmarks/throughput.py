@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.contestants import MODES, Contestant, ours, peer
 from benchmarks.works import METHODS, WORKS
+from gan_jax.figures.palette import BLUE, ORANGE
 
 VARIANTS = ["eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"]
 
@@ -138,9 +139,9 @@ def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
         scale = [row["images_per_s"] / row["iterations_per_s"] for row in chosen]
         low = [m - s * row["iterations_per_s_min"] for m, s, row in zip(images, scale, chosen, strict=True)]
         high = [s * row["iterations_per_s_max"] - m for m, s, row in zip(images, scale, chosen, strict=True)]
-        colours = ["#0072b2" if row["framework"] == "gan_jax" else "#e69f00" for row in chosen]
+        colors = [BLUE if row["framework"] == "gan_jax" else ORANGE for row in chosen]
         labels = [f"{row['framework']} {row['mode']}, {row['penalty']}" for row in chosen]
-        axes.barh(labels, images, xerr=[low, high], color=colours, error_kw={"lw": 1, "capsize": 2})
+        axes.barh(labels, images, xerr=[low, high], color=colors, error_kw={"lw": 1, "capsize": 2})
         axes.invert_yaxis()
         axes.set(title=f"{name}, batch {chosen[0]['batch']}", xlabel="images/s")
         axes.spines[["top", "right"]].set_visible(False)

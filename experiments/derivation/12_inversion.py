@@ -11,7 +11,7 @@ from gallery import BLUE, GREEN, GREY, ORANGE, panels, publish, trained
 
 from gan_jax.data.images import preprocess, to_uint8
 from gan_jax.data.sources import read
-from gan_jax.figures.samples import grid
+from gan_jax.figures.grid import grid
 from gan_jax.inversion import invert
 from gan_jax.networks.mlp import Generator
 

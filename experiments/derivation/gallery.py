@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from gan_jax import losses
 from gan_jax.cli import main
+from gan_jax.figures import palette
 from gan_jax.networks import mlp
 from gan_jax.penalties import PENALTIES
 from gan_jax.runs import Run, open_run
@@ -25,9 +26,8 @@ from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Key, Params, Samples
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
-GREY = "#888888"
+RED, GREY = palette.VERMILION, palette.GRAY
+BLUE, GREEN, ORANGE, PURPLE, SKY = palette.BLUE, palette.GREEN, palette.ORANGE, palette.PURPLE, palette.SKY
 
 _STYLE = {
     "axes.spines.top": False,

@@ -144,12 +144,15 @@ def _checked_scores(scores: Iterable[str] | None, features: Features, network: s
     if scores is None:
         return tuple(name for name, score in SCORES.items() if features.logits is not None or not score.needs_logits)
     wanted = set(scores)
-    for name in wanted:
+    if unknown := wanted - SCORES.keys():
+        raise InputError(f"there is no {min(unknown)}; choose from {', '.join(SCORES)}", field="scores")
+    chosen = tuple(name for name in SCORES if name in wanted)
+    for name in chosen:
         if SCORES[name].needs_logits and features.logits is None:
             raise InputError(
                 f"{name} needs classes, which the features {network} do not have; choose others", field="scores"
             )
-    return tuple(name for name in SCORES if name in wanted)
+    return chosen
 
 
 def _choose(key: Key, source: Source, count: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gan_jax.files import atomic_write
 from gan_jax.systems.system import Metric
 
 _COLUMNS = 4  # of panels
+_TITLE_WIDTH = 36  # characters
 _FEW = 40  # points of a curve that are marked each
 
 
@@ -47,7 +49,7 @@ def plot_curves(
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(all_axes, panels, strict=False):
         plot_panel(axes, panel, lines)
-        axes.set_title(panel.title, fontsize="medium")
+        axes.set_title(fill(panel.title, _TITLE_WIDTH), fontsize="medium")
         axes.set(xlabel="iterations", ylabel=panel.unit)
         if any(panel.curves.values()):
             axes.legend(fontsize="x-small", frameon=False)
@@ -65,7 +67,9 @@ def plot_panel(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     steps = column(lines, "step")
     values = {name: column(lines, name) for name in (*panel.known_curves(lines), *panel.band)}
     if panel.band:
-        axes.fill_between(steps, *(values[name] for name in panel.band), color=BLUE, alpha=0.2, lw=0)
+        axes.fill_between(
+            steps, *(values[name] for name in panel.band), color=BLUE, alpha=0.2, lw=0, label="5 % to 95 %"
+        )
     for name, color in zip(panel.known_curves(lines), cycle(CURVES.values()), strict=False):
         marker = "o" if np.isfinite(values[name]).sum() < _FEW else ""
         axes.plot(steps, values[name], color=color, lw=1.2, marker=marker, markersize=2.2, label=panel.curves[name])

@@ -1,5 +1,5 @@
-"""How good samples are: pure functions on feature vectors, which `gan_jax.evaluation.features` makes of images.
+"""How good samples are: pure functions of feature vectors, which `gan_jax.evaluation.features` extracts from images.
 
-Whether two sets have one law: `frechet`, `kernel`, `sliced`, `manifold`. Of the samples alone, or of their origin:
-`inception_score`, `diversity`, `modes`, `memorization`.
+`frechet`, `kernel`, `sliced` and `manifold` compare generated with real samples. `inception_score` and `diversity` need
+the generated ones alone, `modes` the modes of the data, `memorization` training and held-out data.
 """

@@ -1,4 +1,4 @@
-"""Euclidean distances of every vector of one set to all of another, a block of the matrix at a time."""
+"""Euclidean distances from each vector of one set to all of another, a block of the matrix at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,11 @@ _BLOCK = 10_000_000  # distances held at a time (40 MB): the matrix of tens of t
 def map_distances(
     function: Callable[[Float[Array, " m"]], Any], points: Float[Array, "n d"], others: Float[Array, "m d"]
 ) -> Any:
-    """What a function makes of the squared distances |x - y|^2 of each point x to all others, stacked.
+    """Apply a function to the squared distances of each point to all others: `f(|x_i - y_1|^2, ..., |x_i - y_M|^2)`.
 
-    Takes a function of a vector (M,), points (N, d) and others (M, d), float; holds about 10^7 distances at a time. A
-    rounding error of about 1e-7 of the squared spread of the data is in each, so that one may even be below zero.
+    Takes a function of a vector (M,), points (N, d) and others (M, d), float; returns its N results, stacked. Holds
+    about 10^7 distances at a time. Each has a rounding error of about 1e-7 of the squared spread of the data, so that
+    one of nearly 0 may be negative.
 
     >>> map_distances(jnp.min, jnp.array([[0.0], [5.0]]), jnp.array([[1.0], [3.0]])).tolist()
     [1.0, 4.0]
@@ -37,7 +38,7 @@ def map_distances(
 
 
 def smallest(k: int, x: Float[Array, " m"]) -> Float[Array, ""]:
-    """The k-th smallest of a vector, k from 1 to its length.
+    """Return the k-th smallest number of a vector (M,), k from 1 to M.
 
     >>> smallest(2, jnp.array([3.0, 1.0, 1.0])).item()
     1.0
@@ -47,7 +48,7 @@ def smallest(k: int, x: Float[Array, " m"]) -> Float[Array, ""]:
 
 
 def nearest_distance(points: Float[Array, "n d"], others: Float[Array, "m d"]) -> Float[Array, " n"]:
-    """Distance of each point to the nearest of the others: `d(x) = min_j |x - y_j|`, exactly 0 for a copy.
+    """Distance from each point to the nearest of the others: `d(x) = min_j |x - y_j|`, exactly 0 for a copy.
 
     Takes points (N, d) and others (M, d), float; returns (N,).
 

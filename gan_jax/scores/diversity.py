@@ -1,4 +1,4 @@
-"""How far samples of one class differ among themselves."""
+"""Diversity of the samples of each class."""
 
 from functools import partial
 
@@ -13,9 +13,9 @@ from gan_jax.types import Array, Float, Int
 def intra_class_diversity(features: Float[Array, "n d"], labels: Int[Array, " n"], classes: int) -> Float[Array, " c"]:
     """Root mean square distance of two different samples of a class: `sqrt(2 tr S_c)`, S_c the unbiased covariance.
 
-    Takes feature vectors (N, d), labels (N,) from 0 to classes - 1, and the number of classes, fixed when traced;
-    returns (classes,) in units of the features, NaN for a class of fewer than 2 samples. No pairs are made: memory is
-    (N, d). Other labels are of no class. 0 is a collapsed class; what real data have is the value to compare with.
+    Takes feature vectors (N, d), labels (N,) from 0 to classes - 1, others of which are ignored, and the number of
+    classes, static under jit; returns (classes,) in units of the features, NaN for a class of fewer than 2 samples.
+    Memory is (N, d): pairs are not formed. A collapsed class has 0; compare others with the value of real data.
 
     Raises:
       ValueError: features and labels are not (N, d) and (N,), or there is no class.

@@ -1,7 +1,7 @@
 """The Fréchet distance of two sets of feature vectors, FID where the features are Inception's, and streamed moments.
 
-Of sets too large to hold, the moments of batches are merged, in any grouping: by `reduce`, in a `lax.scan` that begins
-with `empty(d)`, or from several devices. Under jit a batch may be spread over devices as it is.
+For sets too large for memory, merge the moments of batches, in any order and grouping: by `reduce`, in a `lax.scan`
+that begins with `empty(d)`, or from several devices. Under jit a batch may also be sharded over devices as it is.
 
 >>> from functools import reduce
 >>> batches = jnp.array([[[0.0], [2.0]], [[4.0], [6.0]]])
@@ -21,16 +21,16 @@ from gan_jax.types import Array, Float, Int
 
 
 class Moments(NamedTuple):
-    """Mean and scatter of a set of vectors, ready to be merged with those of another.
+    """Mean and scatter of a set of vectors, which `merge` combines with those of another.
 
-    Mean and scatter are kept in two parts, so that the sum of the parts has twice the digits of one.
+    Each is kept as an unevaluated sum of two arrays, which has twice the digits of one.
 
     Attributes:
       count: the number of vectors, int32.
       mean: (d,).
       scatter: the sum of `(x - mean)(x - mean)^T`, (d, d).
-      mean_rest: what the rounding of the mean left out, (d,).
-      scatter_rest: what the rounding of the scatter left out, (d, d).
+      mean_rest: the rounding error of the mean, (d,).
+      scatter_rest: the rounding error of the scatter, (d, d).
     """
 
     count: Int[Array, ""]
@@ -51,7 +51,7 @@ class Moments(NamedTuple):
 
 
 def empty(d: int, dtype: jax.typing.DTypeLike = jnp.float32) -> Moments:
-    """Moments of no vectors (d,): those of any others, merged with it, stay what they are.
+    """Return the moments of no vectors of length d, the neutral element of `merge`.
 
     >>> merge(empty(1), moments(jnp.array([[0.0], [2.0]]))).mean.tolist()
     [1.0]
@@ -64,10 +64,11 @@ def empty(d: int, dtype: jax.typing.DTypeLike = jnp.float32) -> Moments:
 def moments(features: Float[Array, "n d"]) -> Moments:
     """Mean and scatter of a batch: `sum_i x_i / N` and `sum_i (x_i - mean)(x_i - mean)^T`.
 
-    Takes vectors (N, d); returns `Moments` in float32 or wider, exact to the spread's digits, not the mean's.
+    Takes vectors (N, d); returns `Moments` in float32 or wider. Rounding errors are relative to the spread of the
+    vectors, not to their mean.
 
     Raises:
-      ValueError: the features are no vectors, or there are none.
+      ValueError: the features are not (N, d), or N is 0.
 
     Source: Chan, Golub, LeVeque (1983), Algorithms for computing the sample variance: analysis and recommendations.
 
@@ -87,10 +88,10 @@ def moments(features: Float[Array, "n d"]) -> Moments:
 
 @jax.jit
 def merge(a: Moments, b: Moments) -> Moments:
-    """Moments of two sets together: `S = S_a + S_b + N_a N_b / N (m_b - m_a)(m_b - m_a)^T`, and the mean likewise.
+    """Moments of the union of two sets: `S = S_a + S_b + N_a N_b / N (m_b - m_a)(m_b - m_a)^T`, and the mean likewise.
 
-    Takes the moments of both, of one d and dtype; returns those of the union. Associative and commutative, but for
-    rounding: sums are compensated, and 2000 batches of 500 in float32 are as exact as one batch.
+    Takes moments of one d and dtype. Associative and commutative up to rounding; sums are compensated, so that 2000
+    batches of 500 in float32 are as exact as one batch.
 
     Raises:
       ValueError: their vectors differ in length.
@@ -125,9 +126,9 @@ def frechet_distance(*, real: Float[Array, "n d"], fake: Float[Array, "m d"]) ->
     """Fréchet distance of two sets, the squared Wasserstein-2 distance of Gaussians of their moments.
 
     `|m_r - m_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))` with means m and unbiased covariances S, as in FID. Takes
-    feature vectors (N, d) and (M, d); returns a scalar in squared units of the features, at least 0, in float32 off by
-    about 2e-7 tr S at most (measured for d up to 512, N below d too). It has a bias of order 1/N, upwards: compare sets
-    of one size, and state it.
+    feature vectors (N, d) and (M, d); returns a scalar in squared units of the features, at least 0. Its error in
+    float32 is at most about 2e-7 tr S (measured for d up to 512, also with N below d). It is biased upwards by order
+    1/N: compare sets of one size, and state the size.
 
     Raises:
       ValueError: the sets are not vectors of one length, or one has fewer than 2.
@@ -145,7 +146,7 @@ def frechet_distance(*, real: Float[Array, "n d"], fake: Float[Array, "m d"]) ->
 
 @jax.jit
 def frechet_distance_of_moments(*, real: Moments, fake: Moments) -> Float[Array, ""]:
-    """Fréchet distance of two sets from their streamed moments: see `frechet_distance`. NaN below 2 vectors.
+    """Fréchet distance of two sets from their moments, as in `frechet_distance`; NaN for fewer than 2 vectors.
 
     Raises:
       ValueError: their vectors differ in length.
@@ -168,7 +169,7 @@ def frechet_distance_of_moments(*, real: Moments, fake: Moments) -> Float[Array,
 
 
 def _root(covariance: Array) -> Array:
-    """A matrix L with L L^T the covariance, whatever its rank."""
+    """A matrix L with L L^T = the covariance, of any rank."""
     values, axes = jnp.linalg.eigh(covariance)
     return axes * jnp.sqrt(jnp.maximum(values, 0))[None]  # below zero by rounding
 

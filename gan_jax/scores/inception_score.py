@@ -1,4 +1,4 @@
-"""The Inception score: whether samples are recognised as something, and not always as the same."""
+"""The Inception score: whether each sample is recognizable, and samples are of many classes."""
 
 from functools import partial
 from typing import NamedTuple
@@ -22,9 +22,9 @@ class InceptionScore(NamedTuple):
 def inception_score(logits: Float[Array, "n k"], *, splits: int = 10) -> InceptionScore:
     """Inception score, 1 to K: `exp(mean_i KL(p(y | x_i) || p(y)))` with `p(y) = mean_i p(y | x_i)`.
 
-    Takes a classifier's logits (N, K) of samples in random order. Scores are of `splits` runs of N // splits samples
-    that follow each other, the last N % splits left out; the sd is that over splits (of N, not N - 1). It grows with
-    the size of a split: state it.
+    Takes a classifier's logits (N, K) of samples in random order, which are cut into `splits` runs of N // splits
+    samples; the last N % splits are left out. Returns mean and standard deviation (of N, not N - 1) over the splits'
+    scores. A score grows with the size of a split: state it.
 
     Raises:
       ValueError: logits are not (N, K), or there are fewer samples than splits.

@@ -1,4 +1,4 @@
-"""Kernel distances of two sets of feature vectors, KID where the features are Inception's: unbiased at every size."""
+"""Kernel distances of two sets of feature vectors, unbiased at every size; KID where the features are Inception's."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ class KernelDistance(NamedTuple):
 
 
 def cubic(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-    """Cubic kernel: `(x_i . y_j / d + 1)^3`. It sees means, covariances and third moments.
+    """Cubic kernel: `(x_i . y_j / d + 1)^3`. It tells means, covariances and third moments apart.
 
     >>> cubic(jnp.array([[1.0, 1.0], [0.0, 0.0]]), jnp.array([[1.0, 3.0]])).tolist()
     [[27.0], [1.0]]
@@ -32,7 +32,9 @@ def cubic(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]
 
 
 def rbf(bandwidth: float) -> Kernel:
-    """Gaussian kernel: `exp(-|x_i - y_j|^2 / (2 bandwidth^2))`. It sees every difference; make it once and keep it.
+    """Gaussian kernel: `exp(-|x_i - y_j|^2 / (2 bandwidth^2))`. It tells any two distributions apart.
+
+    Each call returns another function, for which `jax.jit` compiles anew: call it once.
 
     Raises:
       ValueError: the bandwidth is not positive.
@@ -53,8 +55,9 @@ def rbf(bandwidth: float) -> Kernel:
 def squared_mmd(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], kernel: Kernel = cubic) -> Float[Array, ""]:
     """Squared maximum mean discrepancy, unbiased: `mean k(x_i, x_j) + mean k(y_i, y_j) - 2 mean k(x_i, y_j)`.
 
-    The first two means leave out i = j. Takes feature vectors (N, d) and (M, d); holds (N, M) kernel values. Its mean
-    is 0 for two samples of one law: it is below 0 for about half of them, and always for two copies of one sample.
+    The first two means leave out i = j. Takes feature vectors (N, d) and (M, d); holds (N, M) kernel values. Its
+    expectation for two samples of one distribution is 0: about half of them give a negative value, and so do two copies
+    of one sample.
 
     Raises:
       ValueError: the sets are not vectors of one length, or one has fewer than 2.
@@ -86,8 +89,9 @@ def kernel_distance(
 ) -> KernelDistance:
     """Kernel (Inception) distance: the unbiased squared MMD of random subsets, its mean and standard deviation.
 
-    Takes a key and feature vectors (N, d) and (M, d). Each time `size` of both are drawn, without replacement; the sd
-    is that over subsets (of N, not N - 1), not an error of the mean, as subsets overlap. One pair is held at a time.
+    Takes a key and feature vectors (N, d) and (M, d). Draws `size` of both without replacement, `subsets` times, with
+    one pair of subsets in memory at a time. The standard deviation (of N, not N - 1) is over subsets, which overlap: it
+    is no error of the mean.
 
     Raises:
       ValueError: the sets are not vectors of one length, one has fewer than `size`, `size` is below 2, or `subsets` 0.

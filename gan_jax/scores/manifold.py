@@ -1,7 +1,8 @@
-"""Scores of two sets by their nearest neighbours: how much of each lies on the other's manifold.
+"""Scores of two sets by their nearest neighbors: how much of each lies on the other's manifold.
 
-A set's manifold is the union of balls around its members, each reaching to its k-th nearest fellow. Balls are closed,
-as in Kynkäänniemi et al.: repeated data, whose balls are points, then hold their own copies.
+A set's manifold is the union of balls around its vectors, the radius of each the distance to its k-th nearest neighbor
+in the set. Balls are closed, as in Kynkäänniemi et al.: the balls of repeated data, whose radius is 0, contain their
+copies.
 """
 
 from functools import partial
@@ -16,14 +17,14 @@ from gan_jax.types import Array, Float
 
 
 class PrecisionRecall(NamedTuple):
-    """Two shares in [0, 1]."""
+    """Two fractions in [0, 1]."""
 
     precision: Float[Array, ""]
     recall: Float[Array, ""]
 
 
 class DensityCoverage(NamedTuple):
-    """A mean count, 1 for samples of the data's own law and more for samples of its densest places, and a share."""
+    """Density, about 1 for samples of the data's distribution and without upper bound; coverage in [0, 1]."""
 
     density: Float[Array, ""]
     coverage: Float[Array, ""]
@@ -31,13 +32,13 @@ class DensityCoverage(NamedTuple):
 
 @partial(jax.jit, static_argnames="k")
 def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 3) -> PrecisionRecall:
-    """Precision: the share of fakes inside the real manifold; recall: the share of reals inside the fakes' manifold.
+    """Precision: the fraction of fakes in the real manifold; recall: the fraction of reals in the fake manifold.
 
-    Takes feature vectors (N, d) and (M, d). Recall falls and precision of the other set rises as a set grows: compare
-    sets of one size, and state it.
+    Takes feature vectors (N, d) and (M, d). Both depend on the sizes of the sets: compare sets of one size, and state
+    it.
 
     Raises:
-      ValueError: the sets are not vectors of one length, or one has no k-th neighbour.
+      ValueError: the sets are not vectors of one length, or one has no k-th neighbor.
 
     Source: Kynkäänniemi et al. (2019), Improved precision and recall metric for assessing generative models.
 
@@ -52,15 +53,15 @@ def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
 
 @partial(jax.jit, static_argnames="k")
 def density_coverage(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 5) -> DensityCoverage:
-    """Density: how many real balls hold a fake, over k, on average; coverage: the share of real balls that hold one.
+    """Density: how many real balls contain a fake, over k, averaged; coverage: the fraction of balls that contain one.
 
-    Takes feature vectors (N, d) and (M, d). The fakes' own balls have no part in it, so that fakes far off enlarge
-    nothing. Two sets of one law, of one size, are expected to have density 1 and coverage `1 - 2^-k`, nearly. Only
-    where a fake lies just on a ball's surface do the values differ from those of the authors' code, whose balls are
-    open: a set compared with itself has density `1 + 1/k`, not 1, and a constant one coverage 1, not 0.
+    Takes feature vectors (N, d) and (M, d). Fakes have no balls, so that outliers among them enlarge nothing. Two sets
+    of one distribution and size have density 1 and coverage `1 - 2^-k` in expectation, nearly. The values differ from
+    those of the authors' code, whose balls are open, only where a fake lies on the surface of a ball: a set compared
+    with itself has density `1 + 1/k`, not 1, and a constant one coverage 1, not 0.
 
     Raises:
-      ValueError: the sets are not vectors of one length, or one has no k-th neighbour.
+      ValueError: the sets are not vectors of one length, or one has no k-th neighbor.
 
     Source: Naeem et al. (2020), Reliable fidelity and diversity metrics for generative models.
 
@@ -80,7 +81,7 @@ def density_coverage(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
 
 
 def _covered(points: Array, centres: Array, k: int) -> Array:
-    """Whether each point lies within the k-th neighbour distance of at least one centre."""
+    """Whether each point lies within the distance from some centre to its k-th neighbor."""
     radii = map_distances(partial(smallest, k + 1), centres, centres)  # the nearest of all is the centre itself
     # As (square <= radii).any(), but that XLA:CPU does not vectorize.
     return map_distances(lambda square: (square - radii).min() <= 0, points, centres)

@@ -1,4 +1,4 @@
-"""Scores of copying: whether samples lie nearer to the training data than other data of the same source do."""
+"""Memorization: whether samples lie nearer to the training data than held-out data do."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ class Memorization(NamedTuple):
     """How near samples lie to the training data, compared with held-out data.
 
     Attributes:
-      closer: the probability that a sample is nearer than a held-out one is, a tie counting half: 0.5 for new samples
-        of the data's law, 1 for copies, below 0.5 for samples off the data.
-      copied: the share of samples that are nearer than all but 1 % of the held-out ones: about 0.01 for new samples.
+      closer: the probability that a sample is nearer than a held-out one, ties counting half: 0.5 for new samples of
+        the data's distribution, 1 for copies, below 0.5 for samples unlike the data.
+      copied: the fraction of samples that are nearer than all but 1 % of the held-out ones: about 0.01 for new samples.
     """
 
     closer: Float[Array, ""]
@@ -29,11 +29,11 @@ def memorization(
 ) -> Memorization:
     """Compare distances to the nearest training vector, `d(x) = min_j |x - t_j|`, of fake and of held-out vectors.
 
-    `closer = P(d(fake) < d(held_out)) + P(d(fake) = d(held_out)) / 2`, the Mann-Whitney statistic, and `copied`, the
-    share of fakes for which fewer than 1 % of the held-out vectors are as near. Takes feature vectors (M, d), (N, d)
-    and (L, d), the held-out ones drawn as the training ones were. For new samples `copied` is expected to be
-    `ceil(L / 100) / (L + 1)`: L should be 100 or more. Where 1 % of the held-out vectors are themselves in the training
-    set, copies cannot be told, and it is 0.
+    `closer = P(d(fake) < d(held_out)) + P(d(fake) = d(held_out)) / 2`, the Mann-Whitney statistic; `copied` is the
+    fraction of fakes for which fewer than 1 % of the held-out vectors are as near. Takes feature vectors (M, d), (N, d)
+    and (L, d), training and held-out data of one distribution. For new samples `copied` is `ceil(L / 100) / (L + 1)` in
+    expectation: L should be 100 or more. Where 1 % of the held-out vectors occur in the training set too, `copied` is 0
+    for every fake.
 
     Raises:
       ValueError: the sets are not vectors of one length, or one is empty.

@@ -1,4 +1,4 @@
-"""Scores of samples of a mixture whose modes are known."""
+"""Mode coverage: scores of samples of a mixture whose modes are known."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from gan_jax.types import Array, Float, Int
 
 
 class ModeScores(NamedTuple):
-    """How a set of samples is spread over known modes.
+    """How samples are distributed over known modes.
 
     Attributes:
-      counts: samples near each mode, (K,) int32.
-      high_quality: the share of samples that are near some mode.
-      kl: of the spread of the near samples over the modes from an even one, in nats; inf if none is near.
+      counts: the number of samples near each mode, (K,) int32.
+      high_quality: the fraction of samples that are near a mode.
+      kl: divergence of the distribution of near samples over modes from the uniform one, in nats; inf if none is near.
     """
 
     counts: Int[Array, " k"]
@@ -32,10 +32,10 @@ class ModeScores(NamedTuple):
 def mode_scores(
     *, samples: Float[Array, "n d"], modes: Float[Array, "k d"], sd: float, within: float = 4.0
 ) -> ModeScores:
-    """Give each sample to its nearest mode, and count it if it lies within some standard deviations of it.
+    """Count for each mode the samples that it is the nearest mode of, and that lie within `within` standard deviations.
 
-    Takes samples (N, d), modes (K, d), float, and the modes' standard deviation along each axis. Of a two-dimensional
-    Gaussian itself a share of `1 - exp(-within^2 / 2)` counts, 0.9997 for 4.
+    Takes samples (N, d), modes (K, d), float, and the standard deviation of a mode along each axis. Of the samples of a
+    two-dimensional Gaussian `1 - exp(-within^2 / 2)` are counted, 0.9997 for 4.
 
     Raises:
       ValueError: samples and modes are not vectors of one length.

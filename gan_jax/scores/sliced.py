@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance: optimal transport on lines, where it is a matter of sorting."""
+"""The sliced Wasserstein distance: optimal transport on random lines, where sorting solves it."""
 
 from functools import partial
 
@@ -17,10 +17,11 @@ def sliced_wasserstein(
 ) -> Float[Array, ""]:
     """Sliced Wasserstein distance of order 1: `mean_u W_1(u . real, u . fake)` over random unit vectors u.
 
-    Takes a key and feature vectors (N, d) and (M, d); returns a scalar in units of the features. Order 1 is the
-    distance that a Wasserstein critic estimates; a mean of it is a metric itself. It shrinks with the dimension: a
-    shift by v counts as about `|v| sqrt(2 / (pi d))`. The samples' own spread adds about 1 / sqrt(N): compare sets of
-    one size, and state it. Time goes into sorting: about 5 ms of a processor for a projection of 2 x 10,000 samples.
+    Takes a key and feature vectors (N, d) and (M, d); returns a scalar in units of the features. W_1 is the distance
+    that a Wasserstein critic estimates; its mean over directions is a metric, too. It falls with the dimension: a shift
+    by v has the distance `|v| sqrt(2 / (pi d))`, about. Two finite samples of one distribution are about 1 / sqrt(N)
+    apart: compare sets of one size, and state it. Sorting takes about 5 ms of a processor for a projection of 2 x
+    10,000 samples.
 
     Raises:
       ValueError: the sets are not vectors of one length, one is empty, or there is no projection.

@@ -1,4 +1,4 @@
-"""What every score asks of its sets: vectors of one length, enough of them."""
+"""Checks of the sets of vectors that scores compare."""
 
 import jax.numpy as jnp
 
@@ -7,10 +7,10 @@ from gan_jax.types import Array
 
 
 def vectors(*, more_than: int = 0, **sets: Array) -> tuple[Array, ...]:
-    """Sets of vectors, in float32 or wider, refused unless each is (N, d) with one d and an N large enough.
+    """Return sets of vectors in float32 or wider, after a check that each is (N, d) with one d and N > `more_than`.
 
     Raises:
-      ValueError: a set is no matrix, their vectors differ in length, or one has too few.
+      ValueError: a set is not (N, d), the vectors differ in length, or a set has too few.
 
     >>> real, fake = vectors(more_than=1, real=jnp.ones((2, 3), jnp.bfloat16), fake=jnp.ones((5, 3), jnp.int32))
     >>> real.dtype, fake.dtype

@@ -23,7 +23,7 @@ def test_any_difference_is_named(name):
     assert "\n" not in str(error.value)
 
 
-def test_one_line_says_it_all():
-    says = PROTOCOL.describe()
+def test_one_line_describes_it():
+    line = PROTOCOL.describe()
     for part in ("360", "300", "held out", "digits", "cdcdcdcd", "28x28, bilinear", "seed 0"):
-        assert part in says
+        assert part in line

@@ -1,6 +1,5 @@
 """The report of a run: what it says, that it needs nothing but itself, and that a browser shows it."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -9,18 +8,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from gan_jax.errors import InputError
 from gan_jax.figures.samples import save_samples
-from gan_jax.report import write_report
-from gan_jax.runs.experiment import Experiment
-from gan_jax.runs.settings import to_json
+from gan_jax.report import ReportContents, write_report
+from gan_jax.systems import Metric
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 VOID = {"meta", "link", "img", "input", "br"}
 SHA = "0123456789abcdef" * 4
 PROTOCOL = {
     "data": "digits",
-    "data_sha256": SHA,
+    "fingerprint": SHA,
     "split": "held_out",
     "n_real": 360,
     "n_fake": 359,
@@ -63,89 +60,85 @@ class Page(HTMLParser):
         return [text for text in self.text if text]
 
 
-def write_run(folder, *, lines=30, scores=10, shape=(8, 8, 1), pictures=15):
+METRICS = {
+    "wasserstein": Metric("Wasserstein estimate", "score", history=("gap",)),
+    "critic_loss": Metric("critic", "score", panel="Losses", history=("train", "held_out")),
+    "generator_loss": Metric("generator", "score", panel="Losses"),
+    "penalty": Metric("Penalty", "penalty", scale="log"),
+    "norm": Metric("Gradient norm", "score per pixel", history=("quantiles",)),
+    "unmeasured": Metric("Unmeasured", "score", history=("gap",)),
+}
+
+
+def contents_of(folder, *, lines=30, scores=10, shape=(8, 8, 1), pictures=15):
     """What a run and `gan-jax evaluate` leave, made up."""
     random = np.random.default_rng(0)
-    (folder / "samples").mkdir(parents=True)
-    settings = to_json(Experiment()) | {"image_shape": shape, "data_sha256": SHA, "gan_jax": "0.0.1"}
-    settings["data"]["source"] = "<script>alert('mine')</script>"
-    save(folder / "experiment.json", settings)
-    save(folder / "environment.json", {"python": "3.11.2", "devices": "1 cpu (cpu)"})
-    save(folder / "protocol.json", PROTOCOL | {"baseline": {"frechet": 1.5, "precision": float("nan")}})
-    names = ["wasserstein", "critic_loss", "penalty", "slope", "critic_total", "generator_loss"]
-    names += ["critic_param_grad_norm", "generator_param_grad_norm"]
-    write_lines(
-        folder / "metrics.jsonl",
-        [
-            {"step": i, "critic_steps": 5 * i, "generator_steps": i, "images": 320 * i, "images_per_s": 320.0}
-            | {name: 3 * np.exp(-i / 100) + random.uniform() for name in names}
+    statistics = dict.fromkeys(["mean", "sd", "q05", "median", "q95"], 1.0) | {"max": 7.125}
+    measured = {name: statistics for name in ("own <measurement>", "norm", "wasserstein")}
+    value = {"values": [12.1, 12.3, 12.6], "baseline": 1.5, "mean": 12.333, "sd": 0.252, "good": "low"}
+    samples = [folder / f"step_{20 * i:08d}.png" for i in range(pictures)]
+    for file in samples:
+        is_image = len(shape) == 3
+        save_samples(file, random.integers(0, 256, (12, *shape), np.uint8) if is_image else random.normal(size=(50, 2)))
+    return ReportContents(
+        name="run",
+        summary="<script>alert('mine')</script> · GAN",
+        settings={"gan": {"critic_optimizer": {"learning_rate": 0.0001}, "depth": None}, "gan_jax": "0.0.1"},
+        environment={"python": "3.11.2", "devices": "1 cpu (cpu)"},
+        metrics=METRICS,
+        counts=["critic_steps", "images"],
+        evaluation={
+            "samples": "run",
+            "protocol": PROTOCOL | {"settings": {"frechet": "in float64", "precision_recall": "k = 3"}},
+            "seeds": [0, 1, 2],
+            "scores": {"frechet": value, "precision": value | {"sd": None, "baseline": float("nan"), "good": "high"}},
+            "step": 10 * lines,
+            "diagnostics": {"train": measured, "held_out": measured},
+        },
+        training_lines=[
+            {"step": i, "critic_steps": 5 * i, "images": 320 * i, "images_per_s": 320.0}
+            | {name: 3 * np.exp(-i / 100) + random.uniform() for name in [*METRICS][:4]}
             for i in range(10, 10 * lines + 10, 10)
         ],
-    )
-    names = ["frechet", "precision", "critic_loss_train", "critic_loss_held_out", "critic_gap"]
-    write_lines(
-        folder / "scores.jsonl",
-        [
+        evaluation_lines=[
             {"step": i}
-            | {name: random.uniform() for name in names}
-            | {"slope_q05": 0.5, "slope_median": 1, "slope_q95": 2}
+            | {name: random.uniform() for name in ("frechet", "precision", "wasserstein_gap")}
+            | {"critic_loss_train": 1.0, "critic_loss_held_out": 2.0}
+            | {"norm_q05": 0.5, "norm_median": 1, "norm_q95": 2}
             for i in range(30, 30 * scores + 30, 30)
         ],
+        protocol=PROTOCOL,
+        baseline={"frechet": 1.5, "precision": float("nan")},
+        sample_files=samples,
     )
-    value = {"values": [12.1, 12.3, 12.6], "baseline": 1.5, "mean": 12.333, "sd": 0.252, "good": "low"}
-    critic = {
-        name: dict.fromkeys(["mean", "sd", "q05", "median", "q95"], 1.0) | {"max": 7.125}
-        for name in ("wasserstein", "gradient_norm_at_real", "gradient_norm_at_fake", "gradient_norm_at_points")
-    }
-    metrics = {
-        "samples": "run",
-        "protocol": PROTOCOL | {"settings": {"frechet": "in float64", "precision_recall": "k = 3"}},
-        "seeds": [0, 1, 2],
-        "scores": {"frechet": value, "precision": value | {"sd": None, "baseline": float("nan"), "good": "high"}},
-        "step": 10 * lines,
-        "critic": {"train": critic, "held_out": critic},
-    }
-    save(folder / "metrics.json", metrics)
-    for i in range(pictures):
-        samples = random.integers(0, 256, (100, *shape), np.uint8) if len(shape) == 3 else random.normal(size=(50, 2))
-        save_samples(folder / "samples" / f"step_{20 * i:08d}.png", samples)
-    return folder
 
 
-def save(file, value):
-    file.write_text(json.dumps(value))
-
-
-def write_lines(file, lines):
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def report(folder, interpolation=None):
-    file = folder.parent / "report.html"
-    write_report(file, folder, interpolation=interpolation)
-    assert not list(folder.parent.glob("*.part"))
+def report(folder, contents):
+    file = folder / "report.html"
+    write_report(file, contents)
+    assert not [*folder.glob(".*")]
     return file
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("runs") / "run")
+def file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return report(folder, contents_of(folder)._replace(interpolation=np.zeros((3, 5, 8, 8, 1), np.uint8)))
 
 
-@pytest.fixture(scope="module")
-def file(run):
-    return report(run, np.zeros((3, 5, 8, 8, 1), np.uint8))
-
-
-def test_the_page_says_all_that_is_known(file):
+def test_the_page_shows_all_contents(file):
     page = Page(file.read_text())
     cells = page.cells()
     assert {"12.333 ± 0.252", "1.500", "in float64", "k = 3", "7.125"} <= {*cells}
     assert {"359", "358", "held_out", "0, 1, 2", "pixels", SHA} <= {*cells}
     assert {"1,500", "96,000", "5 min 0 s"} <= {*cells}  # critic steps, images, time
     assert {"gan.critic_optimizer", "learning_rate", "0.0001", "3.11.2", "1 cpu (cpu)"} <= {*cells}
-    assert "Losses" in cells
-    assert "Critic's gap, training minus held-out" in cells
+    assert {"Losses", "Wasserstein estimate, training minus held-out", "Critic", "own <measurement>"} <= {*cells}
+    # In the order of the metrics, and others behind them, for training and for held-out data.
+    rows = [cells.index(title, cells.index("per sample")) for title in ("Wasserstein estimate", "Gradient norm")]
+    assert rows == sorted(rows)
+    assert cells[rows[1] : rows[1] + 3] == ["Gradient norm", "score per pixel", "train"]
+    assert "Unmeasured, training minus held-out" not in cells
     assert [cells.count(title) for title in ("Scores", "Interpolation", "Scores over time")] == [2, 2, 2]  # and links
     pictures = [attributes for tag, attributes in page.found if tag == "img"]
     assert len(pictures) == 13
@@ -153,7 +146,7 @@ def test_the_page_says_all_that_is_known(file):
         "Samples at iteration 280",
         "3 paths through the latent space, 5 samples along each",
     ]
-    assert sum(tag == "svg" for tag, _ in page.found) == 11
+    assert sum(tag == "svg" for tag, _ in page.found) == 9
     assert cells.count("real data") == 2  # the table's column, and one of two curves
 
 
@@ -174,41 +167,35 @@ def test_the_page_needs_nothing_but_itself(file):
 
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_page_of_little(tmp_path, lines):
-    folder = write_run(tmp_path / "run", lines=lines, scores=0, shape=(2,), pictures=lines)
-    for name in ("scores.jsonl", "protocol.json", "environment.json"):
-        (folder / name).unlink()
-    page = Page(report(folder).read_text())
+    contents = contents_of(tmp_path, lines=lines, scores=0, shape=(2,), pictures=lines)
+    contents = contents._replace(environment={}, protocol={}, baseline={})
+    page = Page(report(tmp_path, contents).read_text())
     assert ("Training" in page.text) == bool(lines)
-    assert not {"Scores over time", "Interpolation"} & {*page.text}
-    assert "not recorded" in page.text
+    assert not {"Scores over time", "Interpolation", "Environment"} & {*page.text}
     assert sum(tag == "img" for tag, _ in page.found) == lines
 
 
+def test_a_run_without_scores_has_a_page(tmp_path):
+    page = Page(report(tmp_path, ReportContents("run", "digits · GAN", {"seed": 0}, metrics=METRICS)).read_text())
+    assert "Settings" in page.text
+    assert not {"Scores", "Diagnostics", "Training"} & {*page.text}
+
+
 def test_missing_numbers_are_left_out(tmp_path):
-    folder = write_run(tmp_path / "run", scores=0, pictures=0)
-    write_lines(folder / "metrics.jsonl", [{"step": 1, "wasserstein": 1.0}, {"step": 2, "wasserstein": float("inf")}])
-    (folder / "scores.jsonl").write_text('{"step": 9, "frechet": NaN}\n{"step": 18, "frechet": null}\n{"step": 1')
-    page = Page(report(folder).read_text())
+    contents = contents_of(tmp_path, scores=0, pictures=0)._replace(
+        training_lines=[{"step": 1, "wasserstein": 1.0}, {"step": 2, "wasserstein": float("inf")}],
+        evaluation_lines=[{"step": 9, "frechet": float("nan")}, {"step": 18, "frechet": None}],
+    )
+    page = Page(report(tmp_path, contents).read_text())
     assert sum(tag == "svg" for tag, _ in page.found) == 1
 
 
-def test_scores_taken_otherwise_say_so(tmp_path):
-    folder = write_run(tmp_path / "run", lines=0, scores=1, pictures=0)
-    save(folder / "protocol.json", PROTOCOL | {"n_fake": 100, "baseline": {"frechet": 1.5}})
-    text = report(folder).read_text()
+def test_scores_of_another_protocol_are_told(tmp_path):
+    contents = contents_of(tmp_path, lines=0, scores=1, pictures=0)
+    text = report(tmp_path, contents._replace(protocol=PROTOCOL | {"n_fake": 100})).read_text()
     assert "unlike the scores above with n_fake 100." in text
     assert text.count('class="dashed"') == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("metrics.json", None), ("metrics.json", '{"precision": 1}'), ("metrics.json", "{"), ("experiment.json", "[]")],
-)
-def test_a_folder_that_cannot_be_reported_is_one_line(tmp_path, name, text):
-    folder = write_run(tmp_path / "run", lines=1, pictures=0)
-    (folder / name).unlink() if text is None else (folder / name).write_text(text)
-    with pytest.raises(InputError, match=rf"^.*{name}.*$"):
-        report(folder)
+    assert "unlike the scores above" not in report(tmp_path, contents).read_text()
 
 
 SPY = """<script>
@@ -238,6 +225,6 @@ def test_a_browser_shows_the_page(file, tmp_path):
         "data-images": "13",
         "data-slider": "11",
         "data-shown": "Samples at iteration 0, 0",
-        "data-drawn": "11",
+        "data-drawn": "9",
     }
     assert "<title>run</title>" in done.stdout

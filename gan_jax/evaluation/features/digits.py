@@ -4,6 +4,8 @@
 """
 
 import hashlib
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -83,13 +85,18 @@ def resized(images: Images) -> Float[Array, "n 28 28 1"]:
 
 def _params(content: bytes, path: Path) -> Params:
     """Read the tensors of a weight file as the classifier's parameters."""
-    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), jnp.float32)
-    expected = flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")
     try:
         tensors = read_tensors(content)
     except SafetensorError as error:
         raise InputError(f"{path}: is not a readable .safetensors file ({error})") from None
-    given, wanted = ({name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()} for tree in (tensors, expected))
+    given, wanted = ({name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()} for tree in (tensors, _expected()))
     if given != wanted:
         raise InputError(f"{path}: holds other tensors than the classifier's; make it by digits_classifier.py")
     return jax.device_put(unflatten_dict(tensors, sep="."))
+
+
+@cache
+def _expected() -> Mapping[str, jax.ShapeDtypeStruct]:
+    """Return the shapes and dtypes of the classifier's parameters by their dotted names."""
+    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), jnp.float32)
+    return flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")

@@ -1,6 +1,7 @@
 """Features and ImageNet classes from EfficientNet-Lite0: small enough for a CPU, and for a gradient by the image."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -91,12 +92,18 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
     Raises:
       InputError: a tensor is missing, unknown or of another shape.
     """
-    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
-    params = flatten_dict(jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), images)["params"])
-    kernels = {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
+    kernels = _kernels()
     expected = {name: shape for path, kernel in kernels.items() for name, shape in _tensors(path, kernel).items()}
     check_tensors(state, expected, network="efficientnet", advice=f"take {FILE} of the package {PACKAGE}")
     return {"params": jax.device_put(unflatten_dict({path: _layer(state, path, kernels[path]) for path in kernels}))}
+
+
+@cache
+def _kernels() -> Mapping[tuple[str, ...], tuple[int, ...]]:
+    """Return the shape of each layer's kernel, by the layer's path in the parameters."""
+    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
+    params = flatten_dict(jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), images)["params"])
+    return {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
 
 
 def _names(path: tuple[str, ...]) -> tuple[str, str]:

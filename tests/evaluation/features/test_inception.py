@@ -51,7 +51,7 @@ def test_the_shapes_are_the_published_ones(shapes):
     assert sum(leaf.size for leaf in leaves) == 23_834_568 - 17_216 - 1000 * 2049 + 1008 * 2048
 
 
-def test_normalisation_is_folded_into_the_convolution(state, shapes):
+def test_normalization_is_folded_into_the_convolution(state, shapes):
     rng = np.random.default_rng(0)
     name = "Mixed_6b.branch7x7_2"  # a row of 7
     norm = {each: rng.uniform(0.5, 2, size=128) for each in ("weight", "bias", "running_mean", "running_var")}
@@ -72,7 +72,7 @@ def test_normalisation_is_folded_into_the_convolution(state, shapes):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_resized_and_normalised(channels, monkeypatch):
+def test_images_are_resized_and_normalized(channels, monkeypatch):
     monkeypatch.setattr(Inception, "apply", lambda self, params, x: (x, params))
     images = np.random.default_rng(0).integers(0, 256, size=(2, 6, 5, channels), dtype=np.uint8)
     x, params = jax.jit(lambda images: inception.apply(None, images))(images)
@@ -95,7 +95,7 @@ def test_other_tensors_are_refused(state, change, line):
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32, 4), (2, 32, 32, 2), (2, 32)])
-def test_only_grey_and_colour_images_are_taken(shape):
+def test_only_gray_and_color_images_are_taken(shape):
     with pytest.raises(InputError, match=r"^features: inception .* got .*; remove the alpha channel"):
         inception.apply(None, jnp.zeros(shape, jnp.uint8))
 
@@ -103,9 +103,9 @@ def test_only_grey_and_colour_images_are_taken(shape):
 def test_missing_weights_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(inception, "URL", f"{tmp_path.as_uri()}/{FILE}")
-    with pytest.raises(InputError, match=rf"^features: .*cache/{FILE} .*fetch file:.*--weights.*efficientnet.*$"):
+    with pytest.raises(InputError, match=rf"^features: .*cache/{FILE} .*fetch file:.*as weights.*efficientnet.*$"):
         inception.load()
-    with pytest.raises(InputError, match=r"^--weights: there is no file .*mine; fetch file:.*$"):
+    with pytest.raises(InputError, match=r"^weights: there is no file .*mine; fetch file:.*$"):
         inception.load(tmp_path / "mine")
     (tmp_path / "mine").write_bytes(b"torn")
     with pytest.raises(InputError, match=r"mine: is another file"):

@@ -32,11 +32,11 @@ def test_the_cache_folder_can_be_chosen(monkeypatch):
 
 
 def test_only_the_right_bytes_pass(source):
-    assert weights.checked(source, SHA256) == source
+    assert weights.verify_sha256(source, SHA256) == source
     with pytest.raises(InputError, match=rf"^\S*source\.pth: .*{SHA256}.*fetch it again$"):
-        weights.checked(source, SHA256[::-1])
+        weights.verify_sha256(source, SHA256[::-1])
     with pytest.raises(InputError, match=r"^\S*: cannot be read \(No such file or directory\)$"):
-        weights.checked(source.with_name("none"), SHA256)
+        weights.verify_sha256(source.with_name("none"), SHA256)
 
 
 def test_download_brings_the_file_and_leaves_nothing_else(source, tmp_path):
