@@ -10,7 +10,7 @@ from importlib import import_module
 from rich.console import Console
 
 from gan_jax import __version__
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, RunError
 
 COMMANDS = ("train", "sample", "evaluate", "compare", "report")
 
@@ -37,15 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError(f"there is no command {name!r}; use one of {', '.join(COMMANDS)}")
         return import_module(f"gan_jax.commands.{name}").main(arguments, console)
     except InputError as error:
-        return fail(2, error.as_option())
+        return _fail(2, error.as_option())
+    except RunError as error:
+        return _fail(1, str(error))
     except OSError as error:
-        return fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
+        return _fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        return fail(130, "interrupted")
+        return _fail(130, "interrupted")
 
 
-def fail(code: int, message: str) -> int:
-    """Print one line to standard error, and return the exit code."""
+def _fail(code: int, message: str) -> int:
     print(f"gan-jax: {' '.join(message.split())}", file=sys.stderr)
     return code
 

@@ -1,4 +1,4 @@
-"""What a user is told about bad input."""
+"""What a user is told about bad input, and about a run that cannot go on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +29,10 @@ class InputError(ValueError):
         """Return the error of the same field as part of another: `depth` within `gan.critic` is `gan.critic.depth`."""
         field = prefix if self.field is None else f"{prefix}.{self.field}"
         return InputError(self.reason, field=field)
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, though nothing was wrong with its input; the commands exit with code 1."""
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from gan_jax.cli import fail
 from gan_jax.commands.options import command_parser, parse, progress_bars, reader
 from gan_jax.config import Count
-from gan_jax.errors import InputError, option
+from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.settings import Setting, override, settings_of
-from gan_jax.training.loop import Interrupted, NonFiniteError
+from gan_jax.training.loop import Interrupted
 
 _FLAGS = ("-h", "--help", "--resume")
 
@@ -45,12 +44,12 @@ def main(arguments: Sequence[str], console: Console) -> int:
         again += [] if options.resume else ["--resume"]
         print(f"{stop} and saved; go on with\n  {shlex.join(['gan-jax', 'train', *again])}")
         return 130
-    except NonFiniteError as error:
-        return fail(1, str(error))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        return fail(1, "the device's memory does not suffice; choose smaller networks or a smaller batch_size")
+        raise RunError(
+            "the device's memory does not suffice; choose smaller networks or a smaller batch_size"
+        ) from None
     following = shlex.join(["gan-jax", "sample", str(run_folder.path), "--n", "100", "--grid"])
     print(f"run folder: {run_folder.path}\nnext: {following}")
     return 0

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_jax.data.pipeline import Pipeline, step_keys
+from gan_jax.errors import RunError
 from gan_jax.systems import State, System
 from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
 from gan_jax.types import Array, Key, PyTree
@@ -23,7 +24,7 @@ from gan_jax.types import Array, Key, PyTree
 Block = tuple[int, float, dict[str, float]]  # iterations, seconds, mean metrics
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(RunError):
     """A metric or the state became infinite or not a number: the state is lost, the checkpoints are not."""
 
 

@@ -67,7 +67,7 @@ def test_a_position_belongs_to_its_data():
         position = pipeline.position(7)
         assert position == {"iteration": 7, "fingerprint": SOURCE.fingerprint}
         pipeline.resume(position)
-        with pytest.raises(InputError, match="^data: these are other data"):
+        with pytest.raises(InputError, match=r"^data: these are other data"):
             pipeline.resume({"iteration": 7, "fingerprint": other.fingerprint})
         pipeline.close()
 
