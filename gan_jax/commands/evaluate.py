@@ -1,6 +1,6 @@
 """`gan-jax evaluate`: score a run, an `.npz` file or a folder of images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from gan_jax.commands.options import parse
 from gan_jax.commands.scoring import score_one, scoring_parser
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
-from gan_jax.systems import Metric
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     if taken < options.seeds:
         print(f"sets of samples: {taken}; for a spread over {options.seeds}, give more samples or a smaller --n")
     if run and found["diagnostics"]:
-        console.print(_diagnostics_table(found["diagnostics"], run.system.metrics, run.step))
+        console.print(_diagnostics_table(found["diagnostics"], run.step))
     if "modes" in found:
         modes = found["modes"]
         near = f"{modes['high_quality']:.1%} of {modes['n']:,} samples near one"
@@ -46,14 +45,15 @@ def main(arguments: Sequence[str], console: Console) -> int:
     return 0
 
 
-def _diagnostics_table(diagnostics: dict[str, Any], metrics: Mapping[str, Metric], step: int) -> Table:
+def _diagnostics_table(diagnostics: dict[str, Any], step: int) -> Table:
     """What the system measures of each sample, on data that it was trained on and on others."""
     train = diagnostics["train"]
     columns = list(next(iter(train.values())))
     title = f"per sample, on training and on held-out data, at iteration {step:,}"
-    table = Table(Column("", no_wrap=True), "data", *columns, title=title, title_justify="left")
+    numbers = [Column(name, no_wrap=True) for name in columns]
+    table = Table("", "data", *numbers, title=title, title_justify="left")
     for name in train:
-        label = metrics[name].title if name in metrics else name.replace("_", " ")
         for split, measured in diagnostics.items():
-            table.add_row(label, split.replace("_", " "), *(f"{measured[name][column]:.3f}" for column in columns))
+            cells = [f"{measured[name][column]:.3f}" for column in columns]
+            table.add_row(name.replace("_", " "), split.replace("_", " "), *cells)
     return table
