@@ -4,7 +4,6 @@ import atexit
 import os
 import shutil
 import tempfile
-from pathlib import Path
 
 # Most of the time goes into compilation. What one process has compiled, the others and the commands they run take from
 # here; a process that was started by another finds the folder in its environment. Before jax is imported.
@@ -18,12 +17,8 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
-# Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Not in `runs`, whose
-# settings have types of jsonargparse that no plain number is an instance of. Before gan_jax.
-jaxtyping.install_import_hook(
-    [f"gan_jax.{room.stem}" for room in (Path(__file__).parents[1] / "gan_jax").iterdir() if room.stem != "runs"],
-    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
-)
+# Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Before gan_jax.
+jaxtyping.install_import_hook("gan_jax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 # LLVM's optimizations cost more time here than they bring. Before any device.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
