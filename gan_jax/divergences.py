@@ -16,14 +16,16 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Float
+from gan_jax.types import Array, ArrayLike, Float, Real
 
-Probabilities = Float[Array, "... k"]
-Vector = Float[Array, " n"]
-Edges = Float[Array, " k+1"]
+Probabilities = Float[Array, "*batch k"]
+ProbabilitiesLike = Real[ArrayLike, "*batch k"]
+Sample = Real[ArrayLike, " n"]
+Edges = Real[ArrayLike, " edges"]
+Shares = Float[Array, " edges-1"]
 
 
-def kl(p: Probabilities, q: Probabilities) -> Float[Array, "..."]:
+def kl(p: ProbabilitiesLike, q: ProbabilitiesLike) -> Float[Array, "*batch"]:
     """Kullback-Leibler divergence: `sum_i p_i log(p_i / q_i)`, in nats, not symmetric.
 
     Takes two arrays of one shape (..., K); returns (...). A cell with p = 0 adds nothing, and neither its value nor its
@@ -41,7 +43,7 @@ def kl(p: Probabilities, q: Probabilities) -> Float[Array, "..."]:
     return jnp.where(jnp.any((p > 0) & (q <= 0), axis=-1), jnp.inf, jnp.sum(_information(p, q), axis=-1))
 
 
-def js(p: Probabilities, q: Probabilities) -> Float[Array, "..."]:
+def js(p: ProbabilitiesLike, q: ProbabilitiesLike) -> Float[Array, "*batch"]:
     """Jensen-Shannon divergence: `KL(p || m) / 2 + KL(q || m) / 2` with `m = (p + q) / 2`, in nats, symmetric.
 
     Takes two arrays of one shape (..., K); returns (...), between 0 (p = q) and log 2 (no cell in common), never inf.
@@ -60,7 +62,7 @@ def js(p: Probabilities, q: Probabilities) -> Float[Array, "..."]:
     return jnp.sum(_information(p, mean) + _information(q, mean), axis=-1) / 2
 
 
-def histogram(x: Vector, edges: Edges) -> Vector:
+def histogram(x: Sample, edges: Edges) -> Shares:
     """Share of the samples in each of K disjoint cells: `p(I_i) = 1/N sum_j 1(x_j in I_i)`.
 
     Takes samples (N,) and increasing edges (K + 1,), in one unit; returns (K,). A cell holds its left edge and not its
@@ -83,7 +85,7 @@ def histogram(x: Vector, edges: Edges) -> Vector:
     return jnp.bincount(cell, length=len(edges) + 1)[1:-1].astype(x.dtype) / len(x)
 
 
-def soft_histogram(x: Vector, edges: Edges, bandwidth: float | Float[Array, ""]) -> Vector:
+def soft_histogram(x: Sample, edges: Edges, bandwidth: Real[ArrayLike, ""]) -> Shares:
     """Histogram of the samples smeared by Gaussian noise: `p(I_i) = 1/N sum_j Phi((b_i - x_j)/h) - Phi((a_i - x_j)/h)`.
 
     Takes samples (N,), increasing edges (K + 1,), a_i and b_i those of cell i, and the bandwidth h > 0, the standard
@@ -137,14 +139,14 @@ def _information(p: Probabilities, q: Probabilities) -> Probabilities:
     return jnp.where(both, p * (jnp.log(jnp.where(both, p, 1)) - jnp.log(jnp.where(both, q, 1))), 0)
 
 
-def _checked(p: Probabilities, q: Probabilities) -> tuple[Probabilities, Probabilities]:
+def _checked(p: ProbabilitiesLike, q: ProbabilitiesLike) -> tuple[Probabilities, Probabilities]:
     """Both in float32 or wider, refused unless they have one shape (..., K)."""
     if jnp.ndim(p) == 0 or jnp.shape(p) != jnp.shape(q):
         raise ValueError(f"p and q must have one shape (..., K), got {jnp.shape(p)} and {jnp.shape(q)}")
     return at_least_float32(p), at_least_float32(q)
 
 
-def _checked_sample(x: Vector, edges: Edges) -> tuple[Vector, Edges]:
+def _checked_sample(x: Sample, edges: Edges) -> tuple[Float[Array, " n"], Float[Array, " edges"]]:
     """Both in float32 or wider, refused unless they are a sample (N,) and edges (K + 1,)."""
     if jnp.ndim(x) != 1 or jnp.size(x) == 0 or jnp.ndim(edges) != 1 or jnp.size(edges) < 2:
         raise ValueError(

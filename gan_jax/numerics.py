@@ -16,7 +16,7 @@ _TINY = 1e-12
 def at_least_float32(x: jax.typing.ArrayLike) -> Array:
     """Return an array in float32, or as it is if it is wider; whole numbers become float32 too.
 
-    >>> at_least_float32(jnp.ones(2, jnp.bfloat16)).dtype, at_least_float32([1, 2]).dtype
+    >>> at_least_float32(jnp.ones(2, jnp.bfloat16)).dtype, at_least_float32(jnp.arange(2)).dtype
     (dtype('float32'), dtype('float32'))
     """
     x = jnp.asarray(x)

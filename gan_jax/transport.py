@@ -21,15 +21,17 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Float
+from gan_jax.types import Array, ArrayLike, Float, Real
 
 Vector = Float[Array, " k"]
-Points = Float[Array, "..."]
+VectorLike = Real[ArrayLike, " k"]
+Points = Float[Array, "*shape"]
+PointsLike = Real[ArrayLike, "*shape"]
 
 TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
-def cdf(pdf: Vector, grid: Vector) -> Vector:
+def cdf(pdf: VectorLike, grid: VectorLike) -> Vector:
     """Cumulative distribution by the trapezoid rule: `F(x_i) = integral of f up to x_i / integral of f`.
 
     Takes the density and the grid, (K,) each; returns (K,): the first value 0, the last 1, none below the one before.
@@ -51,7 +53,7 @@ def cdf(pdf: Vector, grid: Vector) -> Vector:
     return jnp.pad(share + jax.lax.stop_gradient(mended - share), (1, 0))
 
 
-def inverse_cdf(probability: Points, pdf: Vector, grid: Vector) -> Points:
+def inverse_cdf(probability: PointsLike, pdf: VectorLike, grid: VectorLike) -> Points:
     """Quantile function, the generalised inverse of the CDF: `F^-1(p) = inf {x : F(x) >= p}`.
 
     Takes probabilities of any shape, and the density and the grid, (K,) each; returns points of the probabilities'
@@ -72,7 +74,7 @@ def inverse_cdf(probability: Points, pdf: Vector, grid: Vector) -> Points:
     return _from_tail(jnp.where(is_lower, probability, 1 - probability), is_lower, pdf, grid)
 
 
-def to_normal(x: Points, pdf: Vector, grid: Vector) -> Points:
+def to_normal(x: PointsLike, pdf: VectorLike, grid: VectorLike) -> Points:
     """Standard normal value of the same rank: `Phi^-1(F(x))`, N(0, 1) where x follows the density.
 
     Takes points of any shape, and the density and the grid, (K,) each; returns the points' shape. The mass on either
@@ -91,7 +93,7 @@ def to_normal(x: Points, pdf: Vector, grid: Vector) -> Points:
     return jnp.where(is_lower, 1, -1) * ndtri(jnp.maximum(mass, TINY))
 
 
-def transport_map(source_pdf: Vector, target_pdf: Vector, grid: Vector) -> Callable[[Points], Points]:
+def transport_map(source_pdf: VectorLike, target_pdf: VectorLike, grid: VectorLike) -> Callable[[PointsLike], Points]:
     """The increasing map of one distribution to another: `T = F_target^-1 o F_source`.
 
     Takes two densities on one grid, (K,) each; returns a function of points of any shape to points of that shape. It
@@ -111,7 +113,7 @@ def transport_map(source_pdf: Vector, target_pdf: Vector, grid: Vector) -> Calla
     return lambda x: _from_tail(*_tail(at_least_float32(x), *source), *target)
 
 
-def wasserstein_1d(x: Vector, y: Vector, p: float = 1) -> Float[Array, ""]:
+def wasserstein_1d(x: Real[ArrayLike, " n"], y: Real[ArrayLike, " m"], p: float = 1) -> Float[Array, ""]:
     """Wasserstein-p distance of two samples: `(integral over (0, 1) of |F_x^-1(u) - F_y^-1(u)|^p du)^(1/p)`.
 
     Takes samples (N,) and (M,) in any order and a number p >= 1, fixed when traced; returns a scalar in units of the
@@ -147,7 +149,7 @@ def wasserstein_1d(x: Vector, y: Vector, p: float = 1) -> Float[Array, ""]:
     return scale * jnp.where(total > 0, _or_one(total) ** (1 / p), 0)
 
 
-def _checked(pdf: Vector, grid: Vector) -> tuple[Vector, Vector]:
+def _checked(pdf: VectorLike, grid: VectorLike) -> tuple[Vector, Vector]:
     """Both in float32 or wider, refused unless they are two vectors of one length, two at least."""
     if jnp.ndim(pdf) != 1 or jnp.shape(pdf) != jnp.shape(grid) or jnp.size(grid) < 2:
         raise ValueError(f"pdf and grid must be two vectors (K,), K >= 2, got {jnp.shape(pdf)} and {jnp.shape(grid)}")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped, UInt8
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8
 
 Key = PRNGKeyArray
 Params = PyTree[Any]
@@ -35,6 +36,7 @@ Critic = Callable[[Samples], Scores]
 
 __all__ = [
     "Array",
+    "ArrayLike",
     "Batch",
     "Critic",
     "Float",
@@ -45,6 +47,7 @@ __all__ = [
     "Params",
     "PerSample",
     "PyTree",
+    "Real",
     "Samples",
     "Scores",
     "Shaped",

@@ -13,8 +13,12 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
+import jaxtyping
 import pytest
 from hypothesis import settings
+
+# Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Before gan_jax.
+jaxtyping.install_import_hook("gan_jax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 # LLVM's optimizations cost more time here than they bring. Before any device.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
@@ -32,3 +36,11 @@ settings.load_profile("gan_jax")
 def _cache(tmp_path_factory):
     """Features are kept for the session, and for none after it."""
     os.environ["GAN_JAX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def unchecked_types():
+    """As users call the package, where nothing but a function's own checks refuses an argument."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -177,6 +177,7 @@ def test_half_precision_and_integers_give_float32():
 
 @pytest.mark.parametrize("divergence", [kl, js])
 @pytest.mark.parametrize(("p", "q"), [((3,), (4,)), ((2, 3), (3,)), ((3, 1), (3,)), ((), ())])
+@pytest.mark.usefixtures("unchecked_types")
 def test_distributions_that_would_broadcast_are_refused(divergence, p, q):
     with pytest.raises(ValueError, match=r"one shape \(..., K\), got \(.*\) and \("):
         divergence(jnp.ones(p), jnp.ones(q))
@@ -184,6 +185,7 @@ def test_distributions_that_would_broadcast_are_refused(divergence, p, q):
 
 @pytest.mark.parametrize("estimate", [histogram, lambda x, edges: soft_histogram(x, edges, 0.3)])
 @pytest.mark.parametrize(("x", "edges"), [((3, 1), (4,)), ((), (4,)), ((0,), (4,)), ((3,), (1,)), ((3,), (4, 1))])
+@pytest.mark.usefixtures("unchecked_types")
 def test_samples_and_edges_that_are_no_vectors_are_refused(estimate, x, edges):
     with pytest.raises(ValueError, match=r"samples must be .* edges a vector \(K \+ 1,\).* got \(.*\) and \("):
         estimate(jnp.ones(x), jnp.ones(edges))

@@ -184,6 +184,7 @@ def test_half_precision_and_integers_give_float32():
 
 
 @pytest.mark.parametrize(("pdf", "grid"), [((3,), (4,)), ((3, 1), (3,)), ((3, 1), (3, 1)), ((1,), (1,)), ((), ())])
+@pytest.mark.usefixtures("unchecked_types")
 def test_densities_off_their_grid_are_refused(pdf, grid):
     pdf, grid = jnp.ones(pdf), jnp.zeros(grid)
     for call in ((cdf,), (inverse_cdf, jnp.ones(2)), (to_normal, jnp.ones(2)), (transport_map, grid)):
@@ -194,6 +195,7 @@ def test_densities_off_their_grid_are_refused(pdf, grid):
 @pytest.mark.parametrize(
     ("x", "y", "p"), [((3, 1), (3,), 1), ((3,), (), 1), ((0,), (3,), 1), ((3,), (0,), 1), ((3,), (3,), 0.5)]
 )
+@pytest.mark.usefixtures("unchecked_types")
 def test_samples_that_are_no_vectors_and_exponents_below_one_are_refused(x, y, p):
     with pytest.raises(ValueError, match=r"not empty, got \(.*\) and \(" if p == 1 else r"at least 1, got 0\.5"):
         wasserstein_1d(jnp.ones(x), jnp.ones(y), p)

@@ -17,7 +17,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from gan_jax.networks.tiling import conv_tiled
-from gan_jax.networks.toom_cook import MAX_KERNEL, conv_hwbc
+from gan_jax.networks.toom_cook import MAX_KERNEL, Pads, conv_hwbc
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
@@ -55,7 +55,7 @@ def conv(
     return _convolve(x, kernel, method, stride=stride, padding=padding, dilation=1)
 
 
-def pads(padding: Padding, *, size: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[tuple[int, int], ...]:
+def pads(padding: Padding, *, size: Sequence[int], kernel: Sequence[int], stride: int) -> Pads:
     """Zeros before and after each axis of an image of this size that `conv` adds, `"SAME"` and `"VALID"` spelled out.
 
     >>> pads("SAME", size=(4, 5), kernel=(3, 3), stride=2)
@@ -63,7 +63,8 @@ def pads(padding: Padding, *, size: Sequence[int], kernel: Sequence[int], stride
     """
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(size, kernel, (stride, stride), padding)
-    return tuple((int(low), int(high)) for low, high in padding)
+    (top, bottom), (left, right) = padding
+    return (int(top), int(bottom)), (int(left), int(right))
 
 
 def conv_transpose(
@@ -129,7 +130,7 @@ def _products(x: Array, kernel: Array, **window) -> Array:
     return convolve(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
 
 
-def _lax(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int], ...], dilation: int) -> Array:
+def _lax(x: Array, kernel: Array, *, stride: int, padding: Pads, dilation: int) -> Array:
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), padding, lhs_dilation=(dilation, dilation), dimension_numbers=_DIMENSIONS
     )

@@ -17,6 +17,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from gan_jax.networks.conv import Padding, pads, with_bias
+from gan_jax.networks.toom_cook import Pads
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
@@ -42,20 +43,20 @@ def depthwise_conv(
     return lax.platform_dependent(x, kernel, cpu=partial(_sum, **window), default=partial(_grouped, **window))
 
 
-def _sum(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int], ...]) -> Array:
+def _sum(x: Array, kernel: Array, *, stride: int, padding: Pads) -> Array:
     dtype, x, kernel = x.dtype, at_least_float32(x), at_least_float32(kernel)
     around = [(0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)]
     x = lax.pad(x, jnp.zeros((), x.dtype), around)
     n, *size, c = x.shape
     ends = [side - taps + 1 for side, taps in zip(size, kernel.shape[:2], strict=True)]  # of the windows' corners
-    y = 0.0
+    y = jnp.zeros((), x.dtype)
     for i, j in np.ndindex(*kernel.shape[:2]):
         seen = lax.slice(x, (0, i, j, 0), (n, i + ends[0], j + ends[1], c), (1, stride, stride, 1))
         y += seen * kernel[i, j].reshape(1, 1, 1, -1)
     return y.astype(dtype)
 
 
-def _grouped(x: Array, kernel: Array, *, stride: int, padding: tuple[tuple[int, int], ...]) -> Array:
+def _grouped(x: Array, kernel: Array, *, stride: int, padding: Pads) -> Array:
     return lax.conv_general_dilated(
         x,
         kernel[:, :, None],

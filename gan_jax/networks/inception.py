@@ -30,8 +30,14 @@ class _Layer(NamedTuple):
     padding: str = "SAME"
 
 
+class _Fork(NamedTuple):
+    """Two layers on the same input, their features side by side."""
+
+    a: _Layer
+    b: _Layer
+
+
 _Pool = Callable[[Array], Array]
-_Fork = tuple[_Layer, _Layer]  # both on the same input, then side by side
 _Branch = tuple[_Pool | _Layer | _Fork, ...]  # one after the other
 
 _WINDOW = {"window_shape": (3, 3), "padding": "SAME"}
@@ -39,7 +45,7 @@ _average = partial(nn.avg_pool, **_WINDOW, count_include_pad=False)
 _maximum = partial(nn.max_pool, **_WINDOW)
 _halve = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2))
 
-_FORK = (_Layer(384, (1, 3)), _Layer(384, (3, 1)))
+_FORK = _Fork(_Layer(384, (1, 3)), _Layer(384, (3, 1)))
 
 
 def _mixed_5(pooled: int) -> Mapping[str, _Branch]:
@@ -123,8 +129,8 @@ class _Block(nn.Module):
         numbered = sum(not callable(step) for step in steps) > 1
         for number, step in enumerate(steps, start=1):
             label = f"{name}_{number}" if numbered else name
-            if step == _FORK:
-                ends = zip("ab", step, strict=True)
+            if isinstance(step, _Fork):
+                ends = zip(step._fields, step, strict=True)
                 x = jnp.concatenate([_apply(end, x, label + letter, self.method) for letter, end in ends], axis=-1)
             else:
                 x = _apply(step, x, label, self.method)

@@ -7,7 +7,7 @@ of the image, overlapping by what the kernel sees, as a batch of images of their
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.networks.toom_cook import axes_of, conv_hwbc
+from gan_jax.networks.toom_cook import Pads, axes_of, conv_hwbc
 from gan_jax.types import Array
 
 _SIDE = 16  # of a block: outputs, or inputs where these are spread out
@@ -36,7 +36,7 @@ def _cut(x: Array, count: int, start: int, length: int, step: int) -> Array:
     return jnp.concatenate([x[:-1, :length], x[1:, : max(length - step, 0)]], axis=1)
 
 
-def conv_tiled(x: Array, kernel: Array, stride: int, padding: tuple[tuple[int, int], ...], dilation: int) -> Array:
+def conv_tiled(x: Array, kernel: Array, stride: int, padding: Pads, dilation: int) -> Array:
     """Convolve activations (H, W, B, C) as `conv_hwbc` does.
 
     >>> x, kernel = jnp.arange(40.0).reshape(40, 1, 1, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1, 1)

@@ -18,6 +18,9 @@ import numpy as np
 
 from gan_jax.types import Array
 
+Pads = tuple[tuple[int, int], tuple[int, int]]
+Matrices = tuple[np.ndarray, ...]
+
 # Per axis. Each further point costs up to half a digit of float32.
 _MAX_POINTS = 9
 MAX_KERNEL = 8
@@ -37,7 +40,8 @@ def _toom(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A, B, C such that `C @ ((A @ x) * (B @ w)) == np.convolve(x, w)`, x of length m and w of length r."""
     n = m + r - 1
     if n == 1:
-        return (np.ones((1, 1)),) * 3
+        one = np.ones((1, 1))
+        return one, one, one
     points = _FINITE_POINTS[: n - 1] if n < _MAX_POINTS else _EIGHT_FINITE_POINTS
 
     def evaluate(terms: int) -> np.ndarray:
@@ -81,7 +85,9 @@ def _stride_one(n_in: int, n_out: int, r: int, low: int) -> tuple[np.ndarray, np
 
 
 @lru_cache(None)
-def _interpolation(n_in: int, n_out: int, r: int, stride: int, dilation: int, low: int):
+def _interpolation(
+    n_in: int, n_out: int, r: int, stride: int, dilation: int, low: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `_stride_one`, on inputs split in `stride` phases or outputs in `dilation` phases; Q is (t, phases, r)."""
     phases, sign = (dilation, 1) if dilation > 1 else (stride, -1)
     taps = [
@@ -113,11 +119,11 @@ def _on_first(matrix: np.ndarray, x: Array) -> Array:
 def _on_two(first: np.ndarray, second: np.ndarray, x: Array) -> Array:
     """A constant matrix applied to each of the two leading axes."""
     x = _on_first(first, x)
-    second = jnp.broadcast_to(second.astype(x.dtype), x.shape[:1] + second.shape)
-    return jnp.matmul(second, x.reshape((*x.shape[:2], -1))).reshape(second.shape[:2] + x.shape[2:])
+    copies = jnp.broadcast_to(second.astype(x.dtype), x.shape[:1] + second.shape)
+    return jnp.matmul(copies, x.reshape((*x.shape[:2], -1))).reshape(copies.shape[:2] + x.shape[2:])
 
 
-def _together(P, u: Array, R, x: Array) -> Array:
+def _together(P: Matrices, u: Array, R: Matrices, x: Array) -> Array:
     """The convolution of a small image, (H, W, B, C) to (H', W', B, D): both axes in one constant matrix."""
     (h, w), (h2, w2), (batch, c) = (m.shape[2] for m in P), (len(m) for m in R), x.shape[2:]
     analyse = np.einsum("tah,ubw->tuabhw", *P).reshape(-1, h * w)
@@ -127,7 +133,7 @@ def _together(P, u: Array, R, x: Array) -> Array:
     return _on_first(synthesise, y.reshape(-1, batch, u.shape[2])).reshape(h2, w2, batch, -1)
 
 
-def _apart(P, u: Array, R, x: Array) -> Array:
+def _apart(P: Matrices, u: Array, R: Matrices, x: Array) -> Array:
     """The convolution of a large image, as `_together`: one constant matrix per axis."""
     (t, a, h), (s, b, w), (batch, c) = P[0].shape, P[1].shape, x.shape[2:]
     y = _on_two(P[0].reshape(-1, h), P[1].reshape(-1, w), x)
@@ -156,7 +162,7 @@ def _merge(y: Array, s: int, size: list[int]) -> Array:
     return y[: size[0], : size[1]]
 
 
-def axes_of(x: Array, kernel: Array, stride: int, padding, dilation: int) -> list[tuple[int, ...]]:
+def axes_of(x: Array, kernel: Array, stride: int, padding: Pads, dilation: int) -> list[tuple[int, ...]]:
     """What happens along each of the two axes: (inputs, outputs, taps, stride, dilation, low padding)."""
     return [
         (n, ((n - 1) * dilation + 1 + low + high - k) // stride + 1, k, stride, dilation, low)
@@ -164,7 +170,7 @@ def axes_of(x: Array, kernel: Array, stride: int, padding, dilation: int) -> lis
     ]
 
 
-def conv_hwbc(x: Array, kernel: Array, stride: int, padding: tuple[tuple[int, int], ...], dilation: int) -> Array:
+def conv_hwbc(x: Array, kernel: Array, stride: int, padding: Pads, dilation: int) -> Array:
     """Convolve activations (H, W, B, C) with a kernel (kh, kw, C, D), giving (H', W', B, D).
 
     As `lax.conv_general_dilated` with `window_strides` = stride or `lhs_dilation` = dilation on both axes; one of the
@@ -179,12 +185,14 @@ def conv_hwbc(x: Array, kernel: Array, stride: int, padding: tuple[tuple[int, in
     size = [out for _, out, *_ in axes]
     if c <= FEW_CHANNELS:  # gather each output's inputs, then one product
         K = [_incidence(*axis) for axis in axes]
-        y = _on_two(*(k.reshape(-1, k.shape[2]) for k in K), x).reshape(size[0], kh, size[1], kw, -1, c)
+        rows, columns = (k.reshape(-1, k.shape[2]) for k in K)
+        y = _on_two(rows, columns, x).reshape(size[0], kh, size[1], kw, -1, c)
         return jnp.einsum("hkwlbc,klcd->hwbd", y, kernel)
     if d <= FEW_CHANNELS:  # one product, then add up each output's terms
         K = [_incidence(*axis).swapaxes(1, 2) for axis in axes]
         y = jnp.einsum("hwbc,klcd->hkwlbd", x, kernel).reshape(x.shape[0] * kh, x.shape[1] * kw, -1, d)
-        return _on_two(*(k.reshape(len(k), -1) for k in K), y)
+        rows, columns = (k.reshape(len(k), -1) for k in K)
+        return _on_two(rows, columns, y)
     P, Q, R = zip(*(_interpolation(*axis) for axis in axes), strict=True)
     q = np.einsum("tpk,uql->tupqkl", *Q).reshape(-1, kh * kw)
     u = _on_first(q, kernel.reshape(kh * kw, c, d)).reshape(-1, stride**2, dilation**2, c, d)

@@ -71,6 +71,7 @@ def test_how_far_25_iterations_reach():
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), ()], ids=str)
+@pytest.mark.usefixtures("unchecked_types")
 def test_what_is_no_matrix_is_refused(shape):
     with pytest.raises(ValueError, match=r"takes a matrix \(M, N\), got \("):
         orthonormalize(jnp.ones(shape))

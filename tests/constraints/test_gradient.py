@@ -85,7 +85,7 @@ unit_derivatives = jax.jit(lambda x: (jax.jacrev(unit)(x), jax.jacrev(jax.jacrev
 
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-13, 1e-11, 1.0, 1e15])
 def test_units_have_finite_derivatives_at_every_scale(scale):
-    vector = np.float32([3.0, -4.0]) * np.float32(scale)
+    vector = jnp.array([3.0, -4.0]) * jnp.float32(scale)
     np.testing.assert_allclose(unit(vector), [0.6, -0.8] if scale > 1e-12 else vector, rtol=1e-5)
     slopes, curvatures = unit_derivatives(vector)
     assert np.isfinite(slopes).all()

@@ -145,6 +145,7 @@ def test_convolutions_without_a_window_are_refused_by_name():
 @pytest.mark.parametrize(
     ("kernel", "image"), [((3, 3, 2, 1), (4, 4, 1)), ((3, 3, 1, 1), (5, 4, 1)), ((3, 3), (4, 4, 1))]
 )
+@pytest.mark.usefixtures("unchecked_types")
 def test_images_that_do_not_fit_are_refused(kernel, image):
     with pytest.raises(ValueError, match=r"kernel \(.*\), image \(.*\) and image size \(4, 4\) do not fit"):
         convolve_image(jnp.ones(kernel), jnp.ones(image), window=Window((4, 4), 1, ((1, 1), (1, 1))))

@@ -26,6 +26,7 @@ def test_groups_are_sorted_along_the_last_axis(size, shape):
 def test_sorting_is_differentiable_twice_and_keeps_the_norm_of_gradients(size):
     x, weight = jax.random.normal(KEY, (3, 6)), jax.random.normal(jax.random.key(1), (3, 6))
 
+    @jax.jit
     def score(x):
         return jnp.sum(weight * jnp.sin(group_sort(x, size)))
 

@@ -101,6 +101,12 @@ def test_the_method_can_be_chosen(operation):
     assert "convolution" in programs["lax"]
     assert "dot_general" not in programs["lax"]
     assert "convolution" not in programs["toom_cook"]
+
+
+@pytest.mark.parametrize("operation", [ours.conv, ours.conv_transpose])
+@pytest.mark.usefixtures("unchecked_types")
+def test_methods_that_are_unknown_or_cannot_take_the_kernel_are_refused(operation):
+    x, w = arrays(kernel=5, size=(9, 9), channels=(6, 6), seed=0)
     with pytest.raises(ValueError, match="'fft'"):
         operation(x, w, method="fft")
     _, large = arrays(kernel=9, size=(9, 9), channels=(6, 6), seed=0)
@@ -152,6 +158,7 @@ def test_unknown_paddings_are_refused():
 
 
 @pytest.mark.parametrize(("x", "w"), [((2, 8, 8), (3, 3, 1, 1)), ((2, 8, 8, 3), (3, 3, 1, 1))])
+@pytest.mark.usefixtures("unchecked_types")
 def test_shapes_that_do_not_fit_are_refused(x, w):
     with pytest.raises(ValueError, match="do not fit"):
         ours.conv(jnp.zeros(x), jnp.zeros(w))

@@ -91,6 +91,7 @@ def test_parameters_interchange_with_flax(size):
 
 
 @pytest.mark.parametrize(("x", "w"), [((2, 8, 8), (3, 3, 8)), ((2, 8, 8, 3), (3, 3, 1)), ((2, 8, 8, 3), (3, 3, 1, 3))])
+@pytest.mark.usefixtures("unchecked_types")
 def test_shapes_that_do_not_fit_are_refused(x, w):
     with pytest.raises(ValueError, match="do not fit"):
         depthwise_conv(jnp.zeros(x), jnp.zeros(w))
