@@ -1,0 +1,112 @@
+"""What describes a run in its folder: settings, data, the experiment file, the environment."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.pipeline import batch_spec
+from gan_jax.errors import InputError
+from gan_jax.files import read_json, write_json
+from gan_jax.runs.environment import environment
+from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.experiment_file import ExperimentFile
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.settings import differences, has_own_objects, to_json
+from gan_jax.training.checkpoint import newest_step
+from gan_jax.types import Spec
+
+
+class Description(NamedTuple):
+    """What `experiment.json` holds.
+
+    Attributes:
+      settings: of the experiment, as `settings.to_json` gives them.
+      spec: of the batches trained on, without the batch axis.
+      classes: names of the classes.
+      fingerprint: of the training data.
+      source: name of the experiment file in the folder `source`; None where a program trained the run.
+      source_sha256: of that file and its modules, where the run depends on objects that they define.
+      version: of gan_jax.
+    """
+
+    settings: dict[str, Any]
+    spec: Spec
+    classes: tuple[str, ...]
+    fingerprint: str
+    source: str | None
+    source_sha256: str | None
+    version: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return dictionaries that JSON can hold."""
+        entries = {name: {"shape": list(e.shape), "dtype": str(e.dtype)} for name, e in self.spec.items()}
+        return self._asdict() | {"spec": entries, "classes": list(self.classes)}
+
+
+def describe(experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> Description:
+    """Describe a run that is to train."""
+    from gan_jax import __version__
+
+    settings = to_json(experiment)
+    return Description(
+        settings=settings,
+        spec=batch_spec(data.train),
+        classes=data.classes,
+        fingerprint=data.train.fingerprint,
+        source=file.path.name if file else None,
+        source_sha256=file.sha256() if file and has_own_objects(settings) else None,
+        version=__version__,
+    )
+
+
+def write(folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> None:
+    """Write `experiment.json`, the experiment file, and the environment.
+
+    Raises:
+      InputError: the folder holds checkpoints of other settings or data, or beyond `steps`; the message shows which.
+    """
+    new = describe(experiment, data, file)
+    step = newest_step(folder.checkpoints)
+    if step is not None:
+        before = read(folder.experiment)
+        found = differences(before.settings, new.settings)
+        found += [
+            f"{name}: {getattr(before, name)} became {getattr(new, name)}"
+            for name in ("spec", "classes", "fingerprint", "source_sha256")
+            if getattr(before, name) != getattr(new, name)
+        ]
+        if found:
+            raise InputError(f"{folder.experiment}: cannot resume with other settings ({'; '.join(found)})")
+        if step > experiment.steps:
+            raise InputError(f"{experiment.steps} is below the {step} that {folder.path} has done", field="steps")
+    if file:
+        file.keep(folder.source)
+    write_json(folder.experiment, new.to_json())
+    write_json(folder.environment, environment())
+
+
+def read(file: Path) -> Description:
+    """Read `experiment.json`.
+
+    Raises:
+      InputError: there is none, or it is not what this version writes.
+    """
+    try:
+        found = read_json(file)
+    except FileNotFoundError:
+        raise InputError(f"{file.parent}: is not a run folder, it has no {file.name}") from None
+    if isinstance(found, dict) and "image_shape" in found:
+        raise InputError(f"{file}: was written by an older gan_jax, whose runs this one cannot open; train anew")
+    try:
+        spec = {
+            name: jax.ShapeDtypeStruct(tuple(entry["shape"]), entry["dtype"]) for name, entry in found["spec"].items()
+        }
+        if not all(isinstance(size, int) and size > 0 for size in spec["sample"].shape):
+            raise ValueError(f"the shape {spec['sample'].shape}")
+        if not isinstance(found["settings"], dict):
+            raise ValueError("no settings")
+        return Description(**found | {"spec": spec, "classes": tuple(found["classes"])})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{file}: is not what a run has written (it holds {error})") from None

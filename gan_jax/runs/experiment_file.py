@@ -1,0 +1,88 @@
+"""An experiment file: run, with the modules beside it, and kept in the run folder."""
+
+import hashlib
+import runpy
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_jax.errors import InputError
+from gan_jax.runs.experiment import Experiment
+
+
+class ExperimentFile(NamedTuple):
+    """What an experiment file defines, and the files that it takes to run it again.
+
+    Attributes:
+      experiment: what it defines.
+      path: the file.
+      modules: the modules beside it that it imports.
+    """
+
+    experiment: Experiment
+    path: Path
+    modules: tuple[Path, ...] = ()
+
+    def keep(self, folder: Path) -> None:
+        """Copy the file and its modules to a folder, whose place they take."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.path, *self.modules):
+            copy = folder / file.relative_to(self.path.parent)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+
+    def sha256(self) -> str:
+        """Hash of the file and its modules."""
+        total = hashlib.sha256()
+        for file in sorted((self.path, *self.modules)):
+            total.update(f"{file.relative_to(self.path.parent)}\n".encode() + file.read_bytes())
+        return total.hexdigest()
+
+
+def load(path: Path) -> ExperimentFile:
+    """Run a Python file and return the `experiment` that it defines.
+
+    The file may import modules beside it. They are forgotten afterwards, so that another experiment may have modules of
+    the same names.
+
+    Raises:
+      InputError: there is no such file, it fails, or it defines no `Experiment` of that name.
+    """
+    path = path.expanduser().absolute()
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such experiment file")
+    try:
+        with _modules_beside(path) as modules:
+            experiment = runpy.run_path(str(path)).get("experiment")
+    except (Exception, SystemExit) as error:
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        raise InputError(f"{path}: {kind}{' '.join(str(error).split())}") from error
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{path}: must define `experiment = Experiment(...)`, found {experiment!r}")
+    return ExperimentFile(experiment, path, tuple(modules))
+
+
+@contextmanager
+def _modules_beside(path: Path) -> Iterator[list[Path]]:
+    """Let a file import what lies beside it, and give a list that holds the files of what it has imported, at the end.
+
+    A folder may hold this package too, or an environment: only modules and packages right beside the file count.
+    """
+    folder, found = path.parent, []
+    before = {*sys.modules}
+    sys.path.insert(0, str(folder))
+    try:
+        yield found
+        for name in {*sys.modules} - before:
+            top, file = name.partition(".")[0], getattr(sys.modules[name], "__file__", None)
+            beside = (folder / f"{top}.py").exists() or (folder / top / "__init__.py").exists()
+            if beside and top != "gan_jax" and file and Path(file).is_relative_to(folder):
+                found.append(Path(file))
+    finally:
+        sys.path.remove(str(folder))
+        for name in {*sys.modules} - before:
+            if getattr(sys.modules[name], "__file__", None) in [*map(str, found)]:
+                del sys.modules[name]

@@ -1,0 +1,127 @@
+"""A run folder: the one place that knows the names of its files."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_jax.errors import InputError
+from gan_jax.training.checkpoint import newest_step
+
+
+class RunFolder(NamedTuple):
+    """The paths of what a run keeps.
+
+    >>> RunFolder(Path("runs/mine")).training_metrics.as_posix()
+    'runs/mine/training_metrics.jsonl'
+    """
+
+    path: Path
+
+    @property
+    def experiment(self) -> Path:
+        """The settings of the run, and what its data are."""
+        return self.path / "experiment.json"
+
+    @property
+    def source(self) -> Path:
+        """Folder of the experiment file, and of the modules beside it that it imports."""
+        return self.path / "source"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and devices."""
+        return self.path / "environment.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the newest checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """Folder of the checkpoint that scored best."""
+        return self.path / "best"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of sample grids."""
+        return self.path / "samples"
+
+    @property
+    def training_metrics(self) -> Path:
+        """Metrics of training, a line each time."""
+        return self.path / "training_metrics.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        """The scores that `gan-jax evaluate` has taken last."""
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation_history(self) -> Path:
+        """The scores that the run has taken while it trained, a line each time."""
+        return self.path / "evaluation_history.jsonl"
+
+    @property
+    def evaluation_protocol(self) -> Path:
+        """How the run takes its scores, and what real data get."""
+        return self.path / "evaluation_protocol.json"
+
+    @property
+    def evaluation_plot(self) -> Path:
+        """The scores over the iterations."""
+        return self.path / "evaluation_history.png"
+
+    def sample_grid(self, step: int) -> Path:
+        """Samples of one iteration."""
+        return self.samples / f"step_{step:08d}.png"
+
+    def is_run(self) -> bool:
+        """Whether a run has begun here."""
+        return self.experiment.exists()
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to go on from."""
+        return newest_step(self.checkpoints) is not None
+
+
+def candidates(workdir: str | None, name: str, resume: bool) -> list[Path]:
+    """Return the folders to try in turn: the one given, the newest of this name to resume, or new ones under `runs/`.
+
+    Raises:
+      InputError: there is no run to resume, or another one that would be lost.
+    """
+    runs = [Path("runs") / name, *(Path("runs") / f"{name}-{i}" for i in range(2, 1_000))]
+    taken = [path for path in runs if path.exists()]
+    if workdir is None and resume and not taken:
+        raise InputError(f"there is no run folder {runs[0]}; give --workdir", field="resume")
+    paths = [Path(workdir)] if workdir else taken[-1:] if resume else [run for run in runs if run not in taken]
+    path, folder = paths[0], RunFolder(paths[0])
+    if {"[", "]"} & {*str(path.absolute())}:
+        raise InputError(f"{path.absolute()} holds brackets, which checkpoints cannot be saved under", field="workdir")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; give a folder", field="workdir")
+    if resume and not folder.is_run():
+        raise InputError(f"{path} holds no run; leave --resume out to start one there", field="resume")
+    if not resume and path.exists() and folder.has_checkpoint():
+        raise InputError(f"{path} holds a run; add --resume to go on with it, or give another folder", field="workdir")
+    if not resume and path.exists() and any(path.iterdir()) and not folder.is_run():
+        raise InputError(f"{path} is not empty; give another folder", field="workdir")
+    return paths
+
+
+def claim(paths: list[Path]) -> RunFolder:
+    """Make the first of the folders that nobody else has made meanwhile; a single one may be there already.
+
+    Raises:
+      InputError: all are taken.
+    """
+    if len(paths) == 1:
+        paths[0].mkdir(parents=True, exist_ok=True)
+        return RunFolder(paths[0])
+    for path in paths:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return RunFolder(path)
+    raise InputError("runs/ is full; give a folder", field="workdir")

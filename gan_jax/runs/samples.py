@@ -1,0 +1,49 @@
+"""What can be scored: a run, an `.npz`, a folder of images; each gives sets of samples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gan_jax.data.files import read_samples
+from gan_jax.errors import InputError
+from gan_jax.evaluation.samples import SampleSets, of_array
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.run import Run, open_run, sample
+
+
+class Candidate(NamedTuple):
+    """Samples to be scored, and the run that draws them if one does."""
+
+    sets: SampleSets
+    run: Run | None = None
+
+
+def of_run(run: Run, name: str = "the run") -> SampleSets:
+    """Return the sets that a run draws: seed S gives what `gan-jax sample --seed S` does."""
+
+    def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
+        for seed in seeds:
+            yield seed, sample(run, n, seed=seed)
+
+    return SampleSets(name, run.shape, None, take)
+
+
+def open_candidate(path: Path, *, best: bool = False) -> Candidate:
+    """Open a run folder, an `.npz` file with an array `images` or `points`, or a folder of images.
+
+    Raises:
+      InputError: it is none of them, or cannot be read; the message names the file.
+    """
+    folder = RunFolder(path)
+    if folder.is_run():
+        run = open_run(path, best=best)
+        return Candidate(of_run(run, str(path)), run)
+    if best:
+        raise InputError(f"{path} is not a run folder; leave it out", field="best")
+    if path.is_dir() and folder.checkpoints.exists():
+        raise InputError(f"{path}: is not a run folder, it has no {folder.experiment.name}")
+    if not path.exists():
+        raise InputError(f"{path}: there is no run folder, .npz file or folder of images of this name")
+    return Candidate(of_array(read_samples(path), str(path)))

@@ -1,0 +1,99 @@
+"""The scores that a run takes of its own samples while it trains."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.errors import InputError
+from gan_jax.evaluation import Protocol, Reference, diagnose, evaluate, history, reference, same_protocol
+from gan_jax.evaluation.diagnostics import MAX_SAMPLES
+from gan_jax.evaluation.features import FEATURES, usual
+from gan_jax.evaluation.samples import Progress
+from gan_jax.evaluation.scores import GOOD, SCORES
+from gan_jax.figures.curves import plot_curves
+from gan_jax.files import read_json, read_json_lines, write_json
+from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.run import Run
+from gan_jax.runs.samples import of_run
+from gan_jax.systems import Metric
+
+
+class SelfEvaluation(NamedTuple):
+    """How a run scores itself.
+
+    Attributes:
+      every: iterations between two times.
+      best: the score by which a checkpoint is kept.
+      against: the real data.
+      data: training and held-out data, for the diagnosis.
+    """
+
+    every: int
+    best: str
+    against: Reference
+    data: Dataset
+
+    def scores(self, run: Run) -> dict[str, float]:
+        """Score a run's samples, and diagnose it on training and on held-out data."""
+        scores = evaluate(of_run(run), self.against, seeds=(0,)).scores
+        count = min(len(self.data.train), len(self.data.held_out), MAX_SAMPLES)
+        diagnosis = diagnose(run.system, run.state, self.data, count=count, seed=0)
+        return {name: value.mean for name, value in scores.items()} | history(diagnosis, run.system.metrics)
+
+    def highest_is_best(self) -> bool:
+        """Whether the highest score is the best, or the lowest."""
+        return GOOD[self.best] == "high"
+
+    def keep_protocol(self, folder: RunFolder) -> None:
+        """Write how the scores are taken, and what real data get.
+
+        Raises:
+          InputError: the folder has scores that were taken otherwise; the message names what differs.
+        """
+        file = folder.evaluation_protocol
+        if file.exists() and read_json_lines(folder.evaluation_history):
+            before = {name: value for name, value in read_json(file).items() if name != "baseline"}
+            same_protocol({"the run's scores": Protocol(**before), "new ones": self.against.protocol})
+        write_json(file, asdict(self.against.protocol) | {"baseline": self.against.baseline})
+
+    def plot(self, folder: RunFolder, metrics: Mapping[str, Metric]) -> None:
+        """Plot the scores so far; the metrics are the system's."""
+        plot_curves(
+            folder.evaluation_plot,
+            read_json_lines(folder.evaluation_history),
+            baseline=self.against.baseline,
+            protocol=self.against.protocol,
+            metrics=metrics,
+        )
+
+
+def self_evaluation(experiment: Experiment, data: Dataset, progress: Progress) -> SelfEvaluation | None:
+    """Return how an experiment's settings say that a run scores itself, or None if they say that it does not.
+
+    Raises:
+      InputError: the settings do not fit each other, the data or the features.
+    """
+    settings = experiment.evaluation
+    if settings.every is None:
+        return None
+    if settings.best not in {name for score in settings.scores for name in SCORES[score].names}:
+        needed = next(name for name, score in SCORES.items() if settings.best in score.names)
+        raise InputError(f"{settings.best} is not taken; add {needed} to evaluation.scores", field="evaluation.best")
+    name = experiment.data.name
+    try:
+        against = reference(
+            data,
+            FEATURES[settings.features or usual(name, data.shape)](Path(settings.weights) if settings.weights else None),
+            name=name,
+            n=settings.n,
+            scores=settings.scores,
+            progress=progress,
+        )
+    except InputError as error:
+        raise (error.within("evaluation") if error.field in ("n", "scores", "features", "weights") else error) from None
+    return SelfEvaluation(settings.every, settings.best, against, data)
+
+

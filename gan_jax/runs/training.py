@@ -1,0 +1,173 @@
+"""From an experiment to a trained run: what is read, built and checked before, and what is written on the way."""
+
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.pipeline import Pipeline, batch_spec, resident
+from gan_jax.errors import InputError
+from gan_jax.evaluation.samples import Progress, no_progress
+from gan_jax.figures.samples import save_samples
+from gan_jax.runs import description
+from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.experiment_file import ExperimentFile
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.run import Run
+from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
+from gan_jax.systems import System
+from gan_jax.training import callbacks, checkpoint, loop
+from gan_jax.training.devices import DataParallel, data_parallel
+from gan_jax.training.logging import MetricsLog
+
+
+class Prepared(NamedTuple):
+    """An experiment that is ready to train: nothing of it can be refused any more but its folder."""
+
+    experiment: Experiment
+    file: ExperimentFile | None
+    data: Dataset
+    pipeline: Pipeline
+    system: System
+    evaluation: SelfEvaluation | None
+    devices: DataParallel
+
+
+def train(
+    experiment: Experiment,
+    folder: Path | str,
+    *,
+    devices: int | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Train an experiment in a run folder, from its newest checkpoint if it has one, and return the run.
+
+    Args:
+      experiment: what is trained.
+      folder: the run folder, made if it is not there.
+      devices: how many share each batch; by default all accelerators, or one CPU.
+      console: where progress is shown; nowhere by default.
+
+    Raises:
+      InputError: the experiment cannot be trained, or the folder holds another run; the message says why.
+      NonFiniteError: a metric or the state became infinite or NaN.
+      Interrupted: SIGINT or SIGTERM came; the state is saved.
+    """
+    prepared = prepare(experiment, devices=devices)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return run_training(prepared, RunFolder(Path(folder)), console or Console(quiet=True))
+
+
+def prepare(
+    experiment: Experiment,
+    *,
+    file: ExperimentFile | None = None,
+    devices: int | None = None,
+    progress: Progress = no_progress,
+) -> Prepared:
+    """Read the data, build the system, and score the real data if the run is to score itself.
+
+    Raises:
+      InputError: any of it cannot be done.
+    """
+    if devices:
+        with suppress(RuntimeError):  # it has started already, with as many as it has
+            jax.config.update("jax_num_cpu_devices", devices)
+    parallel = data_parallel(devices or (1 if jax.default_backend() == "cpu" else None))
+    experiment = replace(experiment, data=experiment.data.located())
+    data = experiment.data.read()
+    if experiment.batch_size > len(data.train):
+        reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
+        raise InputError(reason, field="batch_size")
+    system = experiment.build(batch_spec(data.train), classes=len(data.classes), sharding=parallel.sharding)
+    pipeline = resident(
+        data.train,
+        size=system.counts["images"],
+        dequantization=experiment.data.dequantization,
+        replicate=parallel.replicate,
+    )
+    return Prepared(experiment, file, data, pipeline, system, self_evaluation(experiment, data, progress), parallel)
+
+
+def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
+    """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
+    experiment, _, data, pipeline, system, evaluation, devices = prepared
+    description.write(folder, experiment, data, prepared.file)
+    if evaluation:
+        evaluation.keep_protocol(folder)
+    init_key, sample_key, run_key = jax.random.split(jax.random.key(experiment.seed), 3)
+    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, folder)
+
+    with ExitStack() as stack:
+        # The state: new, or the newest checkpoint's.
+        checkpoints = stack.enter_context(checkpoint.manager(folder.checkpoints, experiment.keep_checkpoints))
+
+        def init():
+            return system.init(init_key, pipeline.spec)
+
+        step = 0
+        if checkpoints.latest_step() is None:
+            state = jax.jit(init)()
+        else:
+            step, state, position = checkpoint.restore(checkpoints, jax.eval_shape(init))
+            pipeline.resume(position)
+        state = devices.replicate(state)
+
+        # What is done between iterations, in this order.
+        log = stack.enter_context(MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history]))
+        stack.callback(pipeline.close)
+        every = experiment.sample_every
+        between = [
+            callbacks.log_metrics(log, folder.training_metrics, experiment.log_every),
+            callbacks.save_checkpoints(checkpoints, pipeline, experiment.checkpoint_every),
+            callbacks.save_sample_grids(
+                system,
+                sample_key,
+                n=100 if len(data.shape) == 3 else 2_000,
+                write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
+                every=every,
+            ),
+            callbacks.print_metrics(console, system, every),
+        ]
+        if evaluation:
+            best = stack.enter_context(checkpoint.manager(folder.best, keep=1))
+            between.append(
+                callbacks.evaluate_and_keep_best(
+                    lambda state: evaluation.scores(run._replace(state=state)),
+                    every=evaluation.every,
+                    best=evaluation.best,
+                    highest=evaluation.highest_is_best(),
+                    checkpoints=best,
+                    pipeline=pipeline,
+                    log=log,
+                    file=folder.evaluation_history,
+                    plot=lambda: evaluation.plot(folder, system.metrics),
+                )
+            )
+        try:
+            state = loop.train(
+                system,
+                pipeline,
+                state,
+                run_key,
+                start=step,
+                steps=experiment.steps,
+                callbacks=between,
+                console=console,
+                devices=devices,
+            )
+        except loop.NonFiniteError as error:
+            raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}") from None
+    return run._replace(state=state, step=max(step, experiment.steps))
+
+
+def _last_good(folder: RunFolder, checkpoints) -> str:
+    checkpoints.wait_until_finished()
+    good = checkpoints.latest_step()
+    where = "there is no checkpoint yet" if good is None else f"the last good checkpoint is {good}"
+    return f"{where} in {folder.checkpoints}; start another run with smaller learning rates"
