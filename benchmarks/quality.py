@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gan_jax.cli import main as gan_jax
-from gan_jax.figures.palette import BLUE, VERMILION
 
 _SCORES = ("frechet", "precision", "recall")
 
@@ -47,13 +46,15 @@ def plot(found: dict[str, Any], file: Path) -> None:
 
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, name, color, mark in zip((left, right, right), _SCORES, (BLUE, BLUE, VERMILION), "oos", strict=True):
+    for axes, name, colour, mark in zip(
+        (left, right, right), _SCORES, ("#0072b2", "#0072b2", "#d55e00"), "oos", strict=True
+    ):
         axes.plot(
             [row["minutes"] for row in found["rows"]],
             [row[name] for row in found["rows"]],
-            **{"marker": mark, "color": color, "label": name},
+            **{"marker": mark, "color": colour, "label": name},
         )
-        axes.axhline(found["baseline"][name], color=color, ls="--", lw=1)
+        axes.axhline(found["baseline"][name], color=colour, ls="--", lw=1)
     left.set(xlabel="minutes of training", ylabel="Fréchet distance", yscale="log", xlim=(0, None))
     right.set(xlabel="minutes of training", ylim=(0, 1), xlim=(0, None))
     right.legend(title="dashed: real images", frameon=False)
