@@ -26,9 +26,9 @@ def mode_counts(source: str, sets: SampleSets, seed: int) -> dict[str, Any] | No
 
     >>> import numpy as np
     >>> from gan_jax.evaluation.samples import of_array
-    >>> at_modes = of_array(np.repeat(TOYS["8gaussians"]().modes, 20, axis=0))
-    >>> mode_counts("8gaussians", at_modes, seed=0)["hit"]
-    8
+    >>> points = of_array(np.zeros((20, 2), np.float32))
+    >>> mode_counts("25gaussians", points, seed=0)["hit"], mode_counts("swissroll", points, seed=0)
+    (1, None)
     """
     toy = TOYS[source]() if source in TOYS else None
     if not hasattr(toy, "modes"):

@@ -53,9 +53,9 @@ def column(lines: Sequence[Line], name: str) -> np.ndarray:
 def training_panels(metrics: Mapping[str, Metric]) -> list[Panel]:
     """Return the panels of the lines that training writes: one for each `Metric.panel`, and one of the throughput.
 
-    >>> loss = Metric("generator", "nats", panel="Losses")
-    >>> [panel.title for panel in training_panels({"a": loss, "b": loss, "c": Metric("slope", "1")})]
-    ['Losses', 'Slope', 'Throughput']
+    >>> loss = Metric("decoder", "nats", panel="Losses")
+    >>> [panel.title for panel in training_panels({"a": loss, "b": loss, "c": Metric("noise level", "1")})]
+    ['Losses', 'Noise level', 'Throughput']
     """
     groups: dict[str, dict[str, Metric]] = {}
     for name, metric in metrics.items():

@@ -93,8 +93,8 @@ def test_the_distance_grows_with_the_damage(worse, strengths):
 def test_training_brings_samples_nearer_and_real_digits_are_nearest():
     adam = optax.adam(2e-3, b1=0.5, b2=0.9)
     system = gan(
-        generator=mlp.Generator(shape=(8, 8, 1), width=64, depth=2),
-        critic=mlp.Critic(width=64, depth=2),
+        generator=mlp.Generator(shape=(8, 8, 1), width=64, depth=1),
+        critic=mlp.Critic(width=64, depth=1),
         loss=non_saturating,
         penalty=None,
         generator_optimizer=adam,
@@ -117,5 +117,5 @@ def test_training_brings_samples_nearer_and_real_digits_are_nearest():
         state = system.init(jax.random.key(0), {"sample": jax.ShapeDtypeStruct((8, 8, 1), jnp.float32)})
         return postprocess(system.sample(jax.lax.fori_loop(0, steps, iteration, state), jax.random.key(2), COUNT))
 
-    early, late = (frechet(np.asarray(trained(steps))) for steps in (30, 1000))
+    early, late = (frechet(np.asarray(trained(steps))) for steps in (30, 1200))
     assert against().baseline["frechet"] < late < early / 3

@@ -36,7 +36,7 @@ def load(weights: Path | None = None) -> FeatureNetwork:
       InputError: there is no such file, it holds other tensors, or the package's own is damaged.
 
     >>> network = load()
-    >>> network.apply(network.params, jnp.zeros((2, 8, 8, 1), jnp.uint8)).vectors.shape
+    >>> jax.eval_shape(network.apply, network.params, jnp.zeros((2, 8, 8, 1), jnp.uint8)).vectors.shape
     (2, 64)
     """
     with as_file(files("gan_jax.evaluation.features") / FILE) as own:
