@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from gan_jax.types import Spec
 
 
+@runtime_checkable
 class Source(Protocol):
     """Samples with random access, and what belongs to each.
 

@@ -233,7 +233,7 @@ def decode(game: Game, state: State, latents: Latents) -> Samples:
     return generate(game, state.generator_ema, latents)
 
 
-def _split(game: Game, batch: Batch) -> Batch:
+def _split(game: Game, batch: Batch) -> dict[str, Array]:
     """The batch in as many parts as there are critic steps: (steps, N, ...)."""
     size = (game.critic_steps, game.batch_size)
     for name, leaf in batch.items():
