@@ -16,7 +16,7 @@ from gan_jax.data.dataset import Source
 from gan_jax.data.images import preprocess
 from gan_jax.data.prefetch import Prefetcher
 from gan_jax.errors import InputError
-from gan_jax.types import Array, Batch, Int, Key, PyTree, Samples, Spec
+from gan_jax.types import Array, ArrayLike, Batch, Int, Key, PyTree, Samples, Spec
 
 Replicate = Callable[[Any], Any]
 """Copies a tree of arrays to every device."""
@@ -37,7 +37,7 @@ class Pipeline(NamedTuple):
 
     spec: Spec
     fetch: Callable[[int, int], PyTree[Array]]
-    batch: Callable[[PyTree[Array], Key, Array], Batch]
+    batch: Callable[[PyTree[Array], Key, ArrayLike], Batch]
     position: Callable[[int], dict[str, Any]]
     resume: Callable[[dict[str, Any]], None]
     max_iterations: int | None = None
@@ -63,7 +63,7 @@ def resident(
     """
     arrays = replicate(source.batch(slice(None)))
 
-    def batch(arrays: PyTree[Array], key: Key, step: Array) -> Batch:
+    def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         index_key, noise_key = jax.random.split(key)
         indices = sample_indices(index_key, size, len(source))
         return _prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
@@ -97,7 +97,7 @@ def streamed(
     host_key = jax.device_put(key, jax.local_devices(backend="cpu")[0])  # what it computes, it computes there
 
     @jax.jit
-    def indices_of(key: Key, step: Array) -> Array:
+    def indices_of(key: Key, step: ArrayLike) -> Array:
         index_key, _ = jax.random.split(step_keys(key, step)[0])
         return sample_indices(index_key, size, length)
 
@@ -112,7 +112,7 @@ def streamed(
         stacked = {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
         return replicate({"start": np.int32(start), "batches": stacked})
 
-    def batch(arrays: PyTree[Array], key: Key, step: Array) -> Batch:
+    def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         _, noise_key = jax.random.split(key)
         row = step - arrays["start"]
         taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
@@ -129,9 +129,9 @@ def streamed(
     )
 
 
-def step_keys(key: Key, step: Array | int) -> tuple[Key, Key]:
+def step_keys(key: Key, step: ArrayLike) -> tuple[Key, Key]:
     """Return the keys of an iteration: of its batch, and of its update."""
-    batch_key, update_key = jax.random.split(jax.random.fold_in(key, step))
+    batch_key, update_key = jax.random.split(jax.random.fold_in(key, jnp.asarray(step)))
     return batch_key, update_key
 
 

@@ -13,7 +13,7 @@ from gan_jax.evaluation.features.extract import cached
 from gan_jax.evaluation.protocol import Protocol
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.evaluation.scores import SCORES, FeatureSets, measure
-from gan_jax.types import Key
+from gan_jax.types import Array, Key
 
 MIN_SAMPLES = 10
 MAX_SAMPLES = 10_000
@@ -124,7 +124,7 @@ def score_key(seed: int) -> Key:
     return _keys(seed)[2]
 
 
-def _keys(seed: int) -> Key:
+def _keys(seed: int) -> Array:
     return jax.random.split(jax.random.key(seed), 3)
 
 

@@ -68,7 +68,7 @@ class Generator(nn.Module):
     (2, 28, 20, 3)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     width: int = 64
     depth: int = 3
     dtype: DTypeLike | None = None
@@ -99,7 +99,7 @@ class MnistGenerator(nn.Module):
     (2, 28, 28, 1)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     width: int = 64
     dtype: DTypeLike | None = None
 

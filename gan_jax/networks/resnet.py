@@ -79,7 +79,7 @@ class Generator(nn.Module):
     (2, 32, 32, 3)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     width: int = 64
     depth: int = 3
     dtype: DTypeLike | None = None

@@ -33,7 +33,7 @@ class Points:
     shares: Literal["real", "fake", "both"] | None = None
     pairs: bool = True
 
-    def __call__(self, key: Key, *, real: Samples, fake: Samples, **settings: Any) -> Samples:
+    def __call__(self, key: Key, *, real: Samples, fake: Samples, **settings: Any) -> Float[Array, "m ..."]:
         """Return the points; `settings` are those that the function has by itself, as the `spread` of `around_real`."""
         return self.choose(key, real=real, fake=fake, **settings)
 
@@ -150,7 +150,7 @@ def at_fake(key: Key, *, real: Samples, fake: Samples) -> Samples:
 
 
 @_points(shares="both")
-def at_both(key: Key, *, real: Samples, fake: Samples) -> Samples:
+def at_both(key: Key, *, real: Samples, fake: Samples) -> Float[Array, "m ..."]:
     """The real samples and then the generated ones, 2N points.
 
     Source: Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge?

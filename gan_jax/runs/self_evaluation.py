@@ -86,7 +86,9 @@ def self_evaluation(experiment: Experiment, data: Dataset, progress: Progress) -
     try:
         against = reference(
             data,
-            FEATURES[settings.features or usual(name, data.shape)](Path(settings.weights) if settings.weights else None),
+            FEATURES[settings.features or usual(name, data.shape)](
+                Path(settings.weights) if settings.weights else None
+            ),
             name=name,
             n=settings.n,
             scores=settings.scores,
@@ -95,5 +97,3 @@ def self_evaluation(experiment: Experiment, data: Dataset, progress: Progress) -
     except InputError as error:
         raise (error.within("evaluation") if error.field in ("n", "scores", "features", "weights") else error) from None
     return SelfEvaluation(settings.every, settings.best, against, data)
-
-
