@@ -30,9 +30,9 @@ def largest_slope(critic: Critic, x: Samples, y: Samples) -> Scalar:
     """Empirical Lipschitz constant over all pairs of two sets: `max_ij |D(x_i) - D(y_j)| / ||x_i - y_j||`.
 
     Takes a callable `(N, ...) -> (N,)` and float arrays (N, ...) and (M, ...), which may be the same; holds M
-    differences at a time. Pairs that coincide are ignored; 0 where all do. The scores' rounding is divided by the
-    distance too: pairs much closer than the data are wide may show a slope that is none.
-    Raises `ValueError` where the two sets' points differ in shape, or the critic's scores are not one per sample.
+    differences at a time. Pairs that coincide are ignored; 0 if all do. Rounding errors of the scores are divided by
+    the distance too, so that very close pairs may have a slope far too large.
+    Raises `ValueError` if the two sets' points differ in shape, or the critic's scores are not one per sample.
 
     Source: Wood, Zhang (1996), Estimation of the Lipschitz constant of a function (who extrapolate from such maxima).
 
@@ -52,11 +52,11 @@ def largest_slope(critic: Critic, x: Samples, y: Samples) -> Scalar:
 
 
 def largest_gradient_norm(critic: Critic, points: Samples, *, steps: int = 10, step_size: float = 0.1) -> Scalar:
-    """Largest gradient norm met on climbing it from each point: `x <- x + step_size g / ||g||`, `g = d ||dD/dx|| / dx`.
+    """Largest gradient norm on an ascent of it from each point: `x <- x + step_size g / ||g||`, `g = d ||dD/dx|| / dx`.
 
     Takes a callable `(N, ...) -> (N,)`, twice differentiable, points (N, ...), and the length of a step in units of the
-    data; never below the largest norm at the points. Where the norm is locally constant, as everywhere for a critic of
-    (leaky) relus, the step follows dD/dx, towards other linear pieces. Raises `ValueError` where scores are not (N,).
+    data; never below the largest norm at the points. Where the norm is locally constant, as for a critic of (leaky)
+    relus, the step follows dD/dx, towards other linear pieces. Raises `ValueError` if scores are not (N,).
 
     Source: Virmaux, Scaman (2018), Lipschitz regularity of deep neural networks: analysis and efficient estimation,
     theorem 1; the ascent is our own.
@@ -75,22 +75,22 @@ def largest_gradient_norm(critic: Critic, points: Samples, *, steps: int = 10, s
         step = step_size * direction / jnp.where(length > 0, length, jnp.inf)
         return points + step.reshape(points.shape).astype(points.dtype), norms
 
-    # Norms are those before each step: one more turn sees those after the last.
+    # Each turn returns the norms before its step: one turn more returns those after the last step.
     return jnp.max(lax.scan(climb, points, length=steps + 1)[1])
 
 
 def holder_fit(critic: Critic, x: Samples, y: Samples, *, bins: int = 16) -> tuple[Scalar, Scalar]:
-    """Hölder exponent alpha and constant C of pairs: a line along the top of log|D(x)-D(y)| over log||x-y||.
+    """Hölder exponent alpha and constant C of pairs: a line through the maxima of log|D(x)-D(y)| over log||x-y||.
 
-    Takes a callable `(N, ...) -> (N,)` and two float arrays (N, ...) of pairs x_i, y_i. The condition speaks of the
-    *largest* change at each distance; a line through all pairs would report the smooth places, where most of them lie.
-    So the pairs, sorted by distance, make `bins` groups of equal number; alpha is the least-squares slope through the
-    largest change of each, and C the least constant that holds, `max_i |D(x_i) - D(y_i)| / ||x_i - y_i||^alpha`.
+    Takes a callable `(N, ...) -> (N,)` and two float arrays (N, ...) of pairs x_i, y_i. The condition bounds the
+    *largest* change at each distance; a line through all pairs would follow the smooth places, where most of them lie.
+    So the pairs are sorted by distance into `bins` groups of equal size; alpha is the least-squares slope through the
+    largest change of each group, and C the least constant, `max_i |D(x_i) - D(y_i)| / ||x_i - y_i||^alpha`.
 
-    The pairs should be many, with distances even on a log scale, and some of the closest in the roughest places: where
-    these are missed, alpha comes out too large (above 1, it says so itself).
-    Where they do not determine alpha (a flat critic, one distance), it is 1; those that coincide are ignored. Raises
-    `ValueError` where x and y differ in shape, scores are not one per sample, or there are fewer than 2 bins.
+    The pairs should be many, with distances even on a log scale, and some of the closest in the roughest places:
+    without those alpha is too large (if it is above 1, they are missing).
+    If the pairs do not determine alpha (a flat critic, one distance), it is 1; pairs that coincide are ignored. Raises
+    `ValueError` if x and y differ in shape, scores are not one per sample, or there are fewer than 2 bins.
 
     Source: Hölder (1882), Beiträge zur Potentialtheorie (the condition); the fit is our own.
 
@@ -104,15 +104,16 @@ def holder_fit(critic: Critic, x: Samples, y: Samples, *, bins: int = 16) -> tup
     fill = (0, -len(x) % bins)  # up to whole groups, with pairs that coincide
     distance = jnp.pad(jnp.linalg.norm(_rows(x) - _rows(y), axis=1), fill)
     change = jnp.pad(jnp.abs(_scores(critic, x) - _scores(critic, y)), fill)
-    seen = (distance > 0) & (change > 0)
-    log_distance, log_change = jnp.log(jnp.where(seen, distance, 1)), jnp.where(seen, jnp.log(change), -jnp.inf)
-    # Pairs that show nothing come last, so that they do not thin out the groups of the others.
-    groups = jnp.argsort(jnp.where(seen, distance, jnp.inf)).reshape(bins, -1)
+    # Pairs whose logarithms are finite.
+    valid = (distance > 0) & (change > 0)
+    log_distance, log_change = jnp.log(jnp.where(valid, distance, 1)), jnp.where(valid, jnp.log(change), -jnp.inf)
+    # The other pairs come last, so that they take no place in the groups of the valid ones.
+    groups = jnp.argsort(jnp.where(valid, distance, jnp.inf)).reshape(bins, -1)
     top = jnp.take_along_axis(groups, jnp.argmax(log_change[groups], axis=1, keepdims=True), axis=1)[:, 0]
-    centred = jnp.where(seen[top], log_distance[top] - jnp.mean(log_distance[top], where=seen[top]), 0)
-    # Distances that differ by rounding alone give no line.
-    spread = jnp.maximum(jnp.sum(centred**2), 1e-8)
-    alpha = jnp.where(spread > 1e-8, jnp.sum(centred * jnp.where(seen[top], log_change[top], 0)) / spread, 1)
+    centered = jnp.where(valid[top], log_distance[top] - jnp.mean(log_distance[top], where=valid[top]), 0)
+    # Distances that differ by rounding alone determine no line.
+    spread = jnp.maximum(jnp.sum(centered**2), 1e-8)
+    alpha = jnp.where(spread > 1e-8, jnp.sum(centered * jnp.where(valid[top], log_change[top], 0)) / spread, 1)
     return alpha, jnp.exp(jnp.max(log_change - alpha * log_distance))
 
 
@@ -121,11 +122,11 @@ def gradient_norm_quantiles(
 ) -> dict[str, Float[Array, " q"]]:
     """Quantiles of the critic's gradient norm at each choice of `gan_jax.penalties.POINTS`: real, fake, both, ...
 
-    Takes a callable `(N, ...) -> (N,)`, a key for the interpolation, two float arrays of one shape (N, ...), and q
-    numbers in [0, 1]; returns an array (q,) for each name. Raises `ValueError` where real and fake differ in shape,
-    scores are not (N,), or a quantile is not in [0, 1].
+    Takes a callable `(N, ...) -> (N,)`, a key for points that are random, two float arrays of one shape (N, ...), and q
+    numbers in [0, 1]; returns an array (q,) for each name. Raises `ValueError` if real and fake differ in shape, scores
+    are not (N,), or a quantile is not in [0, 1].
 
-    Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, which penalises these norms.
+    Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, which penalizes these norms.
 
     >>> critic, real, fake = (lambda x: (x**2).sum(axis=1) / 2), jnp.full((4, 1), 3.0), jnp.zeros((4, 1))
     >>> norms = gradient_norm_quantiles(critic, jax.random.key(0), real=real, fake=fake, quantiles=(0.5, 1))
@@ -134,14 +135,14 @@ def gradient_norm_quantiles(
     """
     if not all(0 <= quantile <= 1 for quantile in quantiles):
         raise ValueError(f"quantiles must lie in [0, 1], got {tuple(quantiles)}")
-    norms = {name: gradient_norm(critic, at(key, real=real, fake=fake)) for name, at in POINTS.items()}
+    norms = {name: gradient_norm(critic, points(key, real=real, fake=fake)) for name, points in POINTS.items()}
     return {name: jnp.quantile(norm, jnp.asarray(quantiles, norm.dtype)) for name, norm in norms.items()}
 
 
 def spectral_norm(kernel: Float[Array, "i o"]) -> Scalar:
     """Largest singular value of a dense kernel (in, out), by SVD: exactly the Lipschitz constant of `x @ kernel`.
 
-    Raises `ValueError` where the kernel is no matrix.
+    Raises `ValueError` if the kernel is not a matrix.
 
     Source: Miyato et al. (2018), Spectral normalization for generative adversarial networks.
 
@@ -159,8 +160,9 @@ def conv_norm_bound(kernel: Float[Array, "kh kw c d"], *, stride: int = 1) -> Sc
 
     Takes a kernel (kh, kw, C, D) and the stride of both axes. A padded convolution is a block of the one on the
     unbounded lattice, whose norm is the largest, over frequencies w, of that of the (stride^2 C, D) matrix of rows
-    (r, c), `sum_q kernel[stride q + r, c] e^(i w q)`. With Q taps q on an axis, 8 (Q - 1) even frequencies see at least
-    cos(pi / 16) of that (Riesz); divided by it, the bound is at most 4 % above the norm that large images approach.
+    (r, c), `sum_q kernel[stride q + r, c] e^(i w q)`. With Q taps q on an axis, the largest of 8 (Q - 1) even
+    frequencies is at least cos(pi / 16) of that (Riesz). Divided by it, the bound is at most 4 % above the norm on
+    large images.
     A transposed convolution has the norm of `kernel.swapaxes(2, 3)`. Raises `ValueError` for other shapes.
 
     Source: Araujo et al. (2021), On Lipschitz regularization of convolutional layers using Toeplitz matrix theory;
@@ -184,7 +186,7 @@ def conv_norm_bound(kernel: Float[Array, "kh kw c d"], *, stride: int = 1) -> Sc
         symbol = einsum("h,wk,hwad->kad", waves, right, taps.astype(waves.dtype))
         return jnp.sqrt(jnp.max(jnp.linalg.eigvalsh(einsum(gram, symbol.conj(), symbol))))
 
-    # A real kernel has one norm at w and -w, so that half the rows see all; one at a time keeps memory small.
+    # A real kernel has one norm at w and -w, so that half the rows suffice; one at a time keeps memory small.
     norms = lax.map(along_row, left.T[: left.shape[1] // 2 + 1])
     return jnp.max(norms) / math.cos(math.pi / 16) ** ((h > 1) + (w > 1))
 
@@ -195,7 +197,7 @@ def lipschitz_bound(kernels: Sequence[Array], *, strides: int | Sequence[int] = 
     Takes kernels, dense (in, out) or zero-padded convolutions (kh, kw, C, D), and the convolutions' strides: one for
     all, or one per kernel (ignored for a dense one). Stride 1 bounds every stride. Biases, reshapes and 1-Lipschitz
     functions (relu, leaky_relu, tanh) may stand between layers. Exact for one dense layer; often far above for many.
-    Raises `ValueError` where there is no kernel, one has another rank, or strides and kernels differ in number.
+    Raises `ValueError` if there is no kernel, one has another rank, or strides and kernels differ in number.
 
     Source: Szegedy et al. (2014), Intriguing properties of neural networks, section 4.3.
 

@@ -1,23 +1,23 @@
-"""What critic and generator minimise: pure functions of scores, one value per sample.
+"""What critic and generator minimize: pure functions of scores, one value per sample.
 
 Each loss is a pair of functions with one signature, `(*, real, fake) -> (N,)`: `real` and `fake` are the critic's
-scores of N real and N generated samples, float arrays of shape (N,). Both members of a pair take both scores, so that
-pairs can be exchanged; a generator loss that needs no real scores leaves them to be removed by the compiler. Values
-are in units of the score, float32 or wider whatever the scores' precision, and not reduced: the caller takes the mean.
+scores of N real and N generated samples, float arrays of shape (N,). All take both, so that losses can be exchanged;
+where a generator's loss does not use the real scores, the compiler removes them. Values are float32 or wider whatever
+the scores' precision, and not reduced: the caller takes the mean.
 
 The field's sign is used throughout: the critic is high on real data. A critic seen as a *distance* from the data
 (low on real, high on generated) is its negative.
 
-Every function raises `ValueError` where the scores are not two vectors of one length: (N, 1) against (N,) would
-otherwise broadcast to N x N.
+Every function raises `ValueError` if the scores are not two vectors of one length: (N, 1) and (N,) would otherwise
+broadcast to (N, N).
 
 >>> import jax.numpy as jnp
 >>> real, fake = jnp.array([2.0, 1.0]), jnp.array([-1.0, 0.5])
 >>> LOSSES["wasserstein"].critic(real=real, fake=fake).tolist()
 [-3.0, -0.5]
 
-Where such a mean comes from: a network that tells two *sets* of samples apart must not depend on their order.
-`permutation_average` makes it so at the price of M! evaluations, `sample_average` at that of M.
+The mean over samples comes from scores of whole *sets* of samples, which must not depend on the samples' order:
+`permutation_average` makes any score so, with M! evaluations, `sample_average` makes the simplest one, with M.
 """
 
 import math
@@ -43,7 +43,12 @@ class ScoreLoss(Protocol):
 
 
 class Loss(NamedTuple):
-    """What each of the two networks minimises.
+    """What each of the two networks minimizes.
+
+    Attributes:
+      critic, generator: their losses, `(*, real, fake) -> (N,)`.
+      anchored: whether the critic's loss is a sum of one term in the real and one in the generated score; False if only
+        the difference within a pair enters one term, as in `softplus(fake - real)`.
 
     >>> import jax.numpy as jnp
     >>> float(hinge.critic(real=jnp.array([0.25]), fake=jnp.array([-3.0]))[0])
@@ -52,6 +57,7 @@ class Loss(NamedTuple):
 
     critic: ScoreLoss
     generator: ScoreLoss
+    anchored: bool = True
 
 
 def _checked(real: Scores, fake: Scores) -> tuple[Scores, Scores]:
@@ -66,7 +72,7 @@ def _checked(real: Scores, fake: Scores) -> tuple[Scores, Scores]:
 
 
 def wasserstein_critic(*, real: Scores, fake: Scores) -> Scores:
-    """Score gap with the sign turned: `fake - real`. Minus its mean estimates the Wasserstein-1 distance.
+    """Negative score gap: `fake - real`. Minus its mean estimates the Wasserstein-1 distance.
 
     Source: Arjovsky, Chintala, Bottou (2017), Wasserstein generative adversarial networks.
 
@@ -78,7 +84,7 @@ def wasserstein_critic(*, real: Scores, fake: Scores) -> Scores:
 
 
 def wasserstein_generator(*, real: Scores, fake: Scores) -> Scores:
-    """Minus the score of what was drawn: `-fake`.
+    """Negative score of the generated sample: `-fake`.
 
     Source: Arjovsky, Chintala, Bottou (2017), Wasserstein generative adversarial networks.
 
@@ -106,7 +112,7 @@ def minimax_critic(*, real: Scores, fake: Scores) -> Scores:
 def minimax_generator(*, real: Scores, fake: Scores) -> Scores:
     """The saturating form `log(1 - s(fake))`, computed as `-softplus(fake)`.
 
-    Its gradient `-s(fake)` vanishes where the critic is sure: use `non_saturating` to train.
+    Its gradient `-s(fake)` vanishes where the critic's score is very low: use `non_saturating` to train.
 
     Source: Goodfellow et al. (2014), Generative adversarial nets.
 
@@ -118,7 +124,7 @@ def minimax_generator(*, real: Scores, fake: Scores) -> Scores:
 
 
 def non_saturating_generator(*, real: Scores, fake: Scores) -> Scores:
-    """The negative log-likelihood of being taken for real: `-log s(fake) = softplus(-fake)`.
+    """Negative log-probability of a generated sample to be real: `-log s(fake)`, computed as `softplus(-fake)`.
 
     Source: Goodfellow et al. (2014), Generative adversarial nets, section 3.
 
@@ -130,7 +136,7 @@ def non_saturating_generator(*, real: Scores, fake: Scores) -> Scores:
 
 
 def hinge_critic(*, real: Scores, fake: Scores) -> Scores:
-    """Margin loss: `max(1 - real, 0) + max(1 + fake, 0)`. Samples scored beyond the margin weigh nothing.
+    """Hinge loss: `max(1 - real, 0) + max(1 + fake, 0)`. Scores beyond the margin, 1 and -1, have no gradient.
 
     Source: Lim, Ye (2017), Geometric GAN; Miyato et al. (2018), Spectral normalization for GANs.
 
@@ -166,7 +172,7 @@ def least_squares_generator(*, real: Scores, fake: Scores) -> Scores:
 
 
 def relativistic_critic(*, real: Scores, fake: Scores) -> Scores:
-    """A real sample should outscore the generated one it is paired with: `softplus(fake - real)`.
+    """Cross-entropy of the pair's difference, low if real scores above fake: `softplus(fake - real)`.
 
     Source: Jolicoeur-Martineau (2019), The relativistic discriminator; Huang et al. (2024), The GAN is dead; long live
     the GAN! A modern baseline GAN.
@@ -179,7 +185,7 @@ def relativistic_critic(*, real: Scores, fake: Scores) -> Scores:
 
 
 def relativistic_generator(*, real: Scores, fake: Scores) -> Scores:
-    """A generated sample should outscore the real one it is paired with: `softplus(real - fake)`.
+    """Cross-entropy of the pair's difference, low if fake scores above real: `softplus(real - fake)`.
 
     Source: Jolicoeur-Martineau (2019), The relativistic discriminator; Huang et al. (2024), The GAN is dead; long live
     the GAN! A modern baseline GAN.
@@ -192,12 +198,11 @@ def relativistic_generator(*, real: Scores, fake: Scores) -> Scores:
 
 
 def permutation_average(score: Callable[[Samples], Float[Array, ""]], samples: Samples) -> Float[Array, ""]:
-    """A score of ordered samples, made blind to their order: `1/M! sum over permutations s of score(y_s1, ..., y_sM)`.
+    """Mean of a score over all orders of the samples: `1/M! sum over permutations s of score(y_s1, ..., y_sM)`.
 
-    Takes a callable `(M, ...) -> ()` and samples (M, ...), M from 1 to 7; returns a scalar, float32 or wider. Exact,
-    and the reason why nobody does this: M! evaluations of the score are 5,040 for 7 samples and 10^89 for a batch of
-    64. `sample_average` is the simplest score that needs no permutations; a network between the two is
-    `gan_jax.networks.mlp.SetCritic`.
+    Takes a callable `(M, ...) -> ()` and samples (M, ...), M from 1 to 7; returns a scalar, float32 or wider. It takes
+    M! evaluations of the score: 5,040 for 7 samples, 10^89 for a batch of 64. `sample_average` is the simplest score
+    that needs no permutations; a network between the two is `gan_jax.networks.mlp.SetCritic`.
 
     Raises:
       ValueError: there is no sample, or more than 7; or the score is not a scalar.
@@ -221,11 +226,10 @@ def permutation_average(score: Callable[[Samples], Float[Array, ""]], samples: S
 
 
 def sample_average(score: Callable[[Array], Float[Array, ""]], samples: Samples) -> Float[Array, ""]:
-    """The simplest score of a set: `1/M sum_i score(y_i)`, each sample by itself. This is what a GAN's critic is.
+    """Mean of a score over the samples: `1/M sum_i score(y_i)`, as a GAN's critic has it.
 
     Takes a callable of one sample `(...) -> ()` and samples (M, ...); returns a scalar, float32 or wider. Equal to
-    `permutation_average` of every score that is such a mean, and blind to what samples have to do with one another:
-    that all of them are alike, say.
+    `permutation_average` of this mean. It cannot see relations between samples, as that all of them are alike.
 
     Raises:
       ValueError: there is no sample, or the score is not a scalar.
@@ -251,7 +255,7 @@ minimax = Loss(minimax_critic, minimax_generator)
 non_saturating = Loss(minimax_critic, non_saturating_generator)
 hinge = Loss(hinge_critic, wasserstein_generator)
 least_squares = Loss(least_squares_critic, least_squares_generator)
-relativistic = Loss(relativistic_critic, relativistic_generator)
+relativistic = Loss(relativistic_critic, relativistic_generator, anchored=False)
 
 LOSSES = {
     "wasserstein": wasserstein,

@@ -1,8 +1,8 @@
-"""Soft Lipschitz constraints: points (where) x slope (how steep) x shape (what is asked), and how often.
+"""Penalties that keep a critic Lipschitz: points (where) x slope (how steep) x shape (what a slope costs).
 
-The choices are independent pure functions, in `POINTS`, `SLOPES` and `SHAPES`; a `Penalty` puts three of them together
-with numbers, and `PENALTIES` holds the published ones. Everything gives one value per point; the caller takes the mean
-and multiplies by the weight. A slope is in units of the score per unit of the data.
+The three are independent pure functions, in `POINTS`, `SLOPES` and `SHAPES`. A `Penalty` is made of one of each, a
+`PlainPenalty` of points and any function of the critic's scores; `PENALTIES` holds the published ones. Each gives one
+value per point: the caller takes the mean and multiplies it by `penalty.weight`.
 
 >>> import jax, jax.numpy as jnp
 >>> critic = lambda x: 2 * x.sum(axis=1)
@@ -14,11 +14,13 @@ and multiplies by the weight. A slope is in units of the score per unit of the d
 from gan_jax.penalties.critic_pass import CriticPass, score_batch
 from gan_jax.penalties.gradients import gradient_norm, gradient_penalty
 from gan_jax.penalties.mixing import mixes_samples
-from gan_jax.penalties.penalty import Penalty, has_bound
+from gan_jax.penalties.penalty import Penalty, PlainPenalty, check_loss
+from gan_jax.penalties.plain import Value
 from gan_jax.penalties.points import (
     POINTS,
     Points,
     around_real,
+    as_points,
     at_both,
     at_fake,
     at_real,
@@ -30,13 +32,14 @@ from gan_jax.penalties.presets import PENALTIES
 from gan_jax.penalties.schedule import lazy_adam
 from gan_jax.penalties.shapes import (
     SHAPES,
+    BoundedShape,
     Shape,
-    absolute,
-    hinge,
     maximum,
     one_sided,
+    one_sided_linear,
     power,
     two_sided,
+    two_sided_linear,
     zero_centered,
 )
 from gan_jax.penalties.slopes import SLOPES, Slope
@@ -46,20 +49,22 @@ __all__ = [
     "POINTS",
     "SHAPES",
     "SLOPES",
+    "BoundedShape",
     "CriticPass",
     "Penalty",
+    "PlainPenalty",
     "Points",
     "Shape",
     "Slope",
-    "absolute",
+    "Value",
     "around_real",
+    "as_points",
     "at_both",
     "at_fake",
     "at_real",
+    "check_loss",
     "gradient_norm",
     "gradient_penalty",
-    "has_bound",
-    "hinge",
     "interpolate",
     "interpolate_beta",
     "lazy_adam",
@@ -67,8 +72,10 @@ __all__ = [
     "mix",
     "mixes_samples",
     "one_sided",
+    "one_sided_linear",
     "power",
     "score_batch",
     "two_sided",
+    "two_sided_linear",
     "zero_centered",
 ]

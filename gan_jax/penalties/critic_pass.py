@@ -1,32 +1,34 @@
-"""What a critic makes of a batch, and of the points where it is held: all that a penalty may look at."""
+"""A critic's scores of a batch, and its scores and gradients at points: all that a penalty is computed from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from gan_jax.errors import InputError
 from gan_jax.penalties.gradients import score_and_gradient
-from gan_jax.penalties.points import Points, at_both, at_fake, at_real
+from gan_jax.penalties.points import as_points, checked_samples
 from gan_jax.sharding import UNSHARDED, BatchSharding
-from gan_jax.types import Array, Critic, Float, Key, Samples, Scores
+from gan_jax.types import Array, Critic, Float, Key, PyTree, Samples, Scores
 
 
 class CriticPass(NamedTuple):
     """A critic's scores of N real and N generated samples, and its scores and gradients at M points.
 
     Attributes:
-      critic: any callable `(N, ...) -> (N,)`.
+      score: the critic, `(samples (n, ...)) -> (n,)`, or `(samples, condition) -> (n,)` if there is a condition.
       real, fake: the samples (N, ...).
       real_score, fake_score: their scores (N,).
-      points: where the critic is held, (M, ...); M is a multiple of N, and point i belongs to pair i modulo N.
+      points: where the penalty is taken, (M, ...); M is a multiple of N, and point i belongs to pair i modulo N.
       scores: their scores (M,).
       gradient: the critic's gradient at each, (M, ...), float32 or wider. Compiled, it costs nothing unless it is used.
       averages: running means of the real and of the generated samples' scores, (2,).
+      condition: what the points are scored under, leaves (M, ...), as their labels; None if the critic takes none.
       sharding: how the batch is spread over devices.
     """
 
-    critic: Critic
+    score: Callable[..., Scores]
     real: Samples
     fake: Samples
     real_score: Scores
@@ -35,53 +37,123 @@ class CriticPass(NamedTuple):
     scores: Scores
     gradient: Samples
     averages: Float[Array, "2"]
+    condition: PyTree[Array] | None = None
     sharding: BatchSharding = UNSHARDED
 
-    def draw(self, sampler: Callable[[Key, tuple[int, ...]], Array], key: Key, shape: tuple[int, ...]) -> Array:
-        """Draw `sampler(key, (N, *shape))` for each N of the points, the same on any number of devices; (M, *shape)."""
+    def critic(self, points: Samples) -> Scores:
+        """Score points (M, ...), each under the condition of the point in its place."""
+        return _bind(self.score, self.condition)(points)
+
+    def score_together(self, *batches: Samples) -> Float[Array, "k m"]:
+        """Score K batches of M points in one pass, (K, M): each point under the condition of the point in its place."""
+        return _score_stacked(self.score, batches, self.condition, self.sharding)
+
+    def noise(self, sampler: Callable[[Key, tuple[int, ...]], Array], key: Key, shape: tuple[int, ...]) -> Array:
+        """Draw noise (M, *shape) by `sampler(key, (N, *shape))`, once for each N points, whatever the device count."""
         whole = jax.eval_shape(self.sharding.all_gather, self.real)
         keys = jax.random.split(key, len(self.points) // len(self.real))
         return jnp.concatenate([self.sharding.shard(sampler(key, (whole.shape[0], *shape))) for key in keys])
 
 
 def score_batch(
-    critic: Critic,
-    points: Points,
+    critic: Callable[..., Scores],
+    points: Callable[..., Samples],
     key: Key,
     *,
     real: Samples,
     fake: Samples,
+    condition: PyTree[Array] | None = None,
     averages: Float[Array, "2"] | None = None,
     sharding: BatchSharding = UNSHARDED,
 ) -> CriticPass:
-    """Score a batch and hold the critic at points, in as few passes as it takes.
+    """Score a batch, and score and differentiate the critic at points, in as few passes as possible.
 
-    At the samples themselves the loss has a pass already, forward and back: it is shared. Otherwise real and generated
-    samples pass the critic as one batch, and the points as another. Without `averages` they are this batch's.
+    Where the points are samples of the batch, real and generated samples pass the critic apart, and the gradient is
+    that of the loss's own backward pass. Otherwise real and generated samples pass the critic as one batch, and the
+    points as another.
+
+    Args:
+      critic: `(N, ...) -> (N,)`; called as `critic(x, condition)` if there is a condition.
+      points: one of `POINTS`, or any function `(key, *, real, fake) -> points`.
+      key: for the points.
+      real, fake: samples (N, ...) of one shape and dtype, this device's shard where the batch is sharded.
+      condition: a tree of arrays (N, ...) that a real and a generated sample of a pair share, as a label; None for a
+        critic without.
+      averages: running means of the real and of the generated scores, (2,); by default this batch's means.
+      sharding: how the batch is spread over devices.
 
     Raises:
       ValueError: real and fake differ in shape or dtype, the points are not like them, or scores are not (N,).
+      InputError: there is a condition, and the points do not belong to pairs.
 
+    >>> from gan_jax.penalties.points import at_both
     >>> real, fake = jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))
     >>> scored = score_batch(lambda x: (x**2).sum(axis=1) / 2, at_both, jax.random.key(0), real=real, fake=fake)
     >>> scored.real_score.tolist(), scored.scores.tolist(), scored.gradient.tolist()
     ([12.5], [12.5, 0.0], [[3.0, 4.0], [0.0, 0.0]])
+
+    >>> critic, label = (lambda x, label: label * x.sum(axis=1)), jnp.array([5.0])
+    >>> score_batch(critic, at_both, jax.random.key(0), real=real, fake=fake, condition=label).scores.tolist()
+    [35.0, 0.0]
     """
-    if points in (at_real, at_fake, at_both):
-        chosen = points(key, real=real, fake=fake)
-        of_real = score_and_gradient(critic, real, cotangent=-1 / len(real))
-        of_fake = score_and_gradient(critic, fake, cotangent=1 / len(fake))
-        (real_score, _), (fake_score, _) = of_real, of_fake
-        both = {at_real: [of_real], at_fake: [of_fake], at_both: [of_real, of_fake]}[points]
-        scores, gradient = (jnp.concatenate(each) for each in zip(*both, strict=True))
-    else:
+    points, (real, fake) = as_points(points), checked_samples(real, fake)
+    if condition is not None and not points.pairs:
+        reason = (
+            "these may join samples of unlike labels, and so have no label; choose points of pairs, as interpolated"
+        )
+        raise InputError(reason, field="points")
+
+    if points.shares is None:
+        # Every device chooses the same points, from the whole batch. Each N of them are then sharded as the batch is.
         whole = sharding.all_gather(real)
         chosen = points(key, real=whole, fake=sharding.all_gather(fake))
         if chosen.shape[0] % len(whole) or chosen.shape[1:] != real.shape[1:]:
             raise ValueError(f"points must be N or 2N like the samples {whole.shape}, got {chosen.shape}")
-        chosen = jnp.concatenate([sharding.shard(each) for each in jnp.split(chosen, len(chosen) // len(whole))])
-        scores, gradient = score_and_gradient(critic, chosen)
-        real_score, fake_score = sharding.concat_apply(critic, jnp.stack([real, fake]))
+        blocks = [sharding.shard(block) for block in jnp.split(chosen, len(chosen) // len(whole))]
+    else:
+        blocks = {"real": [real], "fake": [fake], "both": [real, fake]}[points.shares]
+    chosen = jnp.concatenate(blocks)
+    chosen_condition = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * len(blocks)), condition)
+
+    if points.shares is None:
+        scores, gradient = score_and_gradient(_bind(critic, chosen_condition), chosen)
+        real_score, fake_score = _score_stacked(critic, (real, fake), condition, sharding)
+    else:
+        # Real and generated samples pass apart, with the derivative that Wasserstein's loss has in their scores: a
+        # compiler then finds the loss's backward pass in the gradient's.
+        score = _bind(critic, condition)
+        of_real = score_and_gradient(score, real, cotangent=-1 / len(real))
+        of_fake = score_and_gradient(score, fake, cotangent=1 / len(fake))
+        (real_score, _), (fake_score, _) = of_real, of_fake
+        shared = {"real": [of_real], "fake": [of_fake], "both": [of_real, of_fake]}[points.shares]
+        scores, gradient = (jnp.concatenate(each) for each in zip(*shared, strict=True))
+
     if averages is None:
         averages = jax.lax.stop_gradient(sharding.mean(jnp.stack([real_score.mean(), fake_score.mean()])))
-    return CriticPass(critic, real, fake, real_score, fake_score, chosen, scores, gradient, averages, sharding)
+    return CriticPass(
+        critic,
+        real=real,
+        fake=fake,
+        real_score=real_score,
+        fake_score=fake_score,
+        points=chosen,
+        scores=scores,
+        gradient=gradient,
+        averages=averages,
+        condition=chosen_condition,
+        sharding=sharding,
+    )
+
+
+def _bind(critic: Callable[..., Scores], condition: PyTree[Array] | None) -> Critic:
+    return critic if condition is None else lambda samples: critic(samples, condition)
+
+
+def _score_stacked(
+    critic: Callable[..., Scores], batches: Sequence[Samples], condition: PyTree[Array] | None, sharding: BatchSharding
+) -> Float[Array, "k n"]:
+    """Score batches of one shape in one pass, sample i of each under condition i."""
+    arguments = (batches,) if condition is None else (batches, [condition] * len(batches))
+    # One tree, so that samples and conditions are reordered alike.
+    stacked = tuple(jax.tree.map(lambda *leaves: jnp.stack(leaves), *each) for each in arguments)
+    return sharding.concat_apply(lambda batch: critic(*batch), stacked)

@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.numerics import at_least_float32, safe_norm, safe_sqrt
-from gan_jax.penalties.shapes import SHAPES
-from gan_jax.types import Array, Critic, Samples, Scores
+from gan_jax.penalties import shapes
+from gan_jax.types import Array, Critic, PerSample, Samples, Scores
 
 
 def score_and_gradient(critic: Critic, points: Samples, *, cotangent: float = 1.0) -> tuple[Scores, Samples]:
     """The critic's scores of the points (N,) and its gradient at each (N, ...), from one pass.
 
-    The gradient is taken of `cotangent * sum(critic(points))` and divided by that again, which changes nothing. But
-    where a loss has that derivative in its scores, as the mean of Wasserstein's has -1 / N at the real samples, a
-    compiler sees one backward pass in both, and runs it once.
+    The backward pass starts from `cotangent` at each score, by which the gradient is then divided, so that its value
+    does not depend on it. With the derivative that a loss has in its scores, as -1 / N that Wasserstein's mean has in
+    the real ones, the two backward passes are one, which a compiler runs once.
 
     Raises:
       ValueError: the critic's scores are not (N,).
@@ -36,7 +36,7 @@ def score_and_gradient(critic: Critic, points: Samples, *, cotangent: float = 1.
     return scores, at_least_float32(gradient) / cotangent
 
 
-def euclidean(gradient: Samples) -> Scores:
+def euclidean(gradient: Samples) -> PerSample:
     """`||g_i||_2` of each sample, float32 or wider; where it is zero its derivative is zero, not NaN.
 
     >>> euclidean(jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
@@ -45,7 +45,7 @@ def euclidean(gradient: Samples) -> Scores:
     return safe_norm(_rows(gradient), axis=1)
 
 
-def l1(gradient: Samples) -> Scores:
+def l1(gradient: Samples) -> PerSample:
     """`sum_j |g_ij|`, the dual of the largest coordinate.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -56,7 +56,7 @@ def l1(gradient: Samples) -> Scores:
     return jnp.sum(jnp.abs(_rows(gradient)), axis=1)
 
 
-def linf(gradient: Samples) -> Scores:
+def linf(gradient: Samples) -> PerSample:
     """`max_j |g_ij|`, the dual of the sum of coordinates.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -67,7 +67,7 @@ def linf(gradient: Samples) -> Scores:
     return jnp.max(jnp.abs(_rows(gradient)), axis=1)
 
 
-def lp(gradient: Samples, exponent: float) -> Scores:
+def lp(gradient: Samples, exponent: float) -> PerSample:
     """`(sum_j |g_ij|^q)^(1/q)`, q > 1, the dual of the norm whose exponent is p = q / (q - 1).
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -83,12 +83,12 @@ def lp(gradient: Samples, exponent: float) -> Scores:
     return jnp.where(largest > 0, scale * jnp.where(largest > 0, powers, 1) ** (1 / exponent), 0)
 
 
-def sobolev(gradient: Samples, order: float = -1.5) -> Scores:
+def sobolev(gradient: Samples, order: float = -1.5) -> PerSample:
     """`(1/P sum_w (1 + 5 |w|^2)^-s |F g_i(w)|^2)^(1/2)`, the dual of the Sobolev norm W^(s,2) of images.
 
     Takes gradients (N, H, W, C) and the order s; F is the Fourier transform over the P = H W pixels, of each channel,
-    and w a frequency over the highest there is on its axis. Of order 0 it is the Euclidean norm. With a negative order
-    fine differences between images are small distances, and the critic is held back most where it looks at them.
+    and w a frequency divided by the highest of its axis. With order 0 it is the Euclidean norm. With a negative order
+    high frequencies count most in the gradient's norm, and fine differences between images are small distances.
 
     Raises:
       ValueError: the gradients are no images.
@@ -110,12 +110,12 @@ def sobolev(gradient: Samples, order: float = -1.5) -> Scores:
     return safe_sqrt(square.sum(axis=(1, 2, 3)))
 
 
-def gradient_norm(critic: Critic, points: Samples, *, norm_of: Callable[[Samples], Scores] = euclidean) -> Scores:
+def gradient_norm(critic: Critic, points: Samples, *, norm_of: Callable[[Samples], PerSample] = euclidean) -> PerSample:
     """Norm of the critic's gradient at each point: `||d critic(x_i) / d x_i||`.
 
     Takes a callable `(N, ...) -> (N,)` and points (N, ...); returns (N,), the norm over all axes but the first, float32
     or wider whatever the critic's precision. Exact for critics that score samples independently; one that mixes them
-    (batch normalisation) has no gradient per sample. Where the gradient is zero the norm's derivative is zero, not NaN.
+    (batch normalization) has no gradient per sample. Where the gradient is zero the norm's derivative is zero, not NaN.
 
     Raises:
       ValueError: the critic's scores are not (N,).
@@ -128,7 +128,7 @@ def gradient_norm(critic: Critic, points: Samples, *, norm_of: Callable[[Samples
     return norm_of(score_and_gradient(critic, points)[1])
 
 
-def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one_sided: bool = False) -> Scores:
+def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one_sided: bool = False) -> PerSample:
     """How far the critic is from the Lipschitz bound C at each point: `(norm - C)^2`, or `max(norm - C, 0)^2`.
 
     Takes a callable `(N, ...) -> (N,)`, points (N, ...) and the bound, a norm; returns (N,) in float32 or wider.
@@ -145,7 +145,8 @@ def gradient_penalty(critic: Critic, points: Samples, *, bound: float = 1.0, one
     >>> gradient_penalty(critic, points, bound=2.0, one_sided=True).tolist()
     [9.0, 0.0]
     """
-    return SHAPES["one_sided" if one_sided else "two_sided"](gradient_norm(critic, points), bound)
+    shape = shapes.one_sided(bound) if one_sided else shapes.two_sided(bound)
+    return shape(gradient_norm(critic, points))
 
 
 def _rows(gradient: Samples) -> Array:

@@ -1,4 +1,4 @@
-"""What a penalty per sample needs of a critic."""
+"""Whether a critic scores each sample by itself, as a gradient per sample requires."""
 
 import jax.numpy as jnp
 
@@ -7,10 +7,10 @@ from gan_jax.types import Critic, Samples
 
 
 def mixes_samples(critic: Critic, samples: Samples) -> bool:
-    """Whether a sample's score depends on the others of its batch, as through batch normalisation: tried on numbers.
+    """Whether a sample's score depends on the others of its batch, as through batch normalization.
 
-    Scores some samples (N, ...), N at least 2, then the first among others, and compares its two scores. A critic that
-    mixes has no gradient per sample: that of the scores' sum is another thing.
+    Scores samples (N, ...), N at least 2, replaces all but the first by others, and compares the first one's two
+    scores. The gradient of the summed scores of a critic that mixes samples is not the gradient of each score.
 
     Raises:
       ValueError: there is no second sample, or the critic's scores are not (N,).
@@ -22,7 +22,7 @@ def mixes_samples(critic: Critic, samples: Samples) -> bool:
     True
     """
     if len(samples) < 2:
-        raise ValueError(f"it takes two samples to be mixed, got {samples.shape}")
+        raise ValueError(f"at least two samples are needed, got {samples.shape}")
     others = jnp.asarray(samples).at[1:].multiply(-0.5).at[1:].add(0.1)
     before, after = (at_least_float32(critic(x)) for x in (samples, others))
     if before.shape != (len(samples),):

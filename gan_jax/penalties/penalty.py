@@ -1,69 +1,136 @@
-"""A penalty as data: where the critic is held, how its slope is taken, what is asked of it, how much and how often."""
+"""A penalty as data: what it is computed from, how heavy it is, how often it is taken, and which losses it fits."""
 
-from inspect import signature
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 
+from gan_jax.errors import InputError
+from gan_jax.losses import LOSSES, Loss
 from gan_jax.penalties.critic_pass import CriticPass, score_batch
-from gan_jax.penalties.points import Points
+from gan_jax.penalties.plain import Value
 from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
-from gan_jax.types import Critic, Key, Samples, Scores
+from gan_jax.types import Array, Key, PerSample, PyTree, Samples, Scores
 
 
 class Penalty(NamedTuple):
-    """Points x slope x shape, each a function of its own, and numbers; `weight * mean(penalty)` joins the loss.
+    """A shape of the critic's slope at points; `weight * mean(shape(slope(points)))` is added to the critic's loss.
 
     Attributes:
-      points: where the critic is held, as the functions of `POINTS`.
-      shape: what is asked of its slope there, as those of `SHAPES`.
-      slope: how steep it is, as those of `SLOPES`.
-      weight: what the penalty's mean is multiplied by.
-      bound: the Lipschitz constant asked for, in score per unit of data; None takes the shape's own, or has none.
-      every: critic steps from one penalty to the next; the penalty then has a step of its own, `every` times as heavy.
-      losses: names of the losses that it fits; none for all.
-      paper: where it comes from.
+      points: where it is taken, one of `POINTS` or a function `(key, *, real, fake) -> points`.
+      shape: what a slope costs, as made by one of `SHAPES`, or any function `(slope) -> (M,)`.
+      slope: how steep the critic is there, one of `SLOPES` or a function `(scored, key) -> (M,)`.
+      weight: the factor of the penalty's mean.
+      every: the penalty is taken at every so many critic steps, then in a step of its own and `every` times as heavy.
+      losses: the losses that it fits; none listed, all.
+      needs_anchored: whether it fits only losses that are `anchored`.
+      paper: its source.
 
     >>> import jax.numpy as jnp
     >>> from gan_jax.penalties.points import at_fake
     >>> from gan_jax.penalties.shapes import one_sided
-    >>> penalty = Penalty(at_fake, one_sided, weight=5.0, bound=2.0)
+    >>> penalty = Penalty(at_fake, one_sided(bound=2.0), weight=5.0)
     >>> real, fake = jnp.zeros((2, 2)), jnp.array([[3.0, 4.0], [0.0, 1.0]])
     >>> penalty(lambda x: (x**2).sum(axis=1) / 2, jax.random.key(0), real=real, fake=fake).tolist()
     [9.0, 0.0]
     """
 
-    points: Points
+    points: Callable[..., Samples]
     shape: Shape
     slope: Slope = gradient
     weight: float = 1.0
-    bound: float | None = None
     every: int = 1
-    losses: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    needs_anchored: bool = False
     paper: str = ""
 
-    def __call__(self, critic: Critic, key: Key, *, real: Samples, fake: Samples) -> Scores:
-        """Return one value per point, before its weight and at every call; takes (N, ...) twice, of one dtype."""
-        points_key, slope_key = jax.random.split(key)
-        scored = score_batch(critic, self.points, points_key, real=real, fake=fake)
-        return self.asked(self.slope(scored, slope_key))
+    def __call__(
+        self,
+        critic: Callable[..., Scores],
+        key: Key,
+        *,
+        real: Samples,
+        fake: Samples,
+        condition: PyTree[Array] | None = None,
+    ) -> PerSample:
+        """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
+        return _values(self, critic, key, real, fake, condition)
 
-    def of(self, scored: CriticPass, key: Key) -> tuple[Scores, Scores]:
-        """Return slopes and penalties of what has been evaluated at its points, those of all devices."""
-        slope = scored.sharding.all_gather(self.slope(scored, key))
-        return slope, self.asked(slope)
-
-    def asked(self, slope: Scores) -> Scores:
-        """Return the shape of slopes under the bound."""
-        return self.shape(slope) if self.bound is None else self.shape(slope, self.bound)
+    def terms(self, scored: CriticPass, key: Key) -> dict[str, PerSample]:
+        """Return the "penalty" (M,) and the "slope" (M,) at the points of all devices."""
+        slope = scored.sharding.all_gather(self.slope(scored, key))  # first, since a shape may be of the whole batch
+        return {"penalty": self.shape(slope), "slope": slope}
 
 
-def has_bound(shape: Shape) -> bool:
-    """Whether a shape knows a Lipschitz bound to keep to.
+class PlainPenalty(NamedTuple):
+    """A penalty that is not a function of a slope: `value(scored, key)`; otherwise as `Penalty`.
 
-    >>> from gan_jax.penalties.shapes import one_sided, zero_centered
-    >>> has_bound(one_sided), has_bound(zero_centered)
-    (True, False)
+    Attributes:
+      points: as in `Penalty`.
+      value: its value at each point, a function `(scored, key) -> (M,)`.
+      weight, every, losses, needs_anchored, paper: as in `Penalty`.
+
+    >>> import jax.numpy as jnp
+    >>> from gan_jax.penalties.points import at_both
+    >>> small_scores = PlainPenalty(at_both, lambda scored, key: scored.scores**2, weight=0.001)
+    >>> small_scores(lambda x: x[:, 0], jax.random.key(0), real=jnp.full((1, 1), 3.0), fake=jnp.ones((1, 1))).tolist()
+    [9.0, 1.0]
     """
-    return "bound" in signature(shape).parameters
+
+    points: Callable[..., Samples]
+    value: Value
+    weight: float = 1.0
+    every: int = 1
+    losses: tuple[Loss, ...] = ()
+    needs_anchored: bool = False
+    paper: str = ""
+
+    def __call__(
+        self,
+        critic: Callable[..., Scores],
+        key: Key,
+        *,
+        real: Samples,
+        fake: Samples,
+        condition: PyTree[Array] | None = None,
+    ) -> PerSample:
+        """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
+        return _values(self, critic, key, real, fake, condition)
+
+    def terms(self, scored: CriticPass, key: Key) -> dict[str, PerSample]:
+        """Return the "penalty" (M,) at the points of all devices."""
+        return {"penalty": scored.sharding.all_gather(self.value(scored, key))}
+
+
+def check_loss(penalty: Penalty | PlainPenalty, loss: Loss) -> None:
+    """Refuse a penalty that does not fit a loss.
+
+    Raises:
+      InputError: it is not among the losses that the penalty lists, or is not anchored where the penalty needs it.
+
+    >>> from gan_jax.penalties.presets import PENALTIES
+    >>> check_loss(PENALTIES["gan_qp"], LOSSES["hinge"])
+    Traceback (most recent call last):
+    gan_jax.errors.InputError: penalty: it fits the losses wasserstein only; choose one of these, or another penalty
+    """
+
+    def fits(loss: Loss) -> bool:
+        return (not penalty.losses or loss in penalty.losses) and (loss.anchored or not penalty.needs_anchored)
+
+    if not fits(loss):
+        names = ", ".join(name for name, other in LOSSES.items() if fits(other)) or "that it lists"
+        raise InputError(f"it fits the losses {names} only; choose one of these, or another penalty", field="penalty")
+
+
+def _values(
+    penalty: Penalty | PlainPenalty,
+    critic: Callable[..., Scores],
+    key: Key,
+    real: Samples,
+    fake: Samples,
+    condition: PyTree[Array] | None,
+) -> PerSample:
+    points_key, terms_key = jax.random.split(key)
+    scored = score_batch(critic, penalty.points, points_key, real=real, fake=fake, condition=condition)
+    return penalty.terms(scored, terms_key)["penalty"]

@@ -1,10 +1,12 @@
-"""Where the critic is held: points chosen from N real and N generated samples, all of one shape (N, ...) and dtype.
+"""Where a penalty is taken: points chosen from N real and N generated samples, all of one shape (N, ...) and dtype.
 
-Every function is `(key, *, real, fake) -> points`, N or 2N of them in the samples' dtype, and raises `ValueError` where
-the two differ in shape or dtype or have no sample axis. Those that draw nothing leave the key unused.
+Each of `POINTS` is called as `(key, *, real, fake) -> points`, N or 2N of them in the samples' dtype, and raises
+`ValueError` if real and fake differ in shape or dtype or have no sample axis. Points without randomness ignore the key.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,17 +14,56 @@ import jax.numpy as jnp
 from gan_jax.types import Array, Float, Key, Samples
 
 
-class Points(Protocol):
-    """Chooses where the critic is held, from N real and N generated samples."""
+@dataclass(frozen=True)
+class Points:
+    """A choice of points, and how they belong to the samples. A plain function `choose` is taken with the defaults.
 
-    def __call__(self, key: Key, *, real: Samples, fake: Samples) -> Samples:
-        """Return the points, N or 2N."""
+    Attributes:
+      choose: `(key, *, real, fake) -> points`, (M, ...), M a multiple of N.
+      shares: the samples that the points are, if they are samples of the batch: the critic then scores these once, for
+        the loss and for the penalty. None if the points need a pass of their own.
+      pairs: whether point i belongs to pair i modulo N of a real and a generated sample, and so has the pair's label.
+
+    >>> middle = Points(lambda key, *, real, fake: (real + fake) / 2)
+    >>> middle(jax.random.key(0), real=jnp.ones((1, 1)), fake=jnp.zeros((1, 1))).tolist()
+    [[0.5]]
+    """
+
+    choose: Callable[..., Samples]
+    shares: Literal["real", "fake", "both"] | None = None
+    pairs: bool = True
+
+    def __call__(self, key: Key, *, real: Samples, fake: Samples, **settings: Any) -> Samples:
+        """Return the points; `settings` are those that the function has by itself, as the `spread` of `around_real`."""
+        return self.choose(key, real=real, fake=fake, **settings)
 
 
+def as_points(points: Callable[..., Samples]) -> Points:
+    """Return a plain function as points, and points as they are.
+
+    >>> as_points(at_real) is at_real, as_points(lambda key, *, real, fake: real).shares
+    (True, None)
+    """
+    return points if isinstance(points, Points) else Points(points)
+
+
+def _points(shares: Literal["real", "fake", "both"] | None = None, pairs: bool = True) -> Callable[..., Points]:
+    """Make points of a function, with its name, docstring and signature."""
+
+    def decorate(choose: Callable[..., Samples]) -> Points:
+        points = Points(choose, shares, pairs)
+        # What `help`, `inspect.signature` and doctest read; `functools.update_wrapper` cannot write to a frozen class.
+        vars(points).update(__name__=choose.__name__, __doc__=choose.__doc__, __wrapped__=choose)
+        return points
+
+    return decorate
+
+
+@_points()
 def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
     """Random points on the segments between paired samples: `e_i real_i + (1 - e_i) fake_i`, one `e_i ~ U[0, 1)` each.
 
-    One uniform per *sample*: a draw per pixel would leave the segment.
+    One uniform number per *sample*: with one per pixel the points would leave the segment.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, section 4.
 
@@ -31,43 +72,46 @@ def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> points.shape, bool((points == points[:, :1, :1]).all())
     ((3, 2, 2), True)
     """
-    real, fake = _checked(real, fake)
+    real, fake = checked_samples(real, fake)
     return _between(jax.random.uniform(key, (len(real),), real.dtype), real, fake)
 
 
+@_points()
 def interpolate_beta(key: Key, *, real: Samples, fake: Samples, a: float = 0.5, b: float = 0.5) -> Samples:
-    """As `interpolate`, with `e_i ~ Beta(a, b)`: below 1, both crowd the points towards the ends of the segments.
+    """As `interpolate`, with `e_i ~ Beta(a, b)`: where both are below 1, most points are near the segments' ends.
 
     Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (the weights, for classifiers).
 
     >>> interpolate_beta(jax.random.key(0), real=jnp.ones((3, 2)), fake=jnp.zeros((3, 2))).shape
     (3, 2)
     """
-    real, fake = _checked(real, fake)
+    real, fake = checked_samples(real, fake)
     return _between(jax.random.beta(key, a, b, (len(real),), real.dtype), real, fake)
 
 
+@_points(pairs=False)
 def mix(key: Key, *, real: Samples, fake: Samples) -> Samples:
-    """Random points on segments between any two samples of the batch, real or generated, N segments of the 2N samples.
+    """Random points on segments between any two samples of the batch, real or generated: N segments of the 2N samples.
 
-    So a segment may join two real samples as well as a real and a generated one: the critic is held inside the data
-    too, where `interpolate` comes only while the generator is elsewhere.
+    A segment may join two real samples, so that there are points among the data however far away the generated samples
+    are.
 
     Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (pairs of one batch, for classifiers).
 
     >>> mix(jax.random.key(0), real=jnp.ones((3, 2)), fake=jnp.ones((3, 2))).tolist()
     [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    real, fake = _checked(real, fake)
+    real, fake = checked_samples(real, fake)
     order_key, weight_key = jax.random.split(key)
     shuffled = jax.random.permutation(order_key, jnp.concatenate([real, fake]))
     return interpolate(weight_key, real=shuffled[: len(real)], fake=shuffled[len(real) :])
 
 
+@_points()
 def around_real(key: Key, *, real: Samples, fake: Samples, spread: float = 0.5) -> Samples:
     """Points near the data: `real + spread sd u`, u ~ U[0, 1) in every coordinate, sd the batch's standard deviation.
 
-    The deviation is one number, over samples and coordinates; the noise is not centred, as in the authors' code.
+    The deviation is one number, over samples and coordinates; the noise is not centered, as in the authors' code.
 
     Source: Kodali et al. (2017), On convergence and stability of GANs (DRAGAN).
 
@@ -75,10 +119,11 @@ def around_real(key: Key, *, real: Samples, fake: Samples, spread: float = 0.5) 
     >>> bool(((points - jnp.array([[-1.0], [1.0]])) < 0.5).all())
     True
     """
-    real, _ = _checked(real, fake)
+    real, _ = checked_samples(real, fake)
     return real + jnp.asarray(spread, real.dtype) * real.std() * jax.random.uniform(key, real.shape, real.dtype)
 
 
+@_points(shares="real")
 def at_real(key: Key, *, real: Samples, fake: Samples) -> Samples:
     """The real samples themselves.
 
@@ -87,10 +132,11 @@ def at_real(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> at_real(jax.random.key(0), real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))).tolist()
     [[1.0], [1.0]]
     """
-    real, _ = _checked(real, fake)
+    real, _ = checked_samples(real, fake)
     return real
 
 
+@_points(shares="fake")
 def at_fake(key: Key, *, real: Samples, fake: Samples) -> Samples:
     """The generated samples themselves.
 
@@ -99,10 +145,11 @@ def at_fake(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> at_fake(jax.random.key(0), real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))).tolist()
     [[0.0], [0.0]]
     """
-    _, fake = _checked(real, fake)
+    _, fake = checked_samples(real, fake)
     return fake
 
 
+@_points(shares="both")
 def at_both(key: Key, *, real: Samples, fake: Samples) -> Samples:
     """The real samples and then the generated ones, 2N points.
 
@@ -111,14 +158,18 @@ def at_both(key: Key, *, real: Samples, fake: Samples) -> Samples:
     >>> at_both(jax.random.key(0), real=jnp.ones((1, 1)), fake=jnp.zeros((1, 1))).tolist()
     [[1.0], [0.0]]
     """
-    return jnp.concatenate(_checked(real, fake))
+    return jnp.concatenate(checked_samples(real, fake))
 
 
-def _between(weights: Float[Array, " n"], real: Samples, fake: Samples) -> Samples:
-    return jax.vmap(lambda weight, real, fake: weight * real + (1 - weight) * fake)(weights, real, fake)
+def checked_samples(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
+    """Return real and generated samples as arrays.
 
+    Raises:
+      ValueError: they differ in shape or dtype, or have no sample axis.
 
-def _checked(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
+    >>> [samples.shape for samples in checked_samples([[1.0]], [[0.0]])]
+    [(1, 1), (1, 1)]
+    """
     real, fake = jnp.asarray(real), jnp.asarray(fake)
     if real.ndim == 0 or real.shape != fake.shape or real.dtype != fake.dtype:
         raise ValueError(
@@ -126,6 +177,10 @@ def _checked(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
             f"got {real.shape} {real.dtype} and {fake.shape} {fake.dtype}"
         )
     return real, fake
+
+
+def _between(weights: Float[Array, " n"], real: Samples, fake: Samples) -> Samples:
+    return jax.vmap(lambda weight, real, fake: weight * real + (1 - weight) * fake)(weights, real, fake)
 
 
 POINTS: dict[str, Points] = {

@@ -1,12 +1,12 @@
-"""A penalty at every k-th step only: what the optimizer has to know of it."""
+"""Adam's settings under a penalty that is taken at every k-th step only."""
 
 
 def lazy_adam(every: int, learning_rate: float, b1: float, b2: float) -> tuple[float, float, float]:
-    """Correct Adam's rate and moments for steps of the penalty's own, one after each `every` of the loss.
+    """Correct Adam's rate and decays where every k = `every` steps on the loss are followed by one on the penalty.
 
-    In the time of k steps Adam then makes k + 1: with `c = k / (k + 1)`, the rate `c learning_rate` and the decays
-    `b1^c` and `b2^c` move and forget as much in that time as before. With `every` 1 the penalty joins the loss, and
-    nothing changes.
+    Adam then makes k + 1 steps instead of k. With `c = k / (k + 1)`, the rate `c learning_rate` and the decays `b1^c`
+    and `b2^c` move and forget as much in k + 1 steps as before in k. With `every` 1 the penalty is part of the loss,
+    and nothing changes.
 
     Raises:
       ValueError: `every` is less than 1.
@@ -19,6 +19,6 @@ def lazy_adam(every: int, learning_rate: float, b1: float, b2: float) -> tuple[f
     [0.08, 0.0, 0.9192]
     """
     if every < 1:
-        raise ValueError(f"a penalty is due every step or every so many, got {every}")
+        raise ValueError(f"a penalty is taken at every step or at every k-th, k at least 1, got {every}")
     c = 1.0 if every == 1 else every / (every + 1)
     return c * learning_rate, b1**c, b2**c

@@ -1,7 +1,7 @@
 """How steep a critic is at points: its gradient's norm there, or a difference of scores over a distance.
 
-Every function is `(scored, key) -> (M,)`, a number of at least 0 for each of the points of an `CriticPass`, in float32 or
-wider. Differences need no derivative of a derivative: they cost passes forward and back, and no more memory.
+Every function is `(scored, key) -> (M,)`: of each of the M points of a `CriticPass` a number of at least 0, in units of
+the score per unit of the data, in float32 or wider. Differences of scores need no second derivative.
 
 >>> from gan_jax.penalties.critic_pass import score_batch
 >>> from gan_jax.penalties.points import at_fake
@@ -11,8 +11,8 @@ wider. Differences need no derivative of a derivative: they cost passes forward 
 [2.24, 3.0, 2.0, 2.82]
 >>> [round(float(slope(scored, key)[0]), 2) for slope in (pair, root_pair, adversarial)]
 [0.4, 1.06, 2.24]
->>> [slope(scored, key).shape for slope in (noisy, consistent, from_average)]
-[(1,), (1,), (2,)]
+>>> noisy(scored, key).shape
+(1,)
 """
 
 import math
@@ -25,17 +25,17 @@ from jax import lax
 from gan_jax.numerics import at_least_float32, safe_divide, safe_sqrt
 from gan_jax.penalties import gradients
 from gan_jax.penalties.critic_pass import CriticPass
-from gan_jax.types import Array, Key, Samples, Scores
+from gan_jax.types import Array, Key, PerSample, Samples, Scores
 
 
 class Slope(Protocol):
-    """Says how steep a critic is."""
+    """The type of `SLOPES`."""
 
-    def __call__(self, scored: CriticPass, key: Key) -> Scores:
+    def __call__(self, scored: CriticPass, key: Key) -> PerSample:
         """Return one slope per point, at least 0."""
 
 
-def gradient(scored: CriticPass, key: Key) -> Scores:
+def gradient(scored: CriticPass, key: Key) -> PerSample:
     """Euclidean norm of the gradient, `gradients.euclidean`.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs.
@@ -43,7 +43,7 @@ def gradient(scored: CriticPass, key: Key) -> Scores:
     return gradients.euclidean(scored.gradient)
 
 
-def gradient_l1(scored: CriticPass, key: Key) -> Scores:
+def gradient_l1(scored: CriticPass, key: Key) -> PerSample:
     """Sum of the gradient's coordinates, `gradients.l1`: the slope where distance is the largest coordinate.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -51,7 +51,7 @@ def gradient_l1(scored: CriticPass, key: Key) -> Scores:
     return gradients.l1(scored.gradient)
 
 
-def gradient_linf(scored: CriticPass, key: Key) -> Scores:
+def gradient_linf(scored: CriticPass, key: Key) -> PerSample:
     """Largest coordinate of the gradient, `gradients.linf`: the slope where distance is the sum of coordinates.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -59,7 +59,7 @@ def gradient_linf(scored: CriticPass, key: Key) -> Scores:
     return gradients.linf(scored.gradient)
 
 
-def gradient_sobolev(scored: CriticPass, key: Key) -> Scores:
+def gradient_sobolev(scored: CriticPass, key: Key) -> PerSample:
     """Dual Sobolev norm of an image's gradient, `gradients.sobolev`: fine differences are small distances.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN.
@@ -67,7 +67,7 @@ def gradient_sobolev(scored: CriticPass, key: Key) -> Scores:
     return gradients.sobolev(scored.gradient)
 
 
-def gradient_dual_l10(scored: CriticPass, key: Key) -> Scores:
+def gradient_dual_l10(scored: CriticPass, key: Key) -> PerSample:
     """Norm of the gradient with exponent 10 / 9, `gradients.lp`: the slope where distance is the L10 norm.
 
     Source: Adler, Lunz (2018), Banach Wasserstein GAN (whose best choice it was for CIFAR-10).
@@ -75,20 +75,20 @@ def gradient_dual_l10(scored: CriticPass, key: Key) -> Scores:
     return gradients.lp(scored.gradient, exponent=10 / 9)
 
 
-def pair(scored: CriticPass, key: Key) -> Scores:
-    """From each point to the real sample of its pair: `|D(x) - D(real)| / ||x - real||`, 0 where they coincide.
+def pair(scored: CriticPass, key: Key) -> PerSample:
+    """Difference quotient from each point to the real sample of its pair: `|D(x) - D(real)| / ||x - real||`.
 
-    At the generated samples no pass beyond the loss's is needed.
+    Zero where the two coincide. At the generated samples it needs no pass but the loss's.
 
     Source: Petzka, Fischer, Lukovnikov (2018), On the regularization of Wasserstein GANs.
     """
     return safe_divide(*_to_real(scored))
 
 
-def root_pair(scored: CriticPass, key: Key) -> Scores:
+def root_pair(scored: CriticPass, key: Key) -> PerSample:
     """As `pair`, over the root of the root mean square distance: `|D(x) - D(real)| / rms(x - real)^(1/2)`.
 
-    Its square is the quadratic potential of a pair of samples; as a slope it asks for Hölder continuity.
+    Its square is the quadratic potential of a pair of samples. A bound on it is a Hölder condition with exponent 1/2.
 
     Source: Su (2018), GAN-QP: a novel GAN framework without gradient vanishing and Lipschitz constraint.
     """
@@ -99,39 +99,23 @@ def root_pair(scored: CriticPass, key: Key) -> Scores:
 def noisy(scored: CriticPass, key: Key, sd: float = 0.01) -> Scores:
     """A finite difference in a random direction: `|D(x + sd e) - D(x)| / sd`, e standard normal.
 
-    Its square has the mean `||dD/dx||^2` as sd goes to zero, without a derivative of a derivative.
+    As sd goes to zero, the mean of its square goes to `||dD/dx||^2`; it needs no second derivative.
 
     Source: Lin et al. (2025), Diffusion adversarial post-training for one-step video generation (approximated R1).
     """
-    noise = scored.draw(jax.random.normal, key, scored.points.shape[1:]).astype(scored.points.dtype)
+    noise = scored.noise(jax.random.normal, key, scored.points.shape[1:]).astype(scored.points.dtype)
     return _difference(scored.critic(scored.points + jnp.asarray(sd, noise.dtype) * noise), scored.scores) / sd
 
 
-def consistent(scored: CriticPass, key: Key, sd: float = 0.1) -> Scores:
-    """Difference of two noisy passes: `|D(x + sd e) - D(x + sd e')|`, e and e' standard normal.
+def adversarial(
+    scored: CriticPass, key: Key, least: float = 0.0018, most: float = 0.18, probe: float = 0.18
+) -> PerSample:
+    """Difference quotient in the direction in which the critic changes most: `|D(x + r) - D(x)| / ||r||`.
 
-    The authors' noise is dropout inside the critic; a critic here is a function, so that it is in the samples. Not
-    divided by a distance: it is in units of the score.
-
-    Source: Wei et al. (2018), Improving the improved training of Wasserstein GANs: a consistency term and its dual
-    effect.
-    """
-    one, other = (
-        scored.draw(jax.random.normal, key, scored.points.shape[1:]).astype(scored.points.dtype)
-        for key in jax.random.split(key)
-    )
-    scale = jnp.asarray(sd, one.dtype)
-    moved = jnp.stack([scored.points + scale * one, scored.points + scale * other])
-    return _difference(*scored.sharding.concat_apply(scored.critic, moved))
-
-
-def adversarial(scored: CriticPass, key: Key, least: float = 0.0018, most: float = 0.18, probe: float = 0.18) -> Scores:
-    """From each point to where the critic changes most, as far as one step can tell: `|D(x + r) - D(x)| / ||r||`.
-
-    The direction of r is that of `d|D(x + q) - D(x)| / dq` at a random q of length `probe`, its length uniform between
-    `least` and `most`. Lengths are root mean squares per coordinate, so that they do not depend on the dimension: those
-    of the source, 0.1 to 10 and 10 for the 3,072 coordinates of CIFAR-10, are the defaults. Neither derivative passes
-    through r.
+    The direction of r comes from one step of gradient ascent: it is that of `d|D(x + q) - D(x)| / dq` at a random q of
+    length `probe`. The length of r is uniform between `least` and `most`. All three lengths are root mean squares per
+    coordinate, so that they do not depend on the dimension; the defaults are the source's 10, 0.1 and 10 for the 3,072
+    coordinates of CIFAR-10. In derivatives of the slope, r is a constant.
 
     Source: Terjék (2020), Adversarial Lipschitz regularization.
     """
@@ -141,31 +125,21 @@ def adversarial(scored: CriticPass, key: Key, least: float = 0.0018, most: float
     def change(step: Samples) -> Array:
         return _difference(scored.critic(points + step.astype(points.dtype)), fixed).sum()
 
-    random, _ = _unit(scored.draw(jax.random.normal, direction_key, points.shape[1:]))
+    random, _ = _unit(scored.noise(jax.random.normal, direction_key, points.shape[1:]))
     uphill, is_any = _unit(jax.grad(change)(probe * size * random))
-    length = size * (least + (most - least) * scored.draw(jax.random.uniform, length_key, ()))
+    length = size * (least + (most - least) * scored.noise(jax.random.uniform, length_key, ()))
     step = lax.stop_gradient(_per_sample(length, points) * jnp.where(is_any, uphill, random))
     return _difference(scored.critic(points + step.astype(points.dtype)), scored.scores) / length
 
 
-def from_average(scored: CriticPass, key: Key) -> Scores:
-    """From each sample's score to the running mean of the other side's: `|D(real) - a_fake|`, `|D(fake) - a_real|`.
-
-    2N of them whatever the points. It is no slope, but keeps scores within bounds when there are few data.
-
-    Source: Tseng et al. (2021), Regularizing generative adversarial networks under limited data.
-    """
-    real_average, fake_average = lax.stop_gradient(at_least_float32(scored.averages))
-    return jnp.concatenate([_difference(scored.real_score, fake_average), _difference(scored.fake_score, real_average)])
-
-
-def _to_real(scored: CriticPass) -> tuple[Scores, Scores]:
+def _to_real(scored: CriticPass) -> tuple[PerSample, PerSample]:
+    """Difference of scores and distance of each point to the real sample of its pair."""
     repeat = len(scored.points) // len(scored.real)
     real, real_score = (jnp.concatenate([array] * repeat) for array in (scored.real, scored.real_score))
     return _difference(scored.scores, real_score), gradients.euclidean(scored.points - real)
 
 
-def _difference(one: Scores, other: Scores) -> Scores:
+def _difference(one: Scores, other: Scores) -> PerSample:
     return jnp.abs(at_least_float32(one) - at_least_float32(other))
 
 
@@ -192,7 +166,5 @@ SLOPES: dict[str, Slope] = {
     "pair": pair,
     "root_pair": root_pair,
     "noisy": noisy,
-    "consistent": consistent,
     "adversarial": adversarial,
-    "from_average": from_average,
 }
