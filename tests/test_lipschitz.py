@@ -81,9 +81,13 @@ fit = jax.jit(holder_fit, static_argnums=0, static_argnames="bins")
 quantiles = jax.jit(gradient_norm_quantiles, static_argnums=0)
 
 
+def measure(kernels, x, y, scale=1.0, leak=ACTIVATIONS["tanh"]):
+    return compiled_measure(kernels, x, y, jnp.float32(scale), jnp.float32(leak))
+
+
 # Compiled once: hypothesis changes the values only.
 @jax.jit
-def measure(kernels, x, y, scale=1.0, leak=ACTIVATIONS["tanh"]):
+def compiled_measure(kernels, x, y, scale, leak):
     def critic(x):
         return scale * chain(kernels, leak)(x)
 
