@@ -23,12 +23,13 @@ from torch.nn.functional import relu
 from benchmarks.works import WORKS, Work, with_method
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.penalties import (
+    Penalty,
     at_both,
     at_fake,
     at_real,
-    hinge,
     interpolate,
     one_sided,
+    one_sided_linear,
     slopes,
     two_sided,
     zero_centered,
@@ -40,10 +41,10 @@ _DATA = 4096  # samples that lie on the device
 
 _POINTS = {interpolate, at_real, at_fake, at_both}
 _SHAPES = {
-    two_sided: lambda norm, bound: (norm - bound).square(),
-    one_sided: lambda norm, bound: (norm - bound).relu().square(),
-    hinge: lambda norm, bound: norm.clamp(min=bound),
-    zero_centered: lambda norm, bound: norm.square() / 2,
+    two_sided(): lambda norm: (norm - 1).square(),
+    one_sided(): lambda norm: (norm - 1).relu().square(),
+    one_sided_linear(): lambda norm: norm.clamp(min=1),
+    zero_centered(): lambda norm: norm.square() / 2,
 }
 
 
@@ -119,7 +120,12 @@ class Peer:
         if gan.loss != "wasserstein":
             raise ValueError(f"the peer has no loss but wasserstein, got {gan.loss}")
         self.penalty = kept = gan.penalty.build()
-        known = kept is None or (kept.points in _POINTS and kept.shape in _SHAPES and kept.slope is slopes.gradient)
+        known = kept is None or (
+            isinstance(kept, Penalty)
+            and kept.points in _POINTS
+            and kept.shape in _SHAPES
+            and kept.slope is slopes.gradient
+        )
         if not known or gan.constraint.name != "none" or (kept and kept.every > 1):
             raise ValueError(f"the peer has no {penalty}")
         self.gan, self.batch, self.only_critic = gan, work.experiment.batch_size, work.only_critic
@@ -173,7 +179,7 @@ class Peer:
             if penalty is not None:
                 (gradient,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
                 norm = torch.linalg.vector_norm(gradient, dim=tuple(range(1, gradient.ndim)))
-                loss = loss + penalty.weight * _SHAPES[penalty.shape](norm, penalty.bound).mean()
+                loss = loss + penalty.weight * _SHAPES[penalty.shape](norm).mean()
         return torch.autograd.grad(loss, tuple(self.critic.parameters()))
 
     def generator_loss(self, noise: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from gallery import BLUE, GREEN, GREY, RED, game, panels, play, publish
 
-from gan_jax.losses import permutation_average, sample_average
+from gan_jax.invariance import permutation_average, sample_average
 from gan_jax.networks.mlp import Critic, SetCritic
 from gan_jax.systems.gan import State
 from gan_jax.transport import wasserstein_1d

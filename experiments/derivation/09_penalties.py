@@ -15,12 +15,14 @@ from gallery import BLUE, GREEN, GREY, ORANGE, RED, descend, panels, publish
 from gan_jax.data.toy import Mixture
 from gan_jax.losses import wasserstein_critic
 from gan_jax.networks import mlp
-from gan_jax.penalties import POINTS, SHAPES, gradient_norm
+from gan_jax.penalties import POINTS, gradient_norm, one_sided, one_sided_linear, two_sided
 from gan_jax.types import Array, Critic, Key, Params, Samples
 
 REAL, FAKE = (Mixture(jnp.array([[x, 0.0]]), 0.1) for x in (1.0, -1.0))
 WEIGHT, BOUND, BATCH, STEPS = 10.0, 1.0, 256, 1000
 POSITIONS, PAIRS = jnp.linspace(0, 1, 101), 512
+# By the slides' names: what they call hinge is `one_sided_linear`.
+SHAPES = {"hinge": one_sided_linear(BOUND), "one_sided": one_sided(BOUND), "two_sided": two_sided(BOUND)}
 TITLES = {
     "hinge": r"hinge: $\max(||\nabla D||,\, C)$",
     "one_sided": r"one-sided: $\max(||\nabla D|| - C,\, 0)^2$",
@@ -49,7 +51,7 @@ def train(shape: str, points: str, *, weight: float = WEIGHT) -> Critic:
         data, critic = sample(data_key, BATCH), partial(network.apply, params)
         gap = wasserstein_critic(**{name: critic(x) for name, x in data.items()})
         norm = gradient_norm(critic, POINTS[points](points_key, **data))
-        return jnp.mean(gap) + weight * jnp.mean(SHAPES[shape](norm, BOUND))
+        return jnp.mean(gap) + weight * jnp.mean(SHAPES[shape](norm))
 
     init_key, run_key = jax.random.split(jax.random.key(0))
     params = network.init(init_key, jnp.zeros((1, 2)))

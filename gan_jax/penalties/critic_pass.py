@@ -83,7 +83,7 @@ def score_batch(
       sharding: how the batch is spread over devices.
 
     Raises:
-      ValueError: real and fake differ in shape or dtype, the points are not like them, or scores are not (N,).
+      ValueError: real and fake differ in shape or dtype, points or condition do not fit them, or scores are not (N,).
       InputError: there is a condition, and the points do not belong to pairs.
 
     >>> from gan_jax.penalties.points import at_both
@@ -99,9 +99,13 @@ def score_batch(
     points, (real, fake) = as_points(points), checked_samples(real, fake)
     if condition is not None and not points.pairs:
         reason = (
-            "these may join samples of unlike labels, and so have no label; choose points of pairs, as interpolated"
+            "they may join samples of unlike labels, and have no label then; choose points of pairs, as interpolated"
         )
         raise InputError(reason, field="points")
+    if any(leaf.shape[:1] != real.shape[:1] for leaf in jax.tree.leaves(condition)):
+        raise ValueError(
+            f"a condition must have one entry per pair, {len(real)}, got {jax.tree.map(jnp.shape, condition)}"
+        )
 
     if points.shares is None:
         # Every device chooses the same points, from the whole batch. Each N of them are then sharded as the batch is.

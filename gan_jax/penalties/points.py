@@ -1,7 +1,7 @@
 """Where a penalty is taken: points chosen from N real and N generated samples, all of one shape (N, ...) and dtype.
 
 Each of `POINTS` is called as `(key, *, real, fake) -> points`, N or 2N of them in the samples' dtype, and raises
-`ValueError` if real and fake differ in shape or dtype or have no sample axis. Some ignore the key.
+`ValueError` if real and fake differ in shape or dtype or have no sample axis. Points without randomness ignore the key.
 """
 
 from collections.abc import Callable

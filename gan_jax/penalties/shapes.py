@@ -10,7 +10,6 @@ Each of `SHAPES` is a factory: it takes a shape's constants and returns the shap
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +94,6 @@ def zero_centered() -> Shape:
     return _half_square
 
 
-@cache
 def power(exponent: float = 6.0) -> Shape:
     """Pull each slope to zero, hardly at all below 1 and hard above: `n^p`; the factor k is the penalty's weight.
 
@@ -104,7 +102,7 @@ def power(exponent: float = 6.0) -> Shape:
     >>> power()(jnp.array([0.5, 2.0])).tolist()
     [0.015625, 64.0]
     """
-    return lambda slope: slope**exponent
+    return _Power(exponent)
 
 
 def maximum() -> Shape:
@@ -130,6 +128,14 @@ def _square_above(slope: PerSample, bound: float) -> PerSample:
 
 def _distance(slope: PerSample, bound: float) -> PerSample:
     return jnp.abs(slope - bound)
+
+
+@dataclass(frozen=True)
+class _Power:
+    exponent: float
+
+    def __call__(self, slope: PerSample) -> PerSample:
+        return slope**self.exponent
 
 
 def _half_square(slope: PerSample) -> PerSample:

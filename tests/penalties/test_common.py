@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
+from numerical import check_derivatives
 
-from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES, score_batch
+from gan_jax.penalties import PENALTIES, POINTS, SHAPES, SLOPES, BoundedShape, Penalty, score_batch
 from gan_jax.sharding import BatchSharding
 
 KEY = jax.random.key(0)
@@ -16,7 +16,6 @@ N = 5
 rng = np.random.default_rng(0)
 REAL, FAKE, X = (rng.normal(size=(N, 2)) for _ in range(3))
 WEIGHT = np.array([2.0, -1.5])  # norm 2.5
-FIXED = {"real", "fake", "both"}  # points that draw nothing
 NOISY = {"consistency", "adversarial_lipschitz", "finite_difference_r1"}
 TWICE = {"r1_r2", "adversarial_lipschitz", "lecam"}  # 2N values
 every_penalty = pytest.mark.parametrize("name", PENALTIES)
@@ -45,7 +44,7 @@ def to_averages(d, real, fake):
 BY_HAND = {  # of a critic d, its gradient g, and x, points between
     "wgan_gp": lambda d, g, x, real, fake: (length(g(x)) - 1) ** 2,
     "wgan_lp": lambda d, g, x, real, fake: np.maximum(length(g(x)) - 1, 0) ** 2,
-    "hinge": lambda d, g, x, real, fake: np.maximum(length(g(x)), 1),
+    "one_sided_linear": lambda d, g, x, real, fake: np.maximum(length(g(x)), 1),
     "dragan": lambda d, g, x, real, fake: (length(g(x)) - 1) ** 2,
     "r1": lambda d, g, x, real, fake: (g(real) ** 2).sum(axis=1) / 2,
     "r2": lambda d, g, x, real, fake: (g(fake) ** 2).sum(axis=1) / 2,
@@ -72,8 +71,8 @@ SLOPES_BY_HAND = {
 SHAPES_BY_HAND = {
     "two_sided": lambda n: (n - 1) ** 2,
     "one_sided": lambda n: np.maximum(n - 1, 0) ** 2,
-    "hinge": lambda n: np.maximum(n, 1),
-    "absolute": lambda n: np.abs(n - 1),
+    "two_sided_linear": lambda n: np.abs(n - 1),
+    "one_sided_linear": lambda n: np.maximum(n, 1),
     "zero_centered": lambda n: n**2 / 2,
     "power": lambda n: n**6,
     "maximum": lambda n: np.full(len(n), n.max() ** 2),
@@ -96,10 +95,9 @@ CRITICS = {
 
 
 def at(name, points):
-    """The penalty of that name, where it draws its points with these in their place."""
+    """The penalty of that name, with these points in place of random ones."""
     penalty = PENALTIES[name]
-    drawn = penalty.points not in [POINTS[name] for name in FIXED]
-    return penalty._replace(points=lambda key, *, real, fake: points) if drawn else penalty
+    return penalty._replace(points=lambda key, *, real, fake: points) if penalty.points.shares is None else penalty
 
 
 def mlp(params, x):
@@ -147,8 +145,7 @@ def test_every_choice_of_points_goes_with_every_shape(points, slope):
     expected = SLOPES_BY_HAND[slope](d, g, x, np.concatenate([np.asarray(real, np.float64)] * (len(x) // N)))
     np.testing.assert_allclose(slopes, expected, rtol=2e-3, atol=1e-4)
     for shape, by_hand in SHAPES_BY_HAND.items():
-        penalty = PENALTIES["wgan_gp"]._replace(shape=SHAPES[shape], bound=None)
-        found = penalty.asked(slopes)
+        found = SHAPES[shape]()(slopes)
         assert found.shape == (len(x),)
         np.testing.assert_allclose(found, by_hand(expected), rtol=2e-2, atol=1e-3, err_msg=shape)
 
@@ -181,10 +178,10 @@ def test_derivatives_of_flat_critics_and_of_samples_that_coincide_are_finite(nam
 
 
 @every_penalty
-def test_a_flat_critic_is_asked_what_slopes_of_zero_are(name):
+def test_a_flat_critic_has_the_penalty_of_slopes_of_zero(name):
     real, fake = f32(REAL, FAKE)
     values = PENALTIES[name](lambda x: 0 * x.sum(axis=1), KEY, real=real, fake=fake)
-    one = {"wgan_gp", "hinge", "dragan", "banach"}
+    one = {"wgan_gp", "one_sided_linear", "dragan", "banach"}
     np.testing.assert_array_equal(values, np.full(len(values), 1.0 if name in one else 0.0))
 
 
@@ -221,14 +218,14 @@ def test_derivatives_by_the_critics_parameters(name):
         return score_batch(critic(params), penalty.points, KEY, real=real, fake=fake, averages=jnp.array([0.5, -0.2]))
 
     def total(params):
-        return penalty.of(scored(params), KEY)[1].mean()
+        return penalty.terms(scored(params), KEY)["penalty"].mean()
 
     params = jax.tree.map(lambda leaf: 1.5 * leaf, params_of(3, np.float64))
-    if penalty.bound is not None:
-        slopes = penalty.slope(scored(params), KEY)
-        assert jnp.abs(slopes - penalty.bound).min() > 1e-2
-        assert (slopes > penalty.bound).any()
-    check_grads(jax.jit(total), (params,), order=1 if adversarial else 2, modes=["rev"], rtol=1e-4, atol=1e-4)
+    if isinstance(penalty, Penalty) and isinstance(penalty.shape, BoundedShape):
+        slopes = jax.jit(lambda params: penalty.terms(scored(params), KEY)["slope"])(params)
+        assert jnp.abs(slopes - penalty.shape.bound).min() > 1e-2
+        assert (slopes > penalty.shape.bound).any()
+    check_derivatives(total, params, order=1 if adversarial else 2, rtol=1e-4, atol=1e-4)
 
 
 @every_penalty
@@ -255,24 +252,27 @@ def test_another_order_of_pairs_gives_the_values_in_that_order(name):
 
     def values(order):
         """What is drawn goes along with its pair."""
-        sharding = BatchSharding(take=lambda whole, axis=0: whole[order])
+        sharding = BatchSharding(shard=lambda whole, axis=0: whole[order])
         scored = score_batch(mlp_0, penalty.points, KEY, real=real[order], fake=fake[order], sharding=sharding)
-        return penalty.of(scored, KEY)[1]
+        return penalty.terms(scored, KEY)["penalty"]
 
     mlp_0 = partial(mlp, params_of(0))
     before = values(jnp.arange(N)).reshape(-1, N)
     np.testing.assert_allclose(values(order).reshape(-1, N), before[:, order], rtol=1e-4, atol=1e-5)
-    if name not in ("max_gradient", "hinge"):
+    if name not in ("max_gradient", "one_sided_linear"):
         assert len(np.unique(before)) > 1
 
 
 @every_penalty
-@pytest.mark.parametrize("count", [1, 2, N])
-def test_one_value_per_point(name, count):
-    real, fake = f32(REAL[:count], FAKE[:count])
-    values = PENALTIES[name](partial(mlp, params_of(0)), KEY, real=real, fake=fake)
-    assert values.shape == ((2 if name in TWICE else 1) * count,)
-    assert jnp.isfinite(values).all()
+def test_one_value_per_point(name):
+    values = jax.jit(partial(PENALTIES[name], partial(mlp, params_of(0)), KEY))
+    real, fake = f32(REAL, FAKE)
+    for count in (2, N):
+        shape = jax.eval_shape(values, real=real[:count], fake=fake[:count]).shape
+        assert shape == ((2 if name in TWICE else 1) * count,)
+    of_one = values(real=real[:1], fake=fake[:1])
+    assert of_one.shape == ((2 if name in TWICE else 1),)
+    assert jnp.isfinite(of_one).all()
 
 
 @every_penalty

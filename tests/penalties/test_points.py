@@ -1,4 +1,6 @@
-"""Where the critic is held: every choice against its formula."""
+"""Where a penalty is taken: every choice against its formula."""
+
+import inspect
 
 import chex
 import jax
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, kstest
 
-from gan_jax.penalties import POINTS, around_real, interpolate, interpolate_beta, mix
+from gan_jax.penalties import POINTS, Points, around_real, as_points, interpolate, interpolate_beta, mix
 
 KEY = jax.random.key(0)
 every_choice = pytest.mark.parametrize("name", POINTS)
@@ -19,11 +21,14 @@ def normal(seed, *shape):
     return jnp.array(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
-@given(st.integers(2, 6), st.lists(st.integers(1, 4), max_size=3), st.integers(0, 2**31 - 1))
-def test_interpolated_points_lie_on_their_own_segment(n, shape, seed):
-    rng = np.random.default_rng(seed)
-    real, fake = (jnp.array(rng.normal(size=(n, *shape)), jnp.float32) for _ in range(2))
-    points = interpolate(jax.random.key(seed), real=real, fake=fake)
+compiled_interpolate = jax.jit(interpolate)
+
+
+@given(st.sampled_from([(2,), (6, 3), (3, 1, 4), (4, 2, 3, 1)]), st.integers(0, 2**31 - 1))
+def test_interpolated_points_lie_on_their_own_segment(samples, seed):
+    n, *shape = samples
+    real, fake = np.random.default_rng(seed).normal(size=(2, *samples)).astype(np.float32)
+    points = compiled_interpolate(jax.random.key(seed), real=real, fake=fake)
     chex.assert_equal_shape([points, real])
     # One weight per sample: the same in every pixel, between 0 and 1.
     weights = np.asarray((points - fake) / (real - fake)).reshape(n, -1)
@@ -101,7 +106,9 @@ def test_points_are_the_same_for_the_same_key_and_finite_where_samples_coincide(
     np.testing.assert_array_equal(points, jax.jit(POINTS[name])(KEY, real=real, fake=fake))
     drawn = name not in ("real", "fake", "both")
     assert drawn == bool((points != POINTS[name](jax.random.key(1), real=real, fake=fake)).any())
-    assert jnp.isfinite(POINTS[name](KEY, real=real[:1], fake=real[:1])).all()
+    assert jnp.isfinite(POINTS[name](KEY, real=real, fake=real)).all()
+    equal = jnp.broadcast_to(real[:1], real.shape)
+    assert jnp.isfinite(POINTS[name](KEY, real=equal, fake=equal)).all()
 
 
 @every_choice
@@ -116,6 +123,28 @@ def test_points_of_unlike_batches_are_refused(name, real, fake):
 @every_choice
 def test_half_precision_points_stay_half(name):
     real = jnp.ones((3, 2), jnp.bfloat16)
-    points = POINTS[name](KEY, real=real, fake=-real)
+    points = jax.eval_shape(lambda: POINTS[name](KEY, real=real, fake=-real))
     assert points.dtype == jnp.bfloat16
     assert points.shape in ((3, 2), (6, 2))
+
+
+def test_points_say_which_samples_they_are_and_which_belong_to_no_pair():
+    shares = {name: points.shares for name, points in POINTS.items() if points.shares is not None}
+    assert shares == {"real": "real", "fake": "fake", "both": "both"}
+    assert [name for name, points in POINTS.items() if not points.pairs] == ["mixed"]
+
+
+def test_points_are_documented_like_the_functions_they_are_made_of():
+    for points in POINTS.values():
+        assert points.__doc__ == points.choose.__doc__ != Points.__doc__
+        assert inspect.signature(points) == inspect.signature(points.choose)
+        assert ">>> " in points.__doc__
+
+
+def test_a_function_is_points_of_pairs_with_a_pass_of_their_own():
+    def middle(key, *, real, fake):
+        return (real + fake) / 2
+
+    assert as_points(middle) == Points(middle, shares=None, pairs=True)
+    assert as_points(interpolate) is interpolate
+    np.testing.assert_array_equal(as_points(middle)(KEY, real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))), [[0.5], [0.5]])

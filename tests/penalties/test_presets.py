@@ -1,5 +1,6 @@
-"""Penalties as data: the published ones, and what is put together by hand."""
+"""Penalties as data: the published ones, and those of one's own."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -7,18 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.losses import LOSSES
+from gan_jax.errors import InputError
+from gan_jax.losses import LOSSES, Loss, wasserstein
 from gan_jax.penalties import (
     PENALTIES,
     POINTS,
     SHAPES,
     SLOPES,
     Penalty,
+    PlainPenalty,
     at_fake,
     at_real,
-    has_bound,
+    check_loss,
+    lazy_adam,
     one_sided,
     power,
+    score_batch,
     two_sided,
     zero_centered,
 )
@@ -26,8 +31,8 @@ from gan_jax.penalties.slopes import pair
 
 KEY = jax.random.key(0)
 REQUIRED = {
-    *("wgan_gp", "wgan_lp", "hinge", "dragan", "r1", "r2", "r1_r2", "zero_centered", "max_gradient", "wgan_div"),
-    *("banach", "consistency", "adversarial_lipschitz", "finite_difference_r1", "gan_qp", "lecam"),
+    *("wgan_gp", "wgan_lp", "dragan", "r1", "r2", "r1_r2", "zero_centered", "max_gradient", "wgan_div"),
+    *("banach", "one_sided_linear", "consistency", "adversarial_lipschitz", "finite_difference_r1", "gan_qp", "lecam"),
 }
 
 
@@ -40,34 +45,79 @@ def test_the_registry_holds_the_penalties_of_the_field():
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_a_preset_is_made_of_registered_parts_and_says_where_it_is_from(name):
+def test_a_preset_is_made_of_what_is_registered_and_says_where_it_is_from(name):
     penalty = PENALTIES[name]
     assert penalty.points in POINTS.values()
-    assert penalty.slope in SLOPES.values()
-    assert penalty.shape in SHAPES.values()
+    if isinstance(penalty, Penalty):
+        assert penalty.slope in SLOPES.values()
+        assert penalty.shape in [factory() for factory in SHAPES.values()]
     assert penalty.weight > 0
     assert penalty.every == 1
     assert len(penalty.paper) > 20
-    assert {*penalty.losses} <= {*LOSSES}
-    assert has_bound(penalty.shape) == (penalty.bound is not None)
+    assert {*penalty.losses} <= {*LOSSES.values()}
+
+
+def fits(penalty, loss):
+    try:
+        check_loss(penalty, loss)
+    except InputError:
+        return False
+    return True
 
 
 def test_which_penalties_fit_some_losses_only():
-    limited = {name: {*penalty.losses} for name, penalty in PENALTIES.items() if penalty.losses}
+    fit = {name: {of for of, loss in LOSSES.items() if fits(penalty, loss)} for name, penalty in PENALTIES.items()}
+    limited = {name: losses for name, losses in fit.items() if losses != {*LOSSES}}
     assert limited == {"gan_qp": {"wasserstein"}, "lecam": {*LOSSES} - {"relativistic"}}
+
+
+def test_a_penalty_that_does_not_fit_a_loss_is_refused_in_one_line_with_those_that_do():
+    with pytest.raises(InputError, match=r"^penalty: it fits the losses wasserstein only; choose ") as error:
+        check_loss(PENALTIES["gan_qp"], LOSSES["hinge"])
+    assert "\n" not in str(error.value)
+    assert error.value.field == "penalty"
+    with pytest.raises(InputError, match=r"losses wasserstein, minimax, non_saturating, hinge, least_squares only"):
+        check_loss(PENALTIES["lecam"], LOSSES["relativistic"])
+
+
+def test_a_loss_of_ones_own_meets_what_it_fits():
+    own = Loss(critic=lambda *, real, fake: fake**2 - real, generator=lambda *, real, fake: -fake)
+    check_loss(PENALTIES["lecam"], own)
+    check_loss(PENALTIES["wgan_gp"], own._replace(anchored=False))
+    with pytest.raises(InputError, match="it fits the losses wasserstein, minimax"):
+        check_loss(PENALTIES["lecam"], own._replace(anchored=False))
+    with pytest.raises(InputError, match="it fits the losses wasserstein only"):
+        check_loss(PENALTIES["gan_qp"], own)
+    only_own = PENALTIES["r1"]._replace(losses=(own,))
+    check_loss(only_own, own)
+    with pytest.raises(InputError, match="it fits the losses that it lists only"):
+        check_loss(only_own, wasserstein)
+    check_loss(PENALTIES["gan_qp"], Loss(wasserstein.critic, wasserstein.generator))  # the same, made anew
 
 
 def test_weights_make_up_for_the_factors_of_the_papers():
     """What the papers write, for a slope of 3: their factor times its square or power."""
-    papers = {"r1": 10 / 2, "r2": 10 / 2, "zero_centered": 10.0, "consistency": 2.0, "finite_difference_r1": 0.01}
+    papers = {"r1": 10 / 2, "r2": 10 / 2, "zero_centered": 10.0, "finite_difference_r1": 0.01}
     for name, factor in papers.items():
         penalty = PENALTIES[name]
-        np.testing.assert_allclose(penalty.weight * penalty.asked(jnp.array([3.0])), factor * 9, rtol=1e-6)
-    for name, factor in {"r1_r2": 1 / 2, "lecam": 0.3}.items():  # the sum of two means
-        both = PENALTIES[name].weight * PENALTIES[name].asked(jnp.array([3.0, 2.0])).mean()
-        np.testing.assert_allclose(both, factor * (9 + 4), rtol=1e-6)
+        np.testing.assert_allclose(penalty.weight * penalty.shape(jnp.array([3.0])), factor * 9, rtol=1e-6)
+    r1_r2 = PENALTIES["r1_r2"]  # half the sum of two means
+    np.testing.assert_allclose(r1_r2.weight * r1_r2.shape(jnp.array([3.0, 2.0])).mean(), (9 + 4) / 2, rtol=1e-6)
     wgan_div = PENALTIES["wgan_div"]
-    np.testing.assert_allclose(wgan_div.weight * wgan_div.asked(jnp.array([3.0])), 2 * 3**6, rtol=1e-6)
+    np.testing.assert_allclose(wgan_div.weight * wgan_div.shape(jnp.array([3.0])), 2 * 3**6, rtol=1e-6)
+
+
+def test_weights_of_plain_penalties_make_up_for_the_factors_of_the_papers():
+    """`0.3 (E_real (D - a_fake)^2 + E_fake (D - a_real)^2)`, and `2 E (D(x + e) - D(x + e'))^2`."""
+    real, fake = jnp.array([[3.0], [5.0]]), jnp.array([[2.0], [1.0]])
+    scored = score_batch(lambda x: x[:, 0], at_real, KEY, real=real, fake=fake, averages=jnp.array([4.0, 1.0]))
+    lecam, consistency = PENALTIES["lecam"], PENALTIES["consistency"]
+    total = lecam.weight * lecam.terms(scored, KEY)["penalty"].mean()
+    np.testing.assert_allclose(total, 0.3 * ((2**2 + 4**2) / 2 + (2**2 + 3**2) / 2), rtol=1e-6)
+
+    one, other = (scored.noise(jax.random.normal, key, (1,)) for key in jax.random.split(KEY))
+    total = consistency.weight * consistency.terms(scored, KEY)["penalty"].mean()
+    np.testing.assert_allclose(total, 2 * (0.1**2 * (one - other) ** 2).mean(), rtol=1e-4)
 
 
 def test_the_quadratic_potential_of_gan_qp():
@@ -80,16 +130,66 @@ def test_the_quadratic_potential_of_gan_qp():
 
 def test_points_slope_shape_and_bound_are_put_together():
     real, fake = jnp.zeros((2, 2)), jnp.array([[3.0, 4.0], [0.0, 1.0]])
-    at = partial(Penalty(at_fake, two_sided), quadratic, KEY, real=real, fake=fake)
-    np.testing.assert_allclose(at(), [16, 0])  # the gradient, and the shape's own bound
-    by_pairs = Penalty(at_fake, one_sided, slope=pair, bound=2.0)
-    np.testing.assert_allclose(by_pairs(quadratic, KEY, real=real, fake=fake), [0.25, 0])
-    np.testing.assert_allclose(Penalty(at_real, partial(power, exponent=2.0))(quadratic, KEY, real=real, fake=fake), 0)
+    values = partial(Penalty.__call__, critic=quadratic, key=KEY, real=real, fake=fake)
+    two = Penalty(at_fake, two_sided())
+    np.testing.assert_allclose(values(two), [16, 0])  # the gradient, and a bound of 1
+    np.testing.assert_allclose(values(two._replace(shape=replace(two.shape, bound=3.0))), [4, 4])
+    np.testing.assert_allclose(values(Penalty(at_fake, one_sided(2.0), slope=pair)), [0.25, 0])
+    np.testing.assert_allclose(values(Penalty(at_real, power(exponent=2.0))), 0)
+    np.testing.assert_allclose(values(Penalty(at_fake, jnp.sqrt)), np.sqrt([5, 1]))  # any function of slopes
+
+
+def test_terms_are_the_penalty_and_if_there_is_one_the_slope():
+    scored = score_batch(quadratic, at_fake, KEY, real=jnp.zeros((1, 2)), fake=jnp.array([[3.0, 4.0]]))
+    terms = Penalty(at_fake, two_sided()).terms(scored, KEY)
+    assert {name: value.tolist() for name, value in terms.items()} == {"penalty": [16.0], "slope": [5.0]}
+    terms = PlainPenalty(at_fake, lambda scored, key: scored.scores).terms(scored, KEY)
+    assert {name: value.tolist() for name, value in terms.items()} == {"penalty": [12.5]}
+
+
+@pytest.mark.parametrize("name", ["r1_r2", "wgan_gp", "consistency"])
+def test_a_critic_with_labels_is_given_them(name):
+    real, fake, labels = jnp.ones((2, 2)), jnp.zeros((2, 2)), jnp.array([0.0, 3.0])
+    one_each = PENALTIES[name](
+        lambda x, label: label * x.sum(axis=1), KEY, real=real, fake=fake, condition=labels
+    ).reshape(-1, 2)
+    for i, label in enumerate(labels):
+        alone = PENALTIES[name](lambda x, label=label: label * x.sum(axis=1), KEY, real=real, fake=fake)
+        np.testing.assert_allclose(one_each[:, i], alone.reshape(-1, 2)[:, i], rtol=1e-4, atol=1e-6)
 
 
 def test_weight_and_interval_are_left_to_the_caller():
     real, fake = jnp.ones((2, 2)), jnp.zeros((2, 2))
-    once = Penalty(at_real, zero_centered)(quadratic, KEY, real=real, fake=fake)
-    heavy = Penalty(at_real, zero_centered, weight=7.0, every=4)(quadratic, KEY, real=real, fake=fake)
+    once = Penalty(at_real, zero_centered())(quadratic, KEY, real=real, fake=fake)
+    heavy = Penalty(at_real, zero_centered(), weight=7.0, every=4)(quadratic, KEY, real=real, fake=fake)
     np.testing.assert_array_equal(once, heavy)
     np.testing.assert_allclose(once, [1, 1])
+
+
+def test_a_plain_penalty_of_ones_own_is_taken_at_every_third_step():
+    """By plain descent of `a x`, whose loss is `-a`: the penalty `a^2` has a step of its own, thrice as heavy."""
+    own = PlainPenalty(at_real, lambda scored, key: scored.scores**2, weight=0.5, every=3)
+    real, fake = jnp.ones((2, 1)), jnp.zeros((2, 1))
+    rate, *_ = lazy_adam(own.every, 0.1, 0.0, 0.9)
+
+    def scored(a):
+        return score_batch(lambda x: a * x[:, 0], own.points, KEY, real=real, fake=fake)
+
+    def loss(a):
+        return wasserstein.critic(real=scored(a).real_score, fake=scored(a).fake_score).mean()
+
+    def penalty(a):
+        return own.every * own.weight * own.terms(scored(a), KEY)["penalty"].mean()
+
+    def step(a, count):
+        a = a - rate * jax.grad(loss)(a)
+        a = jax.lax.cond(count % own.every == 0, lambda a: a - rate * jax.grad(penalty)(a), lambda a: a, a)
+        return a, a
+
+    _, path = jax.jit(lambda: jax.lax.scan(step, jnp.array(2.0), jnp.arange(5)))()
+    a, expected = 2.0, []
+    for count in range(5):
+        a += rate
+        a -= rate * 3 * 0.5 * 2 * a if count % 3 == 0 else 0
+        expected.append(a)
+    np.testing.assert_allclose(path, expected, rtol=1e-5)

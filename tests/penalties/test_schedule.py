@@ -1,4 +1,4 @@
-"""What an optimizer is told of a penalty that is not due at every step."""
+"""Adam's settings under a penalty that is taken at every k-th step."""
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,6 @@ def test_as_far_and_as_forgetful_in_the_same_time(every):
 
 
 @pytest.mark.parametrize("every", [0, -1])
-def test_no_step_at_all_is_refused(every):
-    with pytest.raises(ValueError, match=f"every so many, got {every}"):
+def test_less_than_every_step_is_refused(every):
+    with pytest.raises(ValueError, match=f"k at least 1, got {every}"):
         lazy_adam(every, 0.1, 0.5, 0.9)
