@@ -3,7 +3,7 @@
 `permutation_average` makes any score invariant, by M! evaluations. `sample_average` is the simplest invariant score, of
 M evaluations: the mean over samples, as in a GAN's losses. The two agree on scores that are such means.
 
->>> samples = jnp.array([1.0, 2.0, 3.0])
+>>> samples = jnp.array([1.0, 1.0, 2.0])
 >>> float(permutation_average(lambda y: jnp.mean(y**2), samples)) == float(sample_average(lambda y: y**2, samples))
 True
 """

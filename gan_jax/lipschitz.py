@@ -26,7 +26,7 @@ from gan_jax.types import Array, Critic, Float, Key, Samples, Scores
 Scalar = Float[Array, ""]
 
 
-def largest_slope(critic: Critic, x: Samples, y: Samples) -> Scalar:
+def largest_slope(critic: Critic, x: Samples, y: Float[Array, "m ..."]) -> Scalar:
     """Empirical Lipschitz constant over all pairs of two sets: `max_ij |D(x_i) - D(y_j)| / ||x_i - y_j||`.
 
     Takes a callable `(N, ...) -> (N,)` and float arrays (N, ...) and (M, ...), which may be the same; holds M
@@ -51,7 +51,9 @@ def largest_slope(critic: Critic, x: Samples, y: Samples) -> Scalar:
     return jnp.max(lax.map(from_one, (_rows(x), _scores(critic, x))))
 
 
-def largest_gradient_norm(critic: Critic, points: Samples, *, steps: int = 10, step_size: float = 0.1) -> Scalar:
+def largest_gradient_norm(
+    critic: Critic, points: Samples, *, steps: int = 10, step_size: float | Scalar = 0.1
+) -> Scalar:
     """Largest gradient norm on an ascent of it from each point: `x <- x + step_size g / ||g||`, `g = d ||dD/dx|| / dx`.
 
     Takes a callable `(N, ...) -> (N,)`, twice differentiable, points (N, ...), and the length of a step in units of the

@@ -17,7 +17,7 @@ broadcast to (N, N).
 [-3.0, -0.5]
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from gan_jax.numerics import at_least_float32
 from gan_jax.types import Scores
 
 
+@runtime_checkable
 class ScoreLoss(Protocol):
     """A function of the critic's scores that gives one value per sample."""
 

@@ -12,7 +12,7 @@ PACKAGE = Path(gan_jax.__file__).parent
 FLOORS = (
     ("types", "errors", "numerics", "files", "config"),
     ("sharding",),
-    ("losses", "divergences", "transport", "inversion", "penalties", "constraints", "scores"),
+    ("losses", "divergences", "transport", "inversion", "invariance", "penalties", "constraints", "scores"),
     ("lipschitz",),
     ("networks",),
     ("data",),
@@ -26,7 +26,8 @@ FLOORS = (
     ("cli",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-PURE = ("numerics", "sharding", "losses", "divergences", "transport", "lipschitz", "penalties", "constraints", "scores")
+PURE = ("numerics", "sharding", "losses", "invariance", "divergences", "transport", "lipschitz")
+PURE += ("penalties", "constraints", "scores")
 MODULES = {
     ".".join(("gan_jax", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(PACKAGE.rglob("*.py"))

@@ -65,6 +65,7 @@ def test_seven_samples_are_allowed_and_eight_refused_with_the_count():
 
 @pytest.mark.parametrize("average", [permutation_average, sample_average])
 @pytest.mark.parametrize("samples", [jnp.ones(()), jnp.ones((0, 2))], ids=lambda x: str(x.shape))
+@pytest.mark.usefixtures("unchecked_types")
 def test_averages_need_a_sample(average, samples):
     with pytest.raises(ValueError, match=r"samples \(M, ...\)"):
         average(jnp.sum, samples)

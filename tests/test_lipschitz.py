@@ -409,6 +409,7 @@ def test_half_precision_gives_float32():
         (lambda: lipschitz_bound([jnp.zeros((3, 1))], strides=(1, 2)), r"\(3, 1\).*\(1, 2\)"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_types")
 def test_mistakes_are_refused_with_the_shapes(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -111,6 +111,7 @@ def test_saturating_and_non_saturating_gradients_where_the_critic_is_sure():
 @pytest.mark.parametrize(
     ("real", "fake"), [((3, 1), (3, 1)), ((3, 1), (3,)), ((3,), (4,)), ((), ()), ((3,), (1,))], ids=str
 )
+@pytest.mark.usefixtures("unchecked_types")
 def test_scores_that_would_broadcast_are_refused(name, member, real, fake):
     with pytest.raises(ValueError, match=r"\(N,\).*real \(.*\) and fake \("):
         loss(name, member)(real=jnp.zeros(real), fake=jnp.zeros(fake))

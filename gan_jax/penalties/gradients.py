@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gan_jax.numerics import at_least_float32, safe_norm, safe_sqrt
 from gan_jax.penalties import shapes
-from gan_jax.types import Array, Critic, PerSample, Samples, Scores
+from gan_jax.types import Array, Critic, Float, PerSample, Samples, Scores
 
 
 def score_and_gradient(critic: Critic, points: Samples, *, cotangent: float = 1.0) -> tuple[Scores, Samples]:
@@ -83,7 +83,7 @@ def lp(gradient: Samples, exponent: float) -> PerSample:
     return jnp.where(largest > 0, scale * jnp.where(largest > 0, powers, 1) ** (1 / exponent), 0)
 
 
-def sobolev(gradient: Samples, order: float = -1.5) -> PerSample:
+def sobolev(gradient: Samples, order: float | Float[Array, ""] = -1.5) -> PerSample:
     """`(1/P sum_w (1 + 5 |w|^2)^-s |F g_i(w)|^2)^(1/2)`, the dual of the Sobolev norm W^(s,2) of images.
 
     Takes gradients (N, H, W, C) and the order s; F is the Fourier transform over the P = H W pixels, of each channel,

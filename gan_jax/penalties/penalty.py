@@ -11,7 +11,7 @@ from gan_jax.penalties.critic_pass import CriticPass, score_batch
 from gan_jax.penalties.plain import Value
 from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
-from gan_jax.types import Array, Key, PerSample, PyTree, Samples, Scores
+from gan_jax.types import Array, Float, Key, PerSample, PyTree, Samples, Scores
 
 
 class Penalty(NamedTuple):
@@ -53,7 +53,7 @@ class Penalty(NamedTuple):
         real: Samples,
         fake: Samples,
         condition: PyTree[Array] | None = None,
-    ) -> PerSample:
+    ) -> Float[Array, " m"]:
         """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
         return _values(self, critic, key, real, fake, condition)
 
@@ -94,7 +94,7 @@ class PlainPenalty(NamedTuple):
         real: Samples,
         fake: Samples,
         condition: PyTree[Array] | None = None,
-    ) -> PerSample:
+    ) -> Float[Array, " m"]:
         """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
         return _values(self, critic, key, real, fake, condition)
 
@@ -130,7 +130,7 @@ def _values(
     real: Samples,
     fake: Samples,
     condition: PyTree[Array] | None,
-) -> PerSample:
+) -> Float[Array, " m"]:
     points_key, terms_key = jax.random.split(key)
     scored = score_batch(critic, penalty.points, points_key, real=real, fake=fake, condition=condition)
     return penalty.terms(scored, terms_key)["penalty"]

@@ -10,7 +10,7 @@ Every function is `(scored, key) -> (M,)`, in units of the squared score, in flo
 ([2.0, 0.5], (2,))
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from gan_jax.penalties.critic_pass import CriticPass
 from gan_jax.types import Key, PerSample
 
 
+@runtime_checkable
 class Value(Protocol):
     """The type of a plain penalty's values."""
 

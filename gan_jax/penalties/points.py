@@ -167,7 +167,7 @@ def checked_samples(real: Samples, fake: Samples) -> tuple[Samples, Samples]:
     Raises:
       ValueError: they differ in shape or dtype, or have no sample axis.
 
-    >>> [samples.shape for samples in checked_samples([[1.0]], [[0.0]])]
+    >>> [samples.shape for samples in checked_samples(jnp.ones((1, 1)), jnp.zeros((1, 1)))]
     [(1, 1), (1, 1)]
     """
     real, fake = jnp.asarray(real), jnp.asarray(fake)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gan_jax.types import PerSample
+from gan_jax.types import Array, Float, PerSample
 
 Shape = Callable[[PerSample], PerSample]
 """A cost of each slope, `(slope) -> (N,)`."""
@@ -32,15 +32,15 @@ class BoundedShape:
     [0.0, 2.0]
     """
 
-    function: Callable[[PerSample, float], PerSample]
-    bound: float = 1.0
+    function: Callable[..., PerSample]
+    bound: float | Float[Array, ""] = 1.0
 
     def __call__(self, slope: PerSample) -> PerSample:
         """Return the cost of each slope."""
         return self.function(slope, self.bound)
 
 
-def two_sided(bound: float = 1.0) -> BoundedShape:
+def two_sided(bound: float | Float[Array, ""] = 1.0) -> BoundedShape:
     """Pull each slope to the bound from both sides: `(n - C)^2`.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs.
@@ -51,7 +51,7 @@ def two_sided(bound: float = 1.0) -> BoundedShape:
     return BoundedShape(_square, bound)
 
 
-def one_sided(bound: float = 1.0) -> BoundedShape:
+def one_sided(bound: float | Float[Array, ""] = 1.0) -> BoundedShape:
     """Push only slopes above the bound back to it: `max(n - C, 0)^2`.
 
     Source: Petzka, Fischer, Lukovnikov (2018), On the regularization of Wasserstein GANs.
@@ -62,7 +62,7 @@ def one_sided(bound: float = 1.0) -> BoundedShape:
     return BoundedShape(_square_above, bound)
 
 
-def two_sided_linear(bound: float = 1.0) -> BoundedShape:
+def two_sided_linear(bound: float | Float[Array, ""] = 1.0) -> BoundedShape:
     """Pull each slope to the bound with one force, however far it is: `|n - C|`.
 
     >>> two_sided_linear()(jnp.array([0.0, 3.0])).tolist()
@@ -71,7 +71,7 @@ def two_sided_linear(bound: float = 1.0) -> BoundedShape:
     return BoundedShape(_distance, bound)
 
 
-def one_sided_linear(bound: float = 1.0) -> BoundedShape:
+def one_sided_linear(bound: float | Float[Array, ""] = 1.0) -> BoundedShape:
     """Push slopes above the bound back with one force, however far they are: `max(n, C)`.
 
     Its least value is the bound, not zero. A critic whose loss falls by more than the penalty's weight for each unit of
@@ -118,15 +118,15 @@ def maximum() -> Shape:
     return _largest_square
 
 
-def _square(slope: PerSample, bound: float) -> PerSample:
+def _square(slope: PerSample, bound: float | Float[Array, ""]) -> PerSample:
     return (slope - bound) ** 2
 
 
-def _square_above(slope: PerSample, bound: float) -> PerSample:
+def _square_above(slope: PerSample, bound: float | Float[Array, ""]) -> PerSample:
     return jax.nn.relu(slope - bound) ** 2
 
 
-def _distance(slope: PerSample, bound: float) -> PerSample:
+def _distance(slope: PerSample, bound: float | Float[Array, ""]) -> PerSample:
     return jnp.abs(slope - bound)
 
 

@@ -16,7 +16,7 @@ the score per unit of the data, in float32 or wider. Differences of scores need 
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from gan_jax.penalties.critic_pass import CriticPass
 from gan_jax.types import Array, Key, PerSample, Samples, Scores
 
 
+@runtime_checkable
 class Slope(Protocol):
     """The type of `SLOPES`."""
 

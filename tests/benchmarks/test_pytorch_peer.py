@@ -11,7 +11,6 @@ from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch")
 
-from gan_jax.runs.build import penalty_of  # noqa: E402
 
 from benchmarks.peers import pytorch as peers  # noqa: E402
 from benchmarks.works import WORKS, with_method  # noqa: E402
@@ -129,7 +128,7 @@ def test_the_networks_and_the_critics_gradient_are_gan_jaxs(name, penalty):
             return critic.apply(params, samples)
 
         loss = LOSSES[gan.loss].critic(real=score(real), fake=score(fake)).mean()
-        chosen = penalty_of(gan.penalty)
+        chosen = gan.penalty.build()
         if chosen is None:
             return loss
         norm = gradient_norm(score, chosen.points(KEY, real=real, fake=fake))

@@ -292,6 +292,7 @@ def test_values_do_not_depend_on_the_shape_of_a_sample(name):
 
 
 @every_penalty
+@pytest.mark.usefixtures("unchecked_types")
 def test_unlike_batches_are_refused_with_their_shapes(name):
     with pytest.raises(ValueError, match=r"got \(5, 2\) float32 and \(4, 2\) float32"):
         PENALTIES[name](linear, KEY, real=jnp.zeros((5, 2)), fake=jnp.zeros((4, 2)))

@@ -113,6 +113,7 @@ def test_points_are_the_same_for_the_same_key_and_finite_where_samples_coincide(
 
 @every_choice
 @pytest.mark.parametrize(("real", "fake"), [((3, 2), (4, 2)), ((3, 2), (3, 1)), ((), ())], ids=str)
+@pytest.mark.usefixtures("unchecked_types")
 def test_points_of_unlike_batches_are_refused(name, real, fake):
     with pytest.raises(ValueError, match="one shape"):
         POINTS[name](KEY, real=jnp.zeros(real), fake=jnp.zeros(fake))
