@@ -28,7 +28,7 @@ from gan_jax.systems.gan.metrics import metrics_of
 from gan_jax.systems.gan.mixing import refuse_mixing
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.system import System
-from gan_jax.types import Array, Batch, Key, Latents, PerSample, Samples, Spec
+from gan_jax.types import Array, Batch, Float, Key, Latents, PerSample, Samples, Spec
 
 UNCONSTRAINED = Constraint()
 
@@ -242,6 +242,6 @@ def _split(game: Game, batch: Batch) -> dict[str, Array]:
     return {name: leaf.reshape(*size, *leaf.shape[1:]) for name, leaf in batch.items()}
 
 
-def _repeat(condition: Condition, points: Samples, real: Samples) -> Condition:
+def _repeat(condition: Condition, points: Float[Array, "m ..."], real: Samples) -> Condition:
     """The condition of each point, of which each pair of samples may have several."""
     return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (len(points) // len(real))), condition)
