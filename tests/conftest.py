@@ -19,19 +19,9 @@ from hypothesis import settings
 
 # Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Before gan_jax. The
 # rooms that take NumPy's arrays beside JAX's (evaluation, scores, figures, report) are not annotated for both yet.
-_CHECKED = (
-    "types",
-    "errors",
-    "numerics",
-    "files",
-    "config",
-    "sharding",
-    "losses",
-    "invariance",
-    "divergences",
-    "transport",
-)
-_CHECKED += ("inversion", "lipschitz", "penalties", "constraints", "networks", "data", "systems", "training", "runs")
+_CHECKED = ("types", "errors", "numerics", "files", "config", "sharding", "losses", "invariance", "divergences")
+_CHECKED += ("transport", "inversion", "lipschitz", "penalties", "constraints", "networks", "data", "systems")
+_CHECKED += ("training", "runs")
 jaxtyping.install_import_hook(
     [f"gan_jax.{room}" for room in (*_CHECKED, "commands", "cli")],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",

@@ -51,7 +51,7 @@ def _gram(matrix: Array) -> Array:
     return _product(matrix.T, matrix)
 
 
-def bjorck(*, bound: float = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
+def bjorck(*, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Orthonormalize each kernel as a matrix (kh kw C, D), so that every layer is `bound`-Lipschitz.
 
     A pixel is in at most `ceil(kh / stride) ceil(kw / stride)` patches, by whose square root a convolution's kernel is

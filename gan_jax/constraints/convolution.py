@@ -32,7 +32,9 @@ def convolve_image(
     return jnp.einsum("khwc,kcd->hwd", jnp.stack(taps), kernel.reshape(kh * kw, *kernel.shape[2:]), precision="highest")
 
 
-def conv_spectral_normalization(*, bound: float = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
+def conv_spectral_normalization(
+    *, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None
+) -> Constraint:
     """Give every layer the norm `bound`: dense kernels as matrices, convolutions as maps from image to image.
 
     The norm is that of the zero-padded, strided convolution of images of the size in `windows`, which holds a window

@@ -66,7 +66,7 @@ def power_step(apply: Callable[[Array, Array], Array], kernel: Array, u: Array) 
     return jnp.sum(v * apply(kernel, u)), u
 
 
-def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float) -> Constraint:
+def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float | Scalar) -> Constraint:
     """Divide each kernel by the norm of its map, `W <- bound W / ||A_W||`; the state is one unit vector u a kernel.
 
     Takes `(name, kernel) -> LinearMap`. Always divides, also a norm below the bound; a kernel of norm below 1e-12 is
@@ -99,7 +99,9 @@ def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float) ->
     return Constraint(init=init, normalize=normalize)
 
 
-def spectral_normalization(*, bound: float = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
+def spectral_normalization(
+    *, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None
+) -> Constraint:
     """Give every kernel, reshaped to a matrix (kh kw C, D), the spectral norm `bound`.
 
     A chain of L dense layers with 1-Lipschitz activations between them is then `bound^L`-Lipschitz. A convolution's own
