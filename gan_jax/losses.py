@@ -32,6 +32,7 @@ class ScoreLoss(Protocol):
 
     def __call__(self, *, real: Scores, fake: Scores) -> Scores:
         """Return one loss per sample."""
+        ...
 
 
 class Loss(NamedTuple):

@@ -7,7 +7,7 @@ from math import sqrt
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.constraints.constraint import Constraint, State, Window
+from gan_jax.constraints.constraint import Bound, Constraint, State, Window
 from gan_jax.constraints.kernels import as_matrix, map_kernels
 from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Params
@@ -51,7 +51,7 @@ def _gram(matrix: Array) -> Array:
     return _product(matrix.T, matrix)
 
 
-def bjorck(*, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
+def bjorck(*, bound: Bound = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Orthonormalize each kernel as a matrix (kh kw C, D), so that every layer is `bound`-Lipschitz.
 
     A pixel is in at most `ceil(kh / stride) ceil(kw / stride)` patches, by whose square root a convolution's kernel is

@@ -6,11 +6,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from gan_jax.constraints.constraint import Constraint, Window
-from gan_jax.types import Array, Float, Params
+from gan_jax.constraints.constraint import Bound, Constraint, Window
+from gan_jax.types import Params
 
 
-def clip(params: Params, *, bound: float | Float[Array, ""] = 0.01) -> Params:
+def clip(params: Params, *, bound: Bound = 0.01) -> Params:
     """Clip every parameter, kernels and biases: `max(-bound, min(bound, w))`.
 
     Source: Arjovsky, Chintala, Bottou (2017), Wasserstein generative adversarial networks, algorithm 1.
@@ -21,9 +21,7 @@ def clip(params: Params, *, bound: float | Float[Array, ""] = 0.01) -> Params:
     return jax.tree.map(lambda leaf: jnp.clip(leaf, -bound, bound), params)
 
 
-def weight_clipping(
-    *, bound: float | Float[Array, ""] = 0.01, windows: Mapping[str, Window] | None = None
-) -> Constraint:
+def weight_clipping(*, bound: Bound = 0.01, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Project on a box after each step of the optimizer: no parameter is above `bound` in absolute value.
 
     The bound is one of parameters, not of the critic, whose constant follows from it and the layers' sizes: a dense

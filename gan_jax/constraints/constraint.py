@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.types import Array, Critic, Key, Params, PyTree
+from gan_jax.types import Array, Critic, Float, Key, Params, PyTree
 
 State = PyTree[Array]
+
+Bound = float | Float[Array, ""]
+"""A number, which may be an argument of a compiled program."""
 
 
 class Window(NamedTuple):

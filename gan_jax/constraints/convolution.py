@@ -5,7 +5,7 @@ from functools import partial
 
 import jax.numpy as jnp
 
-from gan_jax.constraints.constraint import Constraint, Window
+from gan_jax.constraints.constraint import Bound, Constraint, Window
 from gan_jax.constraints.spectral import LinearMap, divided_by_norms, matrix_map
 from gan_jax.types import Array, Float
 
@@ -32,9 +32,7 @@ def convolve_image(
     return jnp.einsum("khwc,kcd->hwd", jnp.stack(taps), kernel.reshape(kh * kw, *kernel.shape[2:]), precision="highest")
 
 
-def conv_spectral_normalization(
-    *, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None
-) -> Constraint:
+def conv_spectral_normalization(*, bound: Bound = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Give every layer the norm `bound`: dense kernels as matrices, convolutions as maps from image to image.
 
     The norm is that of the zero-padded, strided convolution of images of the size in `windows`, which holds a window

@@ -6,12 +6,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from gan_jax.constraints.constraint import Constraint, Window
+from gan_jax.constraints.constraint import Bound, Constraint, Window
 from gan_jax.numerics import at_least_float32, safe_divide, safe_norm
-from gan_jax.types import Array, Critic, Float, Samples, Scores
+from gan_jax.types import Critic, Samples, Scores
 
 
-def normalize_gradient(critic: Critic, bound: float | Float[Array, ""] = 1.0) -> Critic:
+def normalize_gradient(critic: Critic, bound: Bound = 1.0) -> Critic:
     """Critic `x -> bound D(x) / (||grad D(x)|| + |D(x)|)`, float32 or wider, with values in [-bound, bound].
 
     Takes a callable `(N, ...) -> (N,)` that scores samples one by one. Where the norm n of its gradient is locally
@@ -38,9 +38,7 @@ def normalize_gradient(critic: Critic, bound: float | Float[Array, ""] = 1.0) ->
     return normalized
 
 
-def gradient_normalization(
-    *, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None
-) -> Constraint:
+def gradient_normalization(*, bound: Bound = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Apply the critic through `normalize_gradient`: its scores lie in [-bound, bound].
 
     A critic of (leaky) relus or sorts is `bound`-Lipschitz by this on each of its linear pieces; the value jumps where

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.constraints.constraint import Constraint, State, Window
+from gan_jax.constraints.constraint import Bound, Constraint, State, Window
 from gan_jax.constraints.kernels import as_matrix, kernels, map_kernels
 from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Key, Params
@@ -66,7 +66,7 @@ def power_step(apply: Callable[[Array, Array], Array], kernel: Array, u: Array) 
     return jnp.sum(v * apply(kernel, u)), u
 
 
-def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float | Scalar) -> Constraint:
+def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: Bound) -> Constraint:
     """Divide each kernel by the norm of its map, `W <- bound W / ||A_W||`; the state is one unit vector u a kernel.
 
     Takes `(name, kernel) -> LinearMap`. Always divides, also a norm below the bound; a kernel of norm below 1e-12 is
@@ -99,9 +99,7 @@ def divided_by_norms(map_of: Callable[[str, Array], LinearMap], bound: float | S
     return Constraint(init=init, normalize=normalize)
 
 
-def spectral_normalization(
-    *, bound: float | Float[Array, ""] = 1.0, windows: Mapping[str, Window] | None = None
-) -> Constraint:
+def spectral_normalization(*, bound: Bound = 1.0, windows: Mapping[str, Window] | None = None) -> Constraint:
     """Give every kernel, reshaped to a matrix (kh kw C, D), the spectral norm `bound`.
 
     A chain of L dense layers with 1-Lipschitz activations between them is then `bound^L`-Lipschitz. A convolution's own

@@ -27,6 +27,7 @@ class Value(Protocol):
 
     def __call__(self, scored: CriticPass, key: Key) -> PerSample:
         """Return one cost per point."""
+        ...
 
 
 def consistency(scored: CriticPass, key: Key, sd: float = 0.1) -> PerSample:

@@ -34,6 +34,7 @@ class Slope(Protocol):
 
     def __call__(self, scored: CriticPass, key: Key) -> PerSample:
         """Return one slope per point, at least 0."""
+        ...
 
 
 def gradient(scored: CriticPass, key: Key) -> PerSample:
