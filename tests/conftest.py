@@ -9,7 +9,7 @@ import tempfile
 # here; a process that was started by another finds the folder in its environment. Before jax is imported.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gan_jax_tests_")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
@@ -27,8 +27,11 @@ jaxtyping.install_import_hook(
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 
-# LLVM's optimizations cost more time here than they bring. Before any device.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# LLVM's optimizations cost more time here than they bring, and so do XLA's newer emitters. XLA stops at a flag that it
+# does not know: after 0.10 this one may be gone. Before any device.
+flags = "--xla_backend_optimization_level=0"
+flags += " --xla_cpu_use_fusion_emitters=false" if jax.__version_info__ < (0, 11) else ""
+os.environ.setdefault("XLA_FLAGS", flags)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
