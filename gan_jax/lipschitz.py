@@ -210,7 +210,8 @@ def lipschitz_bound(kernels: Sequence[Array], *, strides: int | Sequence[int] = 
     if not shapes or len(strides) != len(shapes) or any(len(shape) not in (2, 4) for shape in shapes):
         raise ValueError(f"needs dense or convolution kernels, a stride for each, got {shapes} and {strides}")
     pairs = zip(kernels, strides, strict=True)
-    return math.prod(spectral_norm(k) if k.ndim == 2 else conv_norm_bound(k, stride=stride) for k, stride in pairs)
+    norms = [spectral_norm(k) if k.ndim == 2 else conv_norm_bound(k, stride=stride) for k, stride in pairs]
+    return math.prod(norms, start=jnp.ones((), norms[0].dtype))
 
 
 def _scores(critic: Critic, points: Samples) -> Scores:

@@ -132,8 +132,9 @@ def score_batch(
         shared = {"real": [of_real], "fake": [of_fake], "both": [of_real, of_fake]}[points.shares]
         scores, gradient = (jnp.concatenate(each) for each in zip(*shared, strict=True))
 
-    if averages is None:
-        averages = jax.lax.stop_gradient(sharding.mean(jnp.stack([real_score.mean(), fake_score.mean()])))
+    means = averages
+    if means is None:
+        means = jax.lax.stop_gradient(sharding.mean(jnp.stack([real_score.mean(), fake_score.mean()])))
     return CriticPass(
         critic,
         real=real,
@@ -143,7 +144,7 @@ def score_batch(
         points=chosen,
         scores=scores,
         gradient=gradient,
-        averages=averages,
+        averages=means,
         condition=chosen_condition,
         sharding=sharding,
     )
