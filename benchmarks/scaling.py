@@ -1,6 +1,6 @@
 """Seconds of an iteration against batch size, width, image size and critic steps, with the exponents of their growth.
 
-`python -m benchmarks.scaling` takes about five minutes on two CPU cores. The work is a DCGAN on square grey images; one
+`python -m benchmarks.scaling` takes about five minutes on two CPU cores. The work is a DCGAN on square gray images; one
 size changes at a time, and the sizes take turns, so that a slow minute of the machine falls on all of them.
 """
 
@@ -28,7 +28,7 @@ _DEFAULT = {"batch": 32, "width": 16, "image": 32, "critic_steps": 5}
 
 
 def work_of(batch: int, width: int, image: int, critic_steps: int) -> Work:
-    """Build a DCGAN for square grey images."""
+    """Build a DCGAN for square gray images."""
     base = WORKS["mnist_dcgan"].experiment
     networks = {"generator": GeneratorConfig("dcgan", width), "critic": CriticConfig("dcgan", width)}
     gan = replace(base.gan, critic_steps=critic_steps, **networks)

@@ -32,17 +32,17 @@ DIGITS_REPEATED = 5  # of scikit-learn's digits there are 40 times fewer
 network = DigitClassifier()
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """Images float32 (N, 28, 28, 1) in [0, 1], as scoring makes them, and the digits int32 (N,) they show."""
 
     images: Float[Array, "n 28 28 1"]
     labels: Int[Array, " n"]
 
 
-def labelled(source: Source) -> Labelled:
+def labeled(source: Source) -> Labeled:
     """Return all of a source as the classifier sees it."""
     batch = source.batch(slice(None))
-    return Labelled(resized(jnp.asarray(batch["sample"])), jnp.asarray(batch["label"]))
+    return Labeled(resized(jnp.asarray(batch["sample"])), jnp.asarray(batch["label"]))
 
 
 def augment(key: Key, images: Float[Array, "n 28 28 1"]) -> Float[Array, "n 28 28 1"]:
@@ -58,7 +58,7 @@ def augment(key: Key, images: Float[Array, "n 28 28 1"]) -> Float[Array, "n 28 2
     return at(images[..., 0], jax.lax.optimization_barrier(places))[..., None]  # found once, not for each of 4 corners
 
 
-def train(data: Labelled, seed: int) -> Params:
+def train(data: Labeled, seed: int) -> Params:
     """Return the average of the parameters over the last steps of training."""
     init_key, key = jax.random.split(jax.random.key(seed))
     steps = len(data.labels) // BATCH_SIZE  # an epoch's; the images left over are others each time
@@ -70,7 +70,7 @@ def train(data: Labelled, seed: int) -> Params:
         return optax.softmax_cross_entropy(network.apply(params, images)[1], targets).mean()
 
     @partial(jax.jit, donate_argnums=0)
-    def epoch(state, key: Key, data: Labelled):
+    def epoch(state, key: Key, data: Labeled):
         order_key, key = jax.random.split(key)
         order = jax.random.permutation(order_key, len(data.labels))[: steps * BATCH_SIZE]
 
@@ -97,7 +97,7 @@ def _kernels(params: Params) -> Params:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
-def calibrated(params: Params, data: Labelled) -> Params:
+def calibrated(params: Params, data: Labeled) -> Params:
     """Scale the logits so that the images are most likely: label smoothing leaves the classes too close together."""
     classify = jax.jit(lambda images: network.apply(params, images)[1])
     logits = jnp.concatenate([classify(data.images[i : i + 500]) for i in range(0, len(data.images), 500)])
@@ -107,7 +107,7 @@ def calibrated(params: Params, data: Labelled) -> Params:
     return {"params": params["params"] | {"logits": last}}
 
 
-def accuracy(params: Params, data: Labelled) -> float:
+def accuracy(params: Params, data: Labeled) -> float:
     """The share of images whose digit has the largest logit."""
     classify = jax.jit(lambda images: network.apply(params, images)[1].argmax(axis=1))
     found = [classify(data.images[start : start + 500]) for start in range(0, len(data.images), 500)]
@@ -123,7 +123,7 @@ def main():
     options = parser.parse_args()
 
     mnist, mnist_test, digits, digits_test = (
-        labelled(source)
+        labeled(source)
         for data in (read("mnist", options.data_dir), read("digits"))
         for source in (data.train, data.held_out)
     )

@@ -11,7 +11,7 @@ from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, Gener
 adam = AdamConfig(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
 
 experiment = Experiment(
-    data=DataConfig(source="digits", dequantization=0.15),  # about one of the 17 grey levels, which are 0.125 apart
+    data=DataConfig(source="digits", dequantization=0.15),  # about one of the 17 gray levels, which are 0.125 apart
     gan=GAN(
         generator=GeneratorConfig(name="mlp", width=256, latent=32),
         critic=CriticConfig(name="mlp", width=256),

@@ -1,7 +1,7 @@
 """Maps between distributions on the line, by CDF and inverse CDF, and the exact distance that they attain.
 
 A density is given by its values at the points of a grid and taken to be linear between them, which is what the
-trapezoid rule integrates exactly; it need not be normalised. Every function takes a density `pdf` and an increasing
+trapezoid rule integrates exactly; it need not be normalized. Every function takes a density `pdf` and an increasing
 `grid`, both (K,), K at least 2, in units of x, uneven spacing allowed; results are float32 or wider. Values are not
 checked, since they may be traced: a density that is negative somewhere has no meaning, one of no mass gives NaN.
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREY, RED, panels, publish
+from gallery import BLUE, GRAY, RED, panels, publish
 from jax.scipy.stats import norm
 
 from gan_jax.divergences import histogram
@@ -66,10 +66,10 @@ def cdf_deviation(x: Array, pdf: Array) -> Array:
 
 
 def shade(fill, pdf: Array) -> None:
-    """Fill the area below a density, every other quarter of its mass in a darker grey."""
+    """Fill the area below a density, every other quarter of its mass in a darker gray."""
     quarter = jnp.floor(4 * cdf(pdf, GRID))
-    fill(GRID, pdf, color=GREY, alpha=0.25, lw=0, label="density")
-    fill(GRID, pdf, color=GREY, alpha=0.3, lw=0, where=quarter % 2 == 1)
+    fill(GRID, pdf, color=GRAY, alpha=0.25, lw=0, label="density")
+    fill(GRID, pdf, color=GRAY, alpha=0.3, lw=0, where=quarter % 2 == 1)
 
 
 def experiment():
@@ -79,7 +79,7 @@ def experiment():
     shade(above.fill_between, SOURCE)
     above.set(title="source, in quarters of its mass", yticks=[])
     x, measured = jnp.sort(draw_source(jax.random.key(1))), {}
-    for (name, (pdf, draw, g, colour)), axis, empty in zip(TARGETS.items(), beside, corner, strict=True):
+    for (name, (pdf, draw, g, color)), axis, empty in zip(TARGETS.items(), beside, corner, strict=True):
         y, (near, floor) = g(x), distances(g, draw, jax.random.key(0))
         measured[name] = {
             "wasserstein": float(near),
@@ -89,10 +89,10 @@ def experiment():
             "largest_fall": float(jnp.maximum(y[:-1] - y[1:], 0).max()),
             "cdf_deviation": float(cdf_deviation(y, pdf)),
         }
-        below.plot(x, y, color=colour, label=f"map to {name}")
+        below.plot(x, y, color=color, label=f"map to {name}")
         shade(axis.fill_betweenx, pdf)
         height = histogram(y, CELLS) / jnp.diff(CELLS)
-        axis.stairs(height, CELLS, orientation="horizontal", color=colour, lw=1.2, label="mapped samples")
+        axis.stairs(height, CELLS, orientation="horizontal", color=color, lw=1.2, label="mapped samples")
         axis.set(title=name, xticks=[])
         axis.legend(loc="upper right")
         empty.set_axis_off()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, panels, publish
+from gallery import BLUE, GRAY, GREEN, ORANGE, PURPLE, RED, SKY, panels, publish
 
 from gan_jax.divergences import histogram, js, kl, soft_histogram
 from gan_jax.transport import inverse_cdf, wasserstein_1d
@@ -49,14 +49,14 @@ def slope(estimate: Callable[[Array], Array], x: Array, y: Array) -> Array:
 def slide(densities, distances) -> dict:
     """Draw p and q, and how far they are apart; report the latter where they share no point."""
     densities.fill_between(GRID, triangle(-3.0, P_WIDTH), color=BLUE, alpha=0.5, lw=0, label="p")
-    densities.fill_between(GRID, triangle(0.0, Q_WIDTH), color=GREY, alpha=0.35, lw=0, label="q")
+    densities.fill_between(GRID, triangle(0.0, Q_WIDTH), color=GRAY, alpha=0.35, lw=0, label="q")
     densities.annotate("", (-1.5, 1.2), (-2.6, 1.2), arrowprops={"arrowstyle": "->", "color": BLUE})
     densities.set(title="p slides past q", ylim=(0, 2.2), yticks=[])
     values = compare(SHIFTS)
-    for name, (colour, line) in CURVES.items():
+    for name, (color, line) in CURVES.items():
         finite = jnp.isfinite(values[name])
-        distances.plot(SHIFTS, jnp.where(finite, values[name], jnp.nan), color=colour, ls=line, label=name)
-        distances.plot(SHIFTS, jnp.where(finite, jnp.nan, INFINITY), color=colour, ls=line)
+        distances.plot(SHIFTS, jnp.where(finite, values[name], jnp.nan), color=color, ls=line, label=name)
+        distances.plot(SHIFTS, jnp.where(finite, jnp.nan, INFINITY), color=color, ls=line)
     distances.set(xlabel="shift of p", ylabel="distance", xlim=(-4, 4), ylim=(0, 5))
     distances.set_yticks([0, math.log(2), 2, 4, INFINITY], ["0", "log 2", "2", "4", "∞"])
     densities.legend(loc="upper right")
@@ -71,14 +71,14 @@ def slide(densities, distances) -> dict:
 def differentiate(estimates, slopes) -> dict:
     """Draw the histograms of a sample, and the slope of JS by its shift past another; report how steep it gets."""
     x, y = 0.5 * jax.random.normal(jax.random.key(0), (2, SAMPLES))
-    kinds = {"hard": (histogram, GREY)}
-    kinds |= {f"soft, h = {h}": (lambda *a, h=h: soft_histogram(*a, h), colour) for h, colour in BANDWIDTHS.items()}
+    kinds = {"hard": (histogram, GRAY)}
+    kinds |= {f"soft, h = {h}": (lambda *a, h=h: soft_histogram(*a, h), color) for h, color in BANDWIDTHS.items()}
     measured = {"largest_slope": {}, "slope_at_shift_4": {}}
-    for name, (estimate, colour) in kinds.items():
+    for name, (estimate, color) in kinds.items():
         values = slope(lambda z, estimate=estimate: estimate(z, OPEN), x, y)
         look = {"fill": True, "alpha": 0.35} if name == "hard" else {"lw": 1.4}
-        estimates.stairs(estimate(x, CELLS), CELLS, color=colour, label=name, **look)
-        slopes.plot(SHIFTS, values, color=colour)
+        estimates.stairs(estimate(x, CELLS), CELLS, color=color, label=name, **look)
+        slopes.plot(SHIFTS, values, color=color)
         measured["largest_slope"][name] = float(jnp.abs(values).max())
         measured["slope_at_shift_4"][name] = float(values[-1])
     estimates.set(title="one sample, four histograms", yticks=[])

@@ -6,7 +6,7 @@ samples over 100 cells ends below 0.01 for each target.
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREY, descend, panels, publish
+from gallery import BLUE, GRAY, descend, panels, publish
 
 from gan_jax.divergences import histogram, js, soft_histogram
 from gan_jax.networks.mlp import Generator
@@ -20,7 +20,7 @@ BATCH, STEPS, SAMPLES = 2048, 3000, 100_000
 
 
 def normal(mean: float, sd: float) -> Array:
-    """Density on the grid, not normalised across different sd."""
+    """Density on the grid, not normalized across different sd."""
     return jnp.exp(-(((GRID - mean) / sd) ** 2) / 2) / sd
 
 
@@ -66,10 +66,10 @@ def experiment():
         noise = jnp.linspace(0, 1, 1001)
         measured[name]["map_error"] = float(jnp.abs(g(noise) - exact(noise)).mean())
         centres = (CELLS[1:] + CELLS[:-1]) / 2
-        above.fill_between(centres, histogram(real, CELLS), color=GREY, alpha=0.35, lw=0, step="mid", label="target")
+        above.fill_between(centres, histogram(real, CELLS), color=GRAY, alpha=0.35, lw=0, step="mid", label="target")
         above.step(centres, histogram(fake, CELLS), color=BLUE, where="mid", label="G(noise)")
         above.set(title=f"{name}: JS {divergence:.4f}", yticks=[])
-        below.plot(exact(noise), noise, color=GREY, lw=3, alpha=0.5, label="exact map")
+        below.plot(exact(noise), noise, color=GRAY, lw=3, alpha=0.5, label="exact map")
         below.plot(g(noise), noise, color=BLUE, label="G")
         below.set(xlabel="x", ylabel="noise")
     axes[0, 0].legend()

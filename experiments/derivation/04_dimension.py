@@ -9,7 +9,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from gallery import BLUE, GREEN, GREY, ORANGE, RED, panels, publish
+from gallery import BLUE, GRAY, GREEN, ORANGE, RED, panels, publish
 from jax.scipy.stats import norm
 
 from gan_jax.divergences import js, log10_cells
@@ -17,7 +17,7 @@ from gan_jax.types import Array
 
 SAMPLES, DIMENSIONS, SHIFT = 10_000, 24, 1.0
 MNIST, ATOMS = 28 * 28, 80  # pixels; log10 of the atoms in the visible universe
-NOTE = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
+NOTE = {"textcoords": "offset points", "fontsize": 8, "color": GRAY}
 CELLS = {100: ORANGE, 10: GREEN, 2: BLUE}
 
 
@@ -43,10 +43,10 @@ def js_by_dimension(x: Array, y: Array) -> np.ndarray:
 def draw_cells(axis) -> None:
     """Draw the number of cells against dimension; both scales are logarithmic, the second one twice."""
     dimensions = [1, 10_000]
-    for cells, colour in CELLS.items():
-        axis.loglog(dimensions, [log10_cells(cells, d) for d in dimensions], color=colour, label=f"K = {cells}")
+    for cells, color in CELLS.items():
+        axis.loglog(dimensions, [log10_cells(cells, d) for d in dimensions], color=color, label=f"K = {cells}")
     for exponent in (math.log10(SAMPLES), ATOMS):
-        axis.axhline(exponent, color=GREY, lw=0.8, ls=":")
+        axis.axhline(exponent, color=GRAY, lw=0.8, ls=":")
     axis.annotate("atoms in the\nvisible universe", (1, ATOMS), (4, 4), **NOTE)
     axis.annotate(f"{SAMPLES:,} samples", (10_000, math.log10(SAMPLES)), (0, 4), ha="right", **NOTE)
     axis.plot(MNIST, log10_cells(2, MNIST), "o", color=BLUE)
@@ -66,13 +66,13 @@ def experiment():
     truth = js(jnp.array([0.5, 0.5]), jnp.array([norm.cdf(-SHIFT), norm.cdf(SHIFT)]))
     equal, different = js_by_dimension(x, y), js_by_dimension(x, z.at[:, 0].add(SHIFT))
     dimensions = np.arange(1, DIMENSIONS + 1)
-    right.axhline(math.log(2), color=GREY, lw=0.8, ls=":")
-    right.axvline(math.log2(SAMPLES), color=GREY, lw=0.8, ls=":")
+    right.axhline(math.log(2), color=GRAY, lw=0.8, ls=":")
+    right.axvline(math.log2(SAMPLES), color=GRAY, lw=0.8, ls=":")
     right.annotate("as many cells\nas samples", (math.log2(SAMPLES), 0.11), (4, 0), **NOTE)
-    for name, values, true, colour in (("one mean shifted", different, truth, RED), ("no difference", equal, 0, BLUE)):
-        right.axhline(true, color=colour, lw=0.8)
-        right.annotate("true", (DIMENSIONS + 1, true), (0, 3), ha="right", **NOTE | {"color": colour})
-        right.plot(dimensions, values, "o-", color=colour, ms=4, label=name)
+    for name, values, true, color in (("one mean shifted", different, truth, RED), ("no difference", equal, 0, BLUE)):
+        right.axhline(true, color=color, lw=0.8)
+        right.annotate("true", (DIMENSIONS + 1, true), (0, 3), ha="right", **NOTE | {"color": color})
+        right.plot(dimensions, values, "o-", color=color, ms=4, label=name)
     right.set(title=f"JS estimated from {SAMPLES:,} samples each, K = 2", xlabel="dimensions d")
     right.set_yticks([0, 0.2, 0.4, 0.6, math.log(2)], ["0", "0.2", "0.4", "0.6", "log 2"])
     right.legend()

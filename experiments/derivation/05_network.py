@@ -9,7 +9,7 @@ per sample is the simplest of these.
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREEN, GREY, RED, game, panels, play, publish
+from gallery import BLUE, GRAY, GREEN, RED, game, panels, play, publish
 
 from gan_jax.invariance import permutation_average, sample_average
 from gan_jax.networks.mlp import Critic, SetCritic
@@ -66,14 +66,14 @@ def experiment():
     passes.legend()
 
     spreads = spread_over_orders(order_key)
-    for i, (spread, colour) in enumerate(zip(spreads.values(), (GREY, RED, GREEN, BLUE), strict=True)):
+    for i, (spread, color) in enumerate(zip(spreads.values(), (GRAY, RED, GREEN, BLUE), strict=True)):
         jitter = jnp.linspace(-0.25, 0.25, ORDERS)
-        orders.scatter(i + jitter, spread, s=5, lw=0, color=colour)
+        orders.scatter(i + jitter, spread, s=5, lw=0, color=color)
     orders.set(xticks=range(len(spreads)), xticklabels=spreads, title=f"score of one set in {ORDERS} orders")
     measured = {"spread_over_orders": {name: float(jnp.ptp(spread)) for name, spread in spreads.items()}}
 
     target = jnp.sort(real(target_key, 2000)[:, 0])
-    for name, critic, colour in (
+    for name, critic, color in (
         ("one by one", Critic(width=64, depth=3), BLUE),
         (f"sets of {SETS_OF}", SetCritic(width=64, depth=2, set_size=SETS_OF), GREEN),
     ):
@@ -83,7 +83,7 @@ def experiment():
             return wasserstein_1d(system.sample(state, target_key, len(target))[:, 0], target)
 
         _, _, distances = play(system, key, real, steps=STEPS, watch=distance)
-        learning.plot(distances, color=colour, label=name)
+        learning.plot(distances, color=color, label=name)
         measured[f"wasserstein, {name}"] = float(distances[-100:].mean())
     learning.set(ylim=(0, None), xlabel="iteration", title="distance of samples to the target")
     learning.legend()

@@ -43,14 +43,14 @@ def experiment():
     data_key, fake_key, key = jax.random.split(jax.random.key(0), 3)
     target = real(data_key, 20_000)[:, 0]
     measured = {}
-    for name, weight, colour in (("no constraint", 0.0, RED), ("gradient penalty", 0.1, BLUE)):
+    for name, weight, color in (("no constraint", 0.0, RED), ("gradient penalty", 0.1, BLUE)):
         system = game(penalty=PENALTIES["wgan_gp"]._replace(weight=weight))
         state, metrics, _ = play(system, key, real, steps=STEPS)
         fake = system.sample(state, fake_key, len(target))[:, 0]
         measured[name] = {"wasserstein_of_samples": float(wasserstein_1d(fake, target))}
         for metric, axis in zip(shown, axes, strict=True):
             size = smooth(jnp.abs(metrics[metric]))
-            axis.plot(size, color=colour, label=name)
+            axis.plot(size, color=color, label=name)
             measured[name] |= {f"{metric}_first": float(size[0]), f"{metric}_last": float(size[-1])}
     for title, axis in zip(shown.values(), axes, strict=True):
         axis.set(yscale="log", xlabel="iteration", title=title)

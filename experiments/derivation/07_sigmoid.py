@@ -10,7 +10,7 @@ non-saturating one descends -log s(fake), with the factor 1 - s(fake), which doe
 import jax
 import jax.numpy as jnp
 import optax
-from gallery import BLUE, GREY, ORANGE, game, panels, play, publish
+from gallery import BLUE, GRAY, ORANGE, game, panels, play, publish
 
 from gan_jax import losses
 from gan_jax.networks import mlp
@@ -42,18 +42,18 @@ def experiment():
     """Train a critic against a generator that stands still, then one that follows after the critic has had a start."""
     figure, (by_confidence, learning) = panels(2, width=8)
     measured = {}
-    for name, colour in (("minimax", ORANGE), ("non_saturating", BLUE)):
+    for name, color in (("minimax", ORANGE), ("non_saturating", BLUE)):
         shared = {"generator": GENERATOR, "critic": CRITIC, "loss": losses.LOSSES[name], "penalty": None}
         waiting = game(**shared, critic_steps=1, generator_optimizer=optax.set_to_zero())
         _, metrics, probability = play(waiting, jax.random.key(0), real, steps=STEPS, watch=taken_for_real)
         norm = metrics["generator_param_grad_norm"]
-        by_confidence.scatter(probability, norm, color=colour, s=4, lw=0, label=name.replace("_", "-"))
+        by_confidence.scatter(probability, norm, color=color, s=4, lw=0, label=name.replace("_", "-"))
 
         # Plain descent: Adam would take a step of the same size along a gradient of any size, and hide the matter.
         rate = optax.join_schedules([optax.constant_schedule(0.0), optax.constant_schedule(1e-3)], [START])
         following = game(**shared, critic_steps=1, generator_optimizer=optax.sgd(rate))
         _, _, where = play(following, jax.random.key(0), real, steps=STEPS, watch=mean)
-        learning.plot(where, color=colour)
+        learning.plot(where, color=color)
         measured[name] = {
             "gradient_first": float(norm[0]),
             "gradient_median_of_last_100": float(jnp.median(norm[-100:])),
@@ -64,9 +64,9 @@ def experiment():
     by_confidence.set(xlabel="s(critic) of generated samples: the surer, the further right", ylabel="norm")
     by_confidence.invert_xaxis()
     by_confidence.legend(markerscale=3)
-    learning.axhline(TARGET, color=GREY, lw=0.8)
-    learning.annotate("real", (0, TARGET), (0, -11), textcoords="offset points", color=GREY, fontsize=8)
-    learning.axvline(START, color=GREY, lw=0.8, ls=":")
+    learning.axhline(TARGET, color=GRAY, lw=0.8)
+    learning.annotate("real", (0, TARGET), (0, -11), textcoords="offset points", color=GRAY, fontsize=8)
+    learning.axvline(START, color=GRAY, lw=0.8, ls=":")
     learning.set(xlabel="iteration", ylabel="mean of x", title=f"a generator that follows from iteration {START} on")
     return figure, measured
 

@@ -1,7 +1,7 @@
 """How fast may a distance change? The Lipschitz constant of a critic, with and without a gradient penalty.
 
 `python experiments/derivation/08_lipschitz.py` takes about 15 s on two CPU cores. The root of a distance is Hölder with
-exponent 0.50 only; a penalised critic is Lipschitz, its constant near 1.2; that of a free one is near 1000, and grows.
+exponent 0.50 only; a penalized critic is Lipschitz, its constant near 1.2; that of a free one is near 1000, and grows.
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
-from gallery import BLUE, GREEN, GREY, RED, panels, publish
+from gallery import BLUE, GRAY, GREEN, RED, panels, publish
 
 from gan_jax.data.toy import Mixture, gaussians_8
 from gan_jax.lipschitz import gradient_norm_quantiles, holder_fit, largest_gradient_norm, largest_slope, lipschitz_bound
@@ -19,7 +19,7 @@ from gan_jax.penalties import gradient_penalty, interpolate
 from gan_jax.types import Array, Key, Params, Samples
 
 REAL, FAKE = gaussians_8(), Mixture(jnp.zeros((1, 2)), 0.5)
-CRITICS = {"free": (0.0, RED), "penalised": (10.0, BLUE)}
+CRITICS = {"free": (0.0, RED), "penalized": (10.0, BLUE)}
 BATCH, STEPS, EVERY, PAIRS = 256, 600, 50, 4096
 NETWORK = Critic(width=64, depth=2)
 
@@ -32,7 +32,7 @@ def constants(params: Params, x: Samples) -> Array:
 
 @jax.jit
 def train(weight: float, key: Key, real: Samples, fake: Samples) -> tuple[Params, Array]:
-    """Minimise the mean of `D(fake) - D(real) + weight (||dD/dx|| - 1)^2`; returns D, and its constants in time."""
+    """Minimize the mean of `D(fake) - D(real) + weight (||dD/dx|| - 1)^2`; returns D, and its constants in time."""
     optimizer = optax.adam(1e-3, b1=0.5, b2=0.9)
 
     def loss(params: Params, key: Key) -> Array:
@@ -70,20 +70,20 @@ def pairs(key: Key) -> tuple[Samples, Samples]:
 
 
 def experiment():
-    """Train a free and a penalised critic; measure how fast they change, and where."""
+    """Train a free and a penalized critic; measure how fast they change, and where."""
     figure, (left, middle, right) = panels(3)
     train_key, real_key, fake_key, pairs_key, key = jax.random.split(jax.random.key(0), 5)
     data = {"real": REAL.sample(real_key, BATCH), "fake": FAKE.sample(fake_key, BATCH)}
     trained = {name: train(weight, train_key, **data) for name, (weight, _) in CRITICS.items()}
-    critic, measured = partial(NETWORK.apply, trained["penalised"][0]), {}
+    critic, measured = partial(NETWORK.apply, trained["penalized"][0]), {}
 
     x, y = pairs(pairs_key)
     distance, ends = jnp.linalg.norm(x - y, axis=1), jnp.array([1e-3, 1.0])
-    for name, f, colour in (("root of a distance", root, GREEN), ("penalised critic", critic, BLUE)):
+    for name, f, color in (("root of a distance", root, GREEN), ("penalized critic", critic, BLUE)):
         alpha, constant = holder_fit(f, x, y)
         measured[name] = {"alpha": float(alpha), "C": float(constant)}
-        left.plot(distance[::4], jnp.abs(f(x) - f(y))[::4], ".", color=colour, ms=3, alpha=0.35, mew=0)
-        left.plot(ends, constant * ends**alpha, color=colour, label=rf"{name}, $\alpha$ = {alpha:.2f}")
+        left.plot(distance[::4], jnp.abs(f(x) - f(y))[::4], ".", color=color, ms=3, alpha=0.35, mew=0)
+        left.plot(ends, constant * ends**alpha, color=color, label=rf"{name}, $\alpha$ = {alpha:.2f}")
     left.set(xlabel="||x - y||", xscale="log", ylabel="|D(x) - D(y)|", yscale="log", ylim=(1e-5, 20))
     left.set(title=r"$|D(x) - D(y)| \leq C\,||x - y||^\alpha$")
     left.legend(loc="upper left")
@@ -94,7 +94,7 @@ def experiment():
             middle.plot(jnp.arange(0, STEPS + 1, EVERY), constant, style, color=CRITICS[name][1], ms=4)
         middle.text(STEPS, watched[1, -1] / 2, name, color=CRITICS[name][1], ha="right", va="top", fontsize=9)
     for style, label in (("--", "bound from the kernels"), ("-", "largest gradient norm"), ("o", "largest slope")):
-        middle.plot([], style, color=GREY, ms=4, label=label)
+        middle.plot([], style, color=GRAY, ms=4, label=label)
     middle.set(title="Lipschitz constant in training", xlabel="step", yscale="log", ylim=(0.2, 1e5))
     middle.legend(loc="upper left")
     steps_up = jnp.diff(jnp.stack([watched for _, watched in trained.values()]), axis=1)
@@ -104,12 +104,12 @@ def experiment():
     norms = gradient_norm_quantiles(critic, key, **data, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95))
     measured["quantiles"] = {place: norms[place].tolist() for place in places}
     low, lower, median, upper, high = zip(*measured["quantiles"].values(), strict=True)
-    right.axhline(1, color=GREY, lw=1, ls="--")
-    right.text(-0.45, 0.998, "bound C = 1", color=GREY, va="top", fontsize=8)
+    right.axhline(1, color=GRAY, lw=1, ls="--")
+    right.text(-0.45, 0.998, "bound C = 1", color=GRAY, va="top", fontsize=8)
     right.vlines(places, low, high, color=BLUE)
     right.vlines(places, lower, upper, color=BLUE, lw=12, alpha=0.4)
     right.plot(places, median, "o", color=BLUE, ms=5)
-    right.set(title="penalised critic, 5 % to 95 %", ylabel="gradient norm", xlim=(-0.5, 2.5), ylim=(0.9, 1.12))
+    right.set(title="penalized critic, 5 % to 95 %", ylabel="gradient norm", xlim=(-0.5, 2.5), ylim=(0.9, 1.12))
     return figure, measured
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREEN, GREY, ORANGE, RED, descend, panels, publish
+from gallery import BLUE, GRAY, GREEN, ORANGE, RED, descend, panels, publish
 
 from gan_jax.data.toy import Mixture
 from gan_jax.losses import wasserstein_critic
@@ -28,7 +28,7 @@ TITLES = {
     "one_sided": r"one-sided: $\max(||\nabla D|| - C,\, 0)^2$",
     "two_sided": r"two-sided: $(||\nabla D|| - C)^2$",
 }
-LINES = {  # colour, and where the label goes
+LINES = {  # color, and where the label goes
     "real": (ORANGE, 0.0, "left"),
     "fake": (RED, 1.0, "right"),
     "both": (GREEN, 0.5, "center"),
@@ -43,7 +43,7 @@ def sample(key: Key, count: int) -> dict[str, Samples]:
 
 
 def train(shape: str, points: str, *, weight: float = WEIGHT) -> Critic:
-    """Minimise the mean of `D(fake) - D(real) + weight shape(||dD/dx||, C)`, the last at the points. Returns D."""
+    """Minimize the mean of `D(fake) - D(real) + weight shape(||dD/dx||, C)`, the last at the points. Returns D."""
     network = mlp.Critic(width=64, depth=3)
 
     def loss(params: Params, key: Key, progress: Array) -> Array:
@@ -77,13 +77,13 @@ def experiment():
     figure, axes = panels(3, sharey=True)
     measured = {}
     for (shape, title), axis in zip(TITLES.items(), axes, strict=True):
-        axis.axhline(BOUND, color=GREY, lw=1, ls="--", zorder=3)
-        axis.text(0.5, 0.8 * BOUND, f"bound C = {BOUND:g}", color=GREY, ha="center", va="top", fontsize=8)
-        for points, (colour, x, align) in LINES.items():
+        axis.axhline(BOUND, color=GRAY, lw=1, ls="--", zorder=3)
+        axis.text(0.5, 0.8 * BOUND, f"bound C = {BOUND:g}", color=GRAY, ha="center", va="top", fontsize=8)
+        for points, (color, x, align) in LINES.items():
             (low, median, high), measured[f"{shape}, {points}"] = follow(train(shape, points))
-            axis.fill_between(POSITIONS, low, high, color=colour, alpha=0.2, lw=0)
-            axis.plot(POSITIONS, median, color=colour)
-            axis.text(x, 1.3 * jnp.interp(x, POSITIONS, median), points, color=colour, ha=align, fontsize=9)
+            axis.fill_between(POSITIONS, low, high, color=color, alpha=0.2, lw=0)
+            axis.plot(POSITIONS, median, color=color)
+            axis.text(x, 1.3 * jnp.interp(x, POSITIONS, median), points, color=color, ha=align, fontsize=9)
         axis.set(title=title, xlabel="from generated (0) to real (1)", yscale="log", ylim=(0.1, 2e4))
     axes[0].set(ylabel="gradient norm")
     _, measured["hinge, interpolated, weight 1"] = follow(train("hinge", "interpolated", weight=1.0))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from gallery import BLUE, GREY, ORANGE, descend, panels, publish
+from gallery import BLUE, GRAY, ORANGE, descend, panels, publish
 
 from gan_jax.losses import wasserstein
 from gan_jax.networks.mlp import Critic
@@ -62,7 +62,7 @@ PAIRS = {
 def train(
     pair: Pair, key: Key, *, bound: float | Array = 1.0, one_sided: bool = True, steps: int = STEPS
 ) -> tuple[Callable, Array]:
-    """Train a penalised critic against a fixed pair; return it and its score gap on fresh samples."""
+    """Train a penalized critic against a fixed pair; return it and its score gap on fresh samples."""
     init_key, run_key, *keys = jax.random.split(key, 4)
 
     def loss(params, key: Key, progress: Array) -> Array:
@@ -89,19 +89,19 @@ def experiment():
         errors = estimates / pair.distance - 1
         measured[name] = {"distance": pair.distance, "estimates": estimates.tolist(), "errors": errors.tolist()}
         ratios.plot(100 * errors, jnp.full(SEEDS, i), "o", color=BLUE, alpha=0.7)
-    ratios.axvspan(-5, 5, color=GREY, alpha=0.2, lw=0)
-    ratios.axvline(0, color=GREY, lw=0.8)
+    ratios.axvspan(-5, 5, color=GRAY, alpha=0.2, lw=0)
+    ratios.axvline(0, color=GRAY, lw=0.8)
     ratios.set(yticks=range(len(PAIRS)), yticklabels=PAIRS, xlim=(-10, 10), ylim=(len(PAIRS) - 0.5, -0.5))
     ratios.set(xlabel="error of the estimate, %", title=f"score gap against the distance, {SEEDS} seeds")
 
     x = jnp.linspace(-1, 2, 301)
     exact = jnp.abs(x - 0.5)
-    potential.plot(x, exact - exact.mean(), color=GREY, lw=4, alpha=0.5, label="exact potential")
+    potential.plot(x, exact - exact.mean(), color=GRAY, lw=4, alpha=0.5, label="exact potential")
     name = "uniform, widened"
-    for kind, one_sided, colour in (("one-sided", True, BLUE), ("two-sided", False, ORANGE)):
+    for kind, one_sided, color in (("one-sided", True, BLUE), ("two-sided", False, ORANGE)):
         critic, gap = train(PAIRS[name], key, one_sided=one_sided)
         score = critic(x[:, None])
-        potential.plot(x, score - score.mean(), color=colour, label=kind)
+        potential.plot(x, score - score.mean(), color=color, label=kind)
         measured[f"{name}, {kind}"] = float(gap)
     potential.set(xlabel="x", title=name)
     potential.legend()
@@ -109,7 +109,7 @@ def experiment():
     bounds = jnp.array([0.5, 1.0, 2.0, 4.0])
     pair = PAIRS["Gaussians, d = 2"]
     gaps = jax.vmap(lambda bound: train(pair, key, bound=bound)[1])(bounds)
-    scaling.plot(bounds, pair.distance * bounds, color=GREY, lw=4, alpha=0.5, label="bound x distance")
+    scaling.plot(bounds, pair.distance * bounds, color=GRAY, lw=4, alpha=0.5, label="bound x distance")
     scaling.plot(bounds, gaps, "o", color=BLUE, label="score gap")
     scaling.set(xlabel="bound C", title="Gaussians, d = 2")
     scaling.legend()

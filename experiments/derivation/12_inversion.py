@@ -7,7 +7,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from gallery import BLUE, GREEN, GREY, ORANGE, panels, publish, trained
+from gallery import BLUE, GRAY, GREEN, ORANGE, panels, publish, trained
 
 from gan_jax.data.images import preprocess, to_uint8
 from gan_jax.data.sources import read
@@ -39,10 +39,10 @@ def experiment():
 
     figure, (pictures, errors) = panels(2, width_ratios=(1, 1.4), width=8.5, height=3.6)
     rows, measured = [], {}
-    for (kind, targets), colour in zip(kinds.items(), (GREY, GREEN, BLUE, ORANGE), strict=True):
+    for (kind, targets), color in zip(kinds.items(), (GRAY, GREEN, BLUE, ORANGE), strict=True):
         found = jax.jit(lambda key, x: invert(generator, key, x, latent=config.latent))(search_key, targets)
         rows += [*targets[:SHOWN], *found.samples[:SHOWN]]
-        errors.plot(np.sort(found.errors), np.linspace(0, 1, COUNT), color=colour, label=kind)
+        errors.plot(np.sort(found.errors), np.linspace(0, 1, COUNT), color=color, label=kind)
         measured[kind] = {
             "median_error": float(jnp.median(found.errors)),
             "largest_error": float(found.errors.max()),

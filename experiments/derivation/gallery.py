@@ -26,7 +26,7 @@ from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Key, Params, Samples
 
-RED, GREY = palette.VERMILION, palette.GRAY
+RED, GRAY = palette.VERMILION, palette.GRAY
 BLUE, GREEN, ORANGE, PURPLE, SKY = palette.BLUE, palette.GREEN, palette.ORANGE, palette.PURPLE, palette.SKY
 
 _STYLE = {
@@ -58,7 +58,7 @@ def descend(
     learning_rate: float,
     **adam: float,
 ) -> Params:
-    """Minimise `loss(params, key, progress)`, progress from 0 to 1, by Adam with a rate that falls to zero."""
+    """Minimize `loss(params, key, progress)`, progress from 0 to 1, by Adam with a rate that falls to zero."""
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps), **adam)
 
     def step(carry, inputs):

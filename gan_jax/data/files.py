@@ -8,7 +8,7 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
-# How each kind of picture is read. Others, of 16 bits or with a transparent colour, would lose what they hold.
+# How each kind of picture is read. Others, of 16 bits or with a transparent color, would lose what they hold.
 _MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB", "RGBA": "RGBA", "CMYK": "RGB"}
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
@@ -57,7 +57,7 @@ def read_samples(path: Path) -> np.ndarray:
 
 
 def check_images(images: np.ndarray, name: str) -> np.ndarray:
-    """Return uint8 images (N, H, W, C), adding the channel axis to greyscale ones; refuse anything else.
+    """Return uint8 images (N, H, W, C), adding the channel axis to grayscale ones; refuse anything else.
 
     Raises:
       InputError: another dtype, rank or number of channels than 1, 3 or 4, no image at all, or numbers that look like
@@ -73,7 +73,7 @@ def check_images(images: np.ndarray, name: str) -> np.ndarray:
     if images.dtype != np.uint8:
         raise InputError(f"{name}: images must be uint8, 0 to 255, got {images.dtype}{_range(images)}")
     if images.max() == 1 or (np.isin(images, (0, 1, 255)).all() and (images == 1).any()):
-        raise InputError(f"{name}: the images hold no grey but 1 of 255; scale them to 0..255 before they become uint8")
+        raise InputError(f"{name}: the images hold no gray but 1 of 255; scale them to 0..255 before they become uint8")
     return images
 
 
@@ -135,7 +135,7 @@ def _picture(file: Path) -> np.ndarray:
     try:
         with Image.open(file) as image:
             if image.mode not in _MODES or "transparency" in image.info:
-                raise InputError(f"{file}: is of mode {image.mode}; convert it to 8-bit greyscale, RGB or RGBA")
+                raise InputError(f"{file}: is of mode {image.mode}; convert it to 8-bit grayscale, RGB or RGBA")
             return np.asarray(image.convert(_MODES[image.mode]))
     except InputError:
         raise
@@ -145,7 +145,7 @@ def _picture(file: Path) -> np.ndarray:
 
 def _says(image: np.ndarray) -> str:
     height, width, *channels = image.shape
-    return f"{width}x{height} {'colour' if channels else 'greyscale'}"
+    return f"{width}x{height} {'color' if channels else 'grayscale'}"
 
 
 def one_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Deep convolutional networks for images of any size and number of channels.
 
 Each of `depth` stages halves the image (rounding up) and doubles the features, starting at `width`; the generator goes
-the same way back. No normalisation: a critic that mixed samples would have no gradient per sample.
+the same way back. No normalization: a critic that mixed samples would have no gradient per sample.
 
 Source: Radford, Metz, Chintala (2016), Unsupervised representation learning with deep convolutional GANs; Gulrajani et
 al. (2017), Improved training of Wasserstein GANs.

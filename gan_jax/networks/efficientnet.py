@@ -1,6 +1,6 @@
 """EfficientNet-Lite0: EfficientNet-B0 for small devices, without squeeze-and-excitation and with relu6 for swish.
 
-For inference: batch normalisation is no layer here; as it stands still, it is part of the kernels and biases.
+For inference: batch normalization is no layer here; as it stands still, it is part of the kernels and biases.
 
 Source: Tan, Le (2019), EfficientNet: rethinking model scaling for convolutional neural networks; for the block, Sandler
 et al. (2018), MobileNetV2: inverted residuals and linear bottlenecks.
@@ -60,7 +60,7 @@ class _Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Images (N, H, W, 3), float32 and normalised as (level - 127) / 128, to a pair: vectors and logits.
+    """Images (N, H, W, 3), float32 and normalized as (level - 127) / 128, to a pair: vectors and logits.
 
     The vectors (N, 1280) are the average over the image before the last layer, the logits (N, 1000) are those of
     ImageNet's classes. Images are best 224x224, and of any size. Submodules are `stem`, `BLOCKS`, `head` and

@@ -1,7 +1,7 @@
 """Inception-v3 in the form whose features the Fréchet and the Inception score are defined on.
 
 That is TensorFlow's graph of 2015-12-05, for inference, with three departures from the paper: average pools leave the
-padding out of their mean, the last block pools by the maximum, and there are 1008 classes. Batch normalisation is no
+padding out of their mean, the last block pools by the maximum, and there are 1008 classes. Batch normalization is no
 layer here: as it stands still, it is part of the kernels and biases.
 
 Source: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna (2016), Rethinking the Inception architecture for computer vision.
@@ -138,7 +138,7 @@ class _Block(nn.Module):
 
 
 class Inception(nn.Module):
-    """Images (N, 299, 299, 3), float32 and normalised as (level - 128) / 128, to a pair: vectors and logits.
+    """Images (N, 299, 299, 3), float32 and normalized as (level - 128) / 128, to a pair: vectors and logits.
 
     The vectors (N, 2048) are the average over the image before the last layer. The logits (N, 1008) are that layer's
     without its bias, which the graph that defined the Inception score left out. Each layer is one convolution, as

@@ -1,7 +1,7 @@
 """Residual networks for images whose sides halve evenly.
 
 A block is `x + conv(relu(conv(relu(x))))`, 3x3, of `width` features throughout; between blocks the critic's images are
-averaged to half their size and the generator's are doubled. No normalisation: a critic that mixed samples would have no
+averaged to half their size and the generator's are doubled. No normalization: a critic that mixed samples would have no
 gradient per sample.
 
 Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, appendix (residual networks on CIFAR-10).

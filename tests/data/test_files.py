@@ -6,20 +6,20 @@ import pytest
 from gan_jax.data.files import check_images, read_samples
 from gan_jax.errors import InputError
 
-GREY = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 1)).astype(np.uint8)
+GRAY = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (GREY / 255, r"float64 from 0 to 1; if they are meant in \[0, 1\], store np.round\(255 \* images\)"),
-        (GREY / 127.5 - 1, r"from -1 to 1; if they are meant in \[-1, 1\], store np.round\(127.5 \* \(images \+ 1\)\)"),
-        (GREY.astype(np.float32), r"float32 from 0 to 25\d; store np.round\(images\)"),
-        (GREY.astype(np.int32) - 300, "int32 from -300 to .*; bring them to 0..255"),
-        (np.where(GREY > 99, np.nan, 0.5), r"with \d+ numbers that are not finite"),
-        (GREY > 99, "got bool, which is no number"),
-        (GREY // 128, "no grey but 1 of 255; scale them"),
-        ((GREY / 127.5 - 1).astype(np.int8).astype(np.uint8), "no grey but 1 of 255"),
+        (GRAY / 255, r"float64 from 0 to 1; if they are meant in \[0, 1\], store np.round\(255 \* images\)"),
+        (GRAY / 127.5 - 1, r"from -1 to 1; if they are meant in \[-1, 1\], store np.round\(127.5 \* \(images \+ 1\)\)"),
+        (GRAY.astype(np.float32), r"float32 from 0 to 25\d; store np.round\(images\)"),
+        (GRAY.astype(np.int32) - 300, "int32 from -300 to .*; bring them to 0..255"),
+        (np.where(GRAY > 99, np.nan, 0.5), r"with \d+ numbers that are not finite"),
+        (GRAY > 99, "got bool, which is no number"),
+        (GRAY // 128, "no gray but 1 of 255; scale them"),
+        ((GRAY / 127.5 - 1).astype(np.int8).astype(np.uint8), "no gray but 1 of 255"),
     ],
 )
 def test_other_numbers(images, says):
@@ -28,16 +28,16 @@ def test_other_numbers(images, says):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("images", [GREY, np.zeros_like(GREY), np.where(GREY > 99, 255, 0).astype(np.uint8)])
+@pytest.mark.parametrize("images", [GRAY, np.zeros_like(GRAY), np.where(GRAY > 99, 255, 0).astype(np.uint8)])
 def test_images_are_left_as_they_are(images):
     np.testing.assert_array_equal(check_images(images, "mine"), images)
 
 
 def test_either_array_of_a_file(tmp_path):
-    np.savez(tmp_path / "a.npz", images=GREY)
-    np.testing.assert_array_equal(read_samples(tmp_path / "a.npz"), GREY)
+    np.savez(tmp_path / "a.npz", images=GRAY)
+    np.testing.assert_array_equal(read_samples(tmp_path / "a.npz"), GRAY)
     np.savez(tmp_path / "b.npz", points=np.ones((3, 2)))
     assert read_samples(tmp_path / "b.npz").dtype == np.float32
-    np.savez(tmp_path / "c.npz", other=GREY)
+    np.savez(tmp_path / "c.npz", other=GRAY)
     with pytest.raises(InputError, match="has no array 'images'"):
         read_samples(tmp_path / "c.npz")

@@ -176,7 +176,7 @@ def test_folders_that_cannot_be_used(tmp_path):
     for i in range(5):
         Image.fromarray(noise(4, 4)).save(tmp_path / f"{i}.png")
     Image.fromarray(noise(4, 5)).save(tmp_path / "wide.png")
-    with pytest.raises(InputError, match=r"wide.png: is 5x4 greyscale, but 0.png is 4x4 greyscale"):
+    with pytest.raises(InputError, match=r"wide.png: is 5x4 grayscale, but 0.png is 4x4 grayscale"):
         read(str(tmp_path))
     (tmp_path / "wide.png").write_bytes(b"not a PNG")
     with pytest.raises(InputError, match=r"wide.png: is not a readable image"):

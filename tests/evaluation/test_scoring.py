@@ -128,7 +128,7 @@ def test_what_cannot_be_scored_is_one_line(against):
         (images.astype(np.float32) / 127.5 - 1, r"in \[-1, 1\], store np.round\(127.5"),
         (images.astype(np.float64) * np.nan, "160 numbers that are not finite"),
         (images.astype(np.uint16) * 256, "must be uint8, 0 to 255, got uint16 from"),
-        ((images > 99).astype(np.uint8), "no grey but 1 of 255"),
+        ((images > 99).astype(np.uint8), "no gray but 1 of 255"),
     ]
     for samples, message in cases:
         with pytest.raises(InputError, match=message) as error:

@@ -18,9 +18,9 @@ STEPS = {"vectors": 81, "logits": 63}  # 16 values of each
 
 def images():
     """Two uint8 images (2, 448, 112, 3), waves and a grid, to be halved one way and doubled the other."""
-    y, x, colour = np.ogrid[:448, :112, :3]
-    waves = np.sin(x * y / 900 + 2 * colour) * np.cos((x - 2 * y) / 50 + colour)
-    grid = (x % 40 < 5 + colour) | (y % 60 < 9)
+    y, x, color = np.ogrid[:448, :112, :3]
+    waves = np.sin(x * y / 900 + 2 * color) * np.cos((x - 2 * y) / 50 + color)
+    grid = (x % 40 < 5 + color) | (y % 60 < 9)
     return np.stack([np.rint(127 * (1 + waves)), np.where(grid, 20, 130 + y // 7)]).astype(np.uint8)
 
 

@@ -57,7 +57,7 @@ def test_what_is_said_of_the_network(network):
     assert network.weights == efficientnet.SHA256
     assert "224x224" in network.resize
     assert set(network.params["params"]) == {"stem", *BLOCKS, "head", "classifier"}
-    # The published count, which has two parameters for each normalised feature where these have a bias.
+    # The published count, which has two parameters for each normalized feature where these have a bias.
     leaves = jax.tree.leaves(network.params)
     features = sum(leaf.size for leaf in leaves if leaf.ndim == 1) - 1000
     assert sum(leaf.size for leaf in leaves) + features == 4_652_008

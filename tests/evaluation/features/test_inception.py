@@ -47,7 +47,7 @@ def test_the_shapes_are_the_published_ones(shapes):
     assert len(params["params"]) == 5 + 11 + 1
     leaves = jax.tree.leaves(params)
     assert len(leaves) == 2 * 94 + 1
-    # The published count, for 1000 classes and two parameters for each of 17,216 normalised features.
+    # The published count, for 1000 classes and two parameters for each of 17,216 normalized features.
     assert sum(leaf.size for leaf in leaves) == 23_834_568 - 17_216 - 1000 * 2049 + 1008 * 2048
 
 

@@ -375,7 +375,7 @@ def test_a_penalty_that_does_not_fit_the_loss_is_one_line(penalty, loss):
     system(penalty=PENALTIES[penalty], loss=losses.wasserstein)
 
 
-class Centred(nn.Module):
+class Centered(nn.Module):
     """Scores samples by their difference from the batch's mean, or all alike as long as the last layer is zero."""
 
     zero: bool = False
@@ -388,7 +388,7 @@ class Centred(nn.Module):
         return nn.Dense(1, kernel_init=last)(x).squeeze(-1)
 
 
-class CentredOnPurpose(Centred):
+class CenteredOnPurpose(Centered):
     mixes_samples = True
 
 
@@ -403,25 +403,25 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("zero", [False, True], ids=["random", "zero"])
 def test_a_penalty_refuses_a_critic_that_mixes_samples(zero):
     with pytest.raises(InputError, match=r"^critic: .*depends on the rest of the batch") as error:
-        system(critic=Centred(zero))
+        system(critic=Centered(zero))
     assert "\n" not in str(error.value)
 
 
 def test_a_system_can_be_built_while_another_function_is_traced():
     with pytest.raises(InputError, match=r"^critic: .*depends on the rest of the batch"):
-        jax.eval_shape(lambda: system(critic=Centred(width=5)).init(KEY, SPEC))
+        jax.eval_shape(lambda: system(critic=Centered(width=5)).init(KEY, SPEC))
 
 
 def test_a_critic_is_tried_only_where_it_is_to_be_trained():
-    system(critic=Centred(), trains=False)
+    system(critic=Centered(), trains=False)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"critic": CentredOnPurpose()},
-        {"critic": Centred(), "penalty": None},
-        {"critic": Centred(), "batch_size": 1},
+        {"critic": CenteredOnPurpose()},
+        {"critic": Centered(), "penalty": None},
+        {"critic": Centered(), "batch_size": 1},
         {"critic": mlp.SetCritic(width=4, depth=1, set_size=2)},
         {"critic": Scaled()},
     ],
