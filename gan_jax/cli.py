@@ -12,6 +12,8 @@ from rich.console import Console
 from gan_jax import __version__
 from gan_jax.errors import InputError, RunError
 
+__all__ = ["COMMANDS", "main"]
+
 COMMANDS = ("train", "sample", "evaluate", "compare", "report")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them

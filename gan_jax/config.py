@@ -11,6 +11,19 @@ from pydantic_core import core_schema
 
 from gan_jax.errors import InputError
 
+__all__ = [
+    "Choice",
+    "Count",
+    "Decay",
+    "NonNegative",
+    "Positive",
+    "Seed",
+    "config",
+    "input_error",
+    "is_config",
+    "parse_value",
+]
+
 T = TypeVar("T")
 
 # Counts and seeds are 32-bit on the device.

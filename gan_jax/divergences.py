@@ -18,6 +18,19 @@ from jax.scipy.special import ndtr
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, ArrayLike, Float, Real
 
+__all__ = [
+    "Edges",
+    "Probabilities",
+    "ProbabilitiesLike",
+    "Sample",
+    "Shares",
+    "histogram",
+    "js",
+    "kl",
+    "log10_cells",
+    "soft_histogram",
+]
+
 Probabilities = Float[Array, "*batch k"]
 ProbabilitiesLike = Real[ArrayLike, "*batch k"]
 Sample = Real[ArrayLike, " n"]

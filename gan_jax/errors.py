@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+__all__ = ["InputError", "RunError", "option", "within"]
+
 
 class InputError(ValueError):
     """A setting, an argument or a file cannot be used; the message is one line that says why and what to do.

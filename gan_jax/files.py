@@ -9,6 +9,8 @@ from typing import Any
 
 from gan_jax.errors import InputError
 
+__all__ = ["append_json_line", "atomic_write", "forget_lines_after", "read_json", "read_json_lines", "write_json"]
+
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:

@@ -19,6 +19,8 @@ import numpy as np
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Samples
 
+__all__ = ["permutation_average", "sample_average"]
+
 _MOST_PERMUTED = 7
 
 

@@ -11,6 +11,8 @@ from jax import lax
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Key, Latents, Samples, Scores
 
+__all__ = ["Inversion", "invert"]
+
 
 class Inversion(NamedTuple):
     """What `invert` finds for each of N targets.

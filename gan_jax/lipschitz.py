@@ -23,6 +23,17 @@ from gan_jax.numerics import at_least_float32
 from gan_jax.penalties import POINTS, gradient_norm
 from gan_jax.types import Array, Critic, Float, Key, Samples, Scores
 
+__all__ = [
+    "Scalar",
+    "conv_norm_bound",
+    "gradient_norm_quantiles",
+    "holder_fit",
+    "largest_gradient_norm",
+    "largest_slope",
+    "lipschitz_bound",
+    "spectral_norm",
+]
+
 Scalar = Float[Array, ""]
 
 

@@ -25,6 +25,28 @@ import jax.numpy as jnp
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Scores
 
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "ScoreLoss",
+    "hinge",
+    "hinge_critic",
+    "least_squares",
+    "least_squares_critic",
+    "least_squares_generator",
+    "minimax",
+    "minimax_critic",
+    "minimax_generator",
+    "non_saturating",
+    "non_saturating_generator",
+    "relativistic",
+    "relativistic_critic",
+    "relativistic_generator",
+    "wasserstein",
+    "wasserstein_critic",
+    "wasserstein_generator",
+]
+
 
 @runtime_checkable
 class ScoreLoss(Protocol):

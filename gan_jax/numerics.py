@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float
 
+__all__ = ["at_least_float32", "safe_divide", "safe_norm", "safe_sqrt"]
+
 _TINY = 1e-12
 
 

@@ -7,6 +7,8 @@ import jax
 
 from gan_jax.types import Array, PyTree
 
+__all__ = ["UNSHARDED", "BatchSharding", "concat_apply"]
+
 
 def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
     """Apply a function of samples to K batches in one pass: leaves (K, N, ...) go in as (K N, ...) and come back.

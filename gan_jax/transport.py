@@ -23,6 +23,19 @@ from jax.scipy.special import ndtri
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, ArrayLike, Float, Real
 
+__all__ = [
+    "TINY",
+    "Points",
+    "PointsLike",
+    "Vector",
+    "VectorLike",
+    "cdf",
+    "inverse_cdf",
+    "to_normal",
+    "transport_map",
+    "wasserstein_1d",
+]
+
 Vector = Float[Array, " k"]
 VectorLike = Real[ArrayLike, " k"]
 Points = Float[Array, "*shape"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8
 
@@ -25,7 +26,7 @@ Images = UInt8[Array, "n h w c"]
 Latents = Float[Array, "n z"]
 """Noise vectors, standard normal."""
 
-Batch = Mapping[str, Shaped[Array, "n ..."]]
+Batch = Mapping[str, Shaped[Array | np.ndarray, "n ..."]]
 """Arrays that share their first axis: "sample" (N, ...), and what belongs to each sample, as "label" (N,)."""
 
 Spec = Mapping[str, jax.ShapeDtypeStruct]

@@ -11,6 +11,8 @@ from gan_jax.figures.comparison import plot_comparison
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
 
+__all__ = ["main"]
+
 _SHOWN = {4: 36, 2: 2000}  # samples in a grid of images, in a scatter plot of points: by the dimensions of their array
 
 

@@ -12,6 +12,8 @@ from gan_jax.commands.scoring import score_one, scoring_parser
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Score samples, and diagnose the run that draws them."""

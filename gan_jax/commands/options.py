@@ -13,6 +13,8 @@ from rich.progress import MofNCompleteColumn, Progress
 from gan_jax.config import parse_value
 from gan_jax.errors import InputError
 
+__all__ = ["command_parser", "out_path", "parse", "path_of", "progress_bars", "reader"]
+
 
 class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:

@@ -13,6 +13,8 @@ from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
 from gan_jax.runs.samples import Candidate, of_run
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Write a run's report; score the run first unless its newest checkpoint has been scored."""

@@ -12,6 +12,8 @@ from gan_jax.config import Count, Seed
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import atomic_write
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Draw from a run."""

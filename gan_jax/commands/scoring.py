@@ -20,6 +20,8 @@ from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.runs import DataConfig
 from gan_jax.runs.samples import Candidate
 
+__all__ = ["score_all", "score_one", "score_table", "scoring_parser"]
+
 
 def scoring_parser(command: str) -> ArgumentParser:
     """Return a parser of the options of scores."""

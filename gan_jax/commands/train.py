@@ -17,6 +17,8 @@ from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.settings import Setting, override, settings_of
 from gan_jax.training.loop import Interrupted
 
+__all__ = ["main"]
+
 _FLAGS = ("-h", "--help", "--resume")
 
 

@@ -12,6 +12,8 @@ from gan_jax.constraints.kernels import as_matrix, map_kernels
 from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Params
 
+__all__ = ["bjorck", "orthonormalize"]
+
 _ITERATIONS = 6
 
 

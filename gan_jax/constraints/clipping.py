@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from gan_jax.constraints.constraint import Bound, Constraint, Window
 from gan_jax.types import Params
 
+__all__ = ["clip", "weight_clipping"]
+
 
 def clip(params: Params, *, bound: Bound = 0.01) -> Params:
     """Clip every parameter, kernels and biases: `max(-bound, min(bound, w))`.

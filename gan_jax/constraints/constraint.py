@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from gan_jax.types import Array, Critic, Float, Key, Params, PyTree
 
+__all__ = ["Bound", "Constraint", "State", "Window"]
+
 State = PyTree[Array]
 
 Bound = float | Float[Array, ""]

@@ -9,6 +9,8 @@ from gan_jax.constraints.constraint import Bound, Constraint, Window
 from gan_jax.constraints.spectral import LinearMap, divided_by_norms, matrix_map
 from gan_jax.types import Array, Float
 
+__all__ = ["conv_spectral_normalization", "convolve_image"]
+
 
 def convolve_image(
     kernel: Float[Array, "kh kw c d"], image: Float[Array, "h w c"], *, window: Window

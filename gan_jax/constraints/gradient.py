@@ -10,6 +10,8 @@ from gan_jax.constraints.constraint import Bound, Constraint, Window
 from gan_jax.numerics import at_least_float32, safe_divide, safe_norm
 from gan_jax.types import Critic, Samples, Scores
 
+__all__ = ["gradient_normalization", "normalize_gradient"]
+
 
 def normalize_gradient(critic: Critic, bound: Bound = 1.0) -> Critic:
     """Critic `x -> bound D(x) / (||grad D(x)|| + |D(x)|)`, float32 or wider, with values in [-bound, bound].

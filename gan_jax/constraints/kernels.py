@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Params
 
+__all__ = ["as_matrix", "kernels", "map_kernels"]
+
 
 def kernels(params: Params) -> dict[str, Array]:
     """Return the kernels in float32 or wider, each under its path, as "params/Conv_0/kernel".

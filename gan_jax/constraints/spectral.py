@@ -18,6 +18,8 @@ from gan_jax.constraints.kernels import as_matrix, kernels, map_kernels
 from gan_jax.numerics import safe_divide, safe_norm
 from gan_jax.types import Array, Float, Key, Params
 
+__all__ = ["LinearMap", "Scalar", "divided_by_norms", "matrix_map", "power_step", "spectral_normalization"]
+
 Scalar = Float[Array, ""]
 
 

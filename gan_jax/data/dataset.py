@@ -11,6 +11,8 @@ import numpy as np
 
 from gan_jax.types import Spec
 
+__all__ = ["ArraySource", "Dataset", "Source", "from_arrays", "sha256"]
+
 
 @runtime_checkable
 class Source(Protocol):

@@ -8,6 +8,8 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
+__all__ = ["check_images", "check_points", "one_line", "read_images", "read_labeled_images", "read_samples"]
+
 # How each kind of picture is read. Others, of 16 bits or with a transparent color, would lose what they hold.
 _MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB", "RGBA": "RGBA", "CMYK": "RGB"}
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

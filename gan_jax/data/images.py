@@ -5,6 +5,8 @@ import numpy as np
 
 from gan_jax.types import Array, Float, Shaped, UInt8
 
+__all__ = ["Levels", "postprocess", "preprocess", "to_float", "to_uint8"]
+
 Levels = UInt8[Array | np.ndarray, "..."]
 """Images as they are stored: 0 to 255."""
 

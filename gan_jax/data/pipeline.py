@@ -18,6 +18,8 @@ from gan_jax.data.prefetch import Prefetcher
 from gan_jax.errors import InputError
 from gan_jax.types import Array, ArrayLike, Batch, Int, Key, PyTree, Samples, Spec
 
+__all__ = ["Pipeline", "Replicate", "batch_spec", "dequantize", "resident", "sample_indices", "step_keys", "streamed"]
+
 Replicate = Callable[[Any], Any]
 """Copies a tree of arrays to every device."""
 

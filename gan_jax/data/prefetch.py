@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+__all__ = ["Prefetcher"]
+
 
 class Prefetcher:
     """Calls `read(step)` for one step after another, some steps ahead of `get`; an error in it is raised by `get`.

@@ -15,6 +15,8 @@ from gan_jax.data.files import check_images, one_line, read_labeled_images
 from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError
 
+__all__ = ["DATASETS", "read", "resolve"]
+
 _FIELD = "data.source"
 
 

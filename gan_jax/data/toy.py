@@ -9,6 +9,8 @@ import numpy as np
 
 from gan_jax.types import Array, Float, Key
 
+__all__ = ["TOYS", "Mixture", "Points", "SwissRoll", "gaussians_8", "gaussians_25"]
+
 Points = Float[Array, "n 2"]
 
 

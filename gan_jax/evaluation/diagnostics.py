@@ -11,6 +11,8 @@ from gan_jax.data.images import preprocess
 from gan_jax.systems.system import Metric, State, System
 from gan_jax.types import Batch, Key, PerSample
 
+__all__ = ["MAX_SAMPLES", "Statistics", "diagnose", "history"]
+
 MAX_SAMPLES = 1000
 """More samples hardly change the statistics."""
 

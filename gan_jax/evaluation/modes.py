@@ -8,6 +8,8 @@ from gan_jax.data.toy import TOYS
 from gan_jax.evaluation.samples import SampleSets
 from gan_jax.scores.modes import mode_scores
 
+__all__ = ["mode_counts"]
+
 _COUNT = 10_000  # samples, or all there are
 _HIT = 20  # samples that a mode needs to count as found
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 
 from gan_jax.errors import InputError
 
+__all__ = ["Protocol", "same_protocol"]
+
 
 @dataclass(frozen=True)
 class Protocol:

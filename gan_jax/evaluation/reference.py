@@ -15,6 +15,8 @@ from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.evaluation.scores import SCORES, FeatureSets, measure
 from gan_jax.types import Array, Key
 
+__all__ = ["MAX_SAMPLES", "MIN_SAMPLES", "Reference", "reference", "score_key"]
+
 MIN_SAMPLES = 10
 MAX_SAMPLES = 10_000
 """Samples that are scored if no number is given."""

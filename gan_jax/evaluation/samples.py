@@ -7,6 +7,8 @@ import numpy as np
 
 from gan_jax.data.files import check_images, check_points
 
+__all__ = ["Progress", "SampleSets", "no_progress", "of_array"]
+
 Progress = Callable[[str, int], Callable[[int], None]]
 """`(what, count) -> advance`: what begins, on how many samples; `advance(done)` tells how many more are done."""
 

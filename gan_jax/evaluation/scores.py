@@ -17,6 +17,8 @@ from gan_jax.scores.memorization import memorization
 from gan_jax.scores.sliced import sliced_wasserstein
 from gan_jax.types import Array, Key
 
+__all__ = ["GOOD", "SCORES", "FeatureSets", "Score", "main_scores", "measure"]
+
 _SUBSET = 1000
 _SPLITS = 10
 

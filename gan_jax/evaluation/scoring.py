@@ -13,6 +13,8 @@ from gan_jax.evaluation.reference import Reference, score_key
 from gan_jax.evaluation.samples import Progress, SampleSets, no_progress, of_array
 from gan_jax.evaluation.scores import GOOD, SCORES, FeatureSets, measure
 
+__all__ = ["Evaluation", "Value", "evaluate"]
+
 
 class Value(NamedTuple):
     """One number of a score.

@@ -13,6 +13,8 @@ from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.figures.scatter import plot_scatter
 from gan_jax.files import atomic_write
 
+__all__ = ["plot_comparison"]
+
 _SIDE = 6  # images along each side of a grid
 _COLUMNS = 6  # of panels
 

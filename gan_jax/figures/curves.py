@@ -14,6 +14,8 @@ from gan_jax.figures.panels import Line, Panel, column, evaluation_panels
 from gan_jax.files import atomic_write
 from gan_jax.systems.system import Metric
 
+__all__ = ["plot_curves", "plot_panel"]
+
 _COLUMNS = 4  # of panels
 _TITLE_WIDTH = 36  # characters
 _FEW = 40  # points of a curve that are marked each

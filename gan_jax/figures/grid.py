@@ -8,6 +8,8 @@ from PIL import Image
 from gan_jax.files import atomic_write
 from gan_jax.types import Array
 
+__all__ = ["grid", "save_png"]
+
 
 def grid(images: np.ndarray | Array, columns: int, *, gap: int = 1) -> np.ndarray:
     """Lay images (N, H, W, C) out row by row on white, giving one uint8 image (H', W', C).

@@ -4,6 +4,8 @@ Source: Okabe, Ito (2008), Color universal design: how to make figures and prese
 people.
 """
 
+__all__ = ["BLUE", "CURVES", "GRAY", "GREEN", "ON_DARK", "ORANGE", "PURPLE", "SKY", "VERMILION"]
+
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
 GREEN = "#009e73"

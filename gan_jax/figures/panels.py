@@ -8,6 +8,8 @@ import numpy as np
 from gan_jax.evaluation.scores import GOOD, main_scores
 from gan_jax.systems.system import Metric
 
+__all__ = ["Line", "Panel", "column", "evaluation_panels", "history_panels", "training_panels"]
+
 Line = Mapping[str, Any]
 """The numbers of one iteration, which is under "step", by name."""
 

@@ -8,6 +8,8 @@ from gan_jax.figures.grid import grid, save_png
 from gan_jax.figures.scatter import save_scatter
 from gan_jax.types import Array
 
+__all__ = ["save_samples"]
+
 _COLUMNS = 10
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from gan_jax.figures.palette import BLUE
 from gan_jax.files import atomic_write
 
+__all__ = ["plot_scatter", "save_scatter"]
+
 
 def plot_scatter(axes: Any, points: np.ndarray, *, size: float = 2) -> None:
     """Plot points (N, 2), each of `size` square points of print, on Matplotlib's axes."""

@@ -12,6 +12,8 @@ from gan_jax.figures.curves import plot_panel
 from gan_jax.figures.palette import CURVES
 from gan_jax.figures.panels import Line, Panel
 
+__all__ = ["plot_panels"]
+
 _MAX_POINTS = 400  # of a curve
 _INK = "#010203"  # stands for the page's own color of text
 _STYLE = {

@@ -7,6 +7,8 @@ scores and samples are float32.
 
 from gan_jax.networks import dcgan, mlp, resnet
 
+__all__ = ["CRITICS", "GENERATORS"]
+
 GENERATORS = {
     "mlp": mlp.Generator,
     "dcgan": dcgan.Generator,

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from gan_jax.errors import InputError
 from gan_jax.types import Array
 
+__all__ = ["ACTIVATIONS", "group_sort", "leaky_relu"]
+
 
 def leaky_relu(x: Array) -> Array:
     """Leaky relu of slope 0.2: `max(x, x / 5)`.

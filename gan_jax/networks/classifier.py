@@ -5,6 +5,8 @@ import flax.linen as nn
 from gan_jax.networks.conv import Conv, Method
 from gan_jax.types import Array, Float
 
+__all__ = ["SIDE", "DigitClassifier"]
+
 SIDE = 28
 """The height and width of the images."""
 

@@ -21,6 +21,8 @@ from gan_jax.networks.toom_cook import MAX_KERNEL, Pads, conv_hwbc
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
+__all__ = ["Conv", "ConvTranspose", "Method", "Padding", "conv", "conv_transpose", "pads", "sides", "with_bias"]
+
 Padding = str | Sequence[tuple[int, int]]
 Method = Literal["lax", "toom_cook"]
 

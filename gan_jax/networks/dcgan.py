@@ -18,6 +18,8 @@ from gan_jax.networks.conv import Conv, ConvTranspose
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
+__all__ = ["Critic", "Generator", "MnistGenerator"]
+
 _he = nn.initializers.he_normal()
 
 

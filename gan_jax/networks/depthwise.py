@@ -21,6 +21,8 @@ from gan_jax.networks.toom_cook import Pads
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
+__all__ = ["DepthwiseConv", "depthwise_conv"]
+
 
 def depthwise_conv(
     x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c"], *, stride: int = 1, padding: Padding = "SAME"

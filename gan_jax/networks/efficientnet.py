@@ -14,6 +14,8 @@ from gan_jax.networks.conv import Conv
 from gan_jax.networks.depthwise import DepthwiseConv
 from gan_jax.types import Array, Float
 
+__all__ = ["BLOCKS", "SIDE", "EfficientNetLite0"]
+
 SIDE = 224
 """The height and width of the images that the network was trained on."""
 

@@ -7,6 +7,8 @@ from gan_jax.constraints import Window
 from gan_jax.networks.conv import Conv, pads, sides
 from gan_jax.types import Array
 
+__all__ = ["conv_windows"]
+
 
 def conv_windows(module: nn.Module, example: Array | jax.ShapeDtypeStruct) -> dict[str, Window]:
     """Find the `Conv` layers of a network: the kernel's path in the tree that `init` makes, and its window.

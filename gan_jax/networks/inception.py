@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from gan_jax.networks.conv import Conv, Method
 from gan_jax.types import Array, Float
 
+__all__ = ["SIDE", "Inception"]
+
 SIDE = 299
 """The height and width of the images that the network takes."""
 

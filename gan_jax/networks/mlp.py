@@ -11,6 +11,8 @@ from jax.typing import DTypeLike
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
+__all__ = ["Critic", "Generator", "SetCritic"]
+
 
 class _Hidden(nn.Module):
     width: int

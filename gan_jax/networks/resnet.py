@@ -15,6 +15,8 @@ from gan_jax.networks.conv import Conv
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Latents, Samples, Scores
 
+__all__ = ["Critic", "Generator"]
+
 _he = nn.initializers.he_normal()
 
 

@@ -10,6 +10,8 @@ from jax import lax
 from gan_jax.networks.toom_cook import Pads, axes_of, conv_hwbc
 from gan_jax.types import Array
 
+__all__ = ["conv_tiled"]
+
 _SIDE = 16  # of a block: outputs, or inputs where these are spread out
 
 

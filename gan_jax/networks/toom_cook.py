@@ -18,6 +18,8 @@ import numpy as np
 
 from gan_jax.types import Array
 
+__all__ = ["FEW_CHANNELS", "MAX_KERNEL", "SMALL_IMAGE", "Matrices", "Pads", "axes_of", "conv_hwbc"]
+
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Matrices = tuple[np.ndarray, ...]
 

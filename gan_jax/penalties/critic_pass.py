@@ -12,6 +12,8 @@ from gan_jax.penalties.points import as_points, checked_samples
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.types import Array, Critic, Float, Key, PyTree, Samples, Scores
 
+__all__ = ["CriticPass", "score_batch"]
+
 
 class CriticPass(NamedTuple):
     """A critic's scores of N real and N generated samples, and its scores and gradients at M points.

@@ -14,6 +14,8 @@ from gan_jax.numerics import at_least_float32, safe_norm, safe_sqrt
 from gan_jax.penalties import shapes
 from gan_jax.types import Array, Critic, Float, PerSample, Samples, Scores
 
+__all__ = ["euclidean", "gradient_norm", "gradient_penalty", "l1", "linf", "lp", "score_and_gradient", "sobolev"]
+
 
 def score_and_gradient(critic: Critic, points: Samples, *, cotangent: float = 1.0) -> tuple[Scores, Samples]:
     """The critic's scores of the points (N,) and its gradient at each (N, ...), from one pass.

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Critic, Samples
 
+__all__ = ["mixes_samples"]
+
 
 def mixes_samples(critic: Critic, samples: Samples) -> bool:
     """Whether a sample's score depends on the others of its batch, as through batch normalization.

@@ -13,6 +13,8 @@ from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
 from gan_jax.types import Array, Float, Key, PerSample, PyTree, Samples, Scores
 
+__all__ = ["Penalty", "PlainPenalty", "check_loss"]
+
 
 class Penalty(NamedTuple):
     """A shape of the critic's slope at points; `weight * mean(shape(slope(points)))` is added to the critic's loss.

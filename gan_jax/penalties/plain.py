@@ -20,6 +20,8 @@ from gan_jax.numerics import at_least_float32
 from gan_jax.penalties.critic_pass import CriticPass
 from gan_jax.types import Key, PerSample
 
+__all__ = ["Value", "consistency", "lecam"]
+
 
 @runtime_checkable
 class Value(Protocol):

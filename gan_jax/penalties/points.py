@@ -13,6 +13,20 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float, Key, Samples
 
+__all__ = [
+    "POINTS",
+    "Points",
+    "around_real",
+    "as_points",
+    "at_both",
+    "at_fake",
+    "at_real",
+    "checked_samples",
+    "interpolate",
+    "interpolate_beta",
+    "mix",
+]
+
 
 @dataclass(frozen=True)
 class Points:

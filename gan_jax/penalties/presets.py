@@ -11,6 +11,8 @@ from gan_jax.penalties.points import around_real, at_both, at_fake, at_real, int
 from gan_jax.penalties.shapes import maximum, one_sided, one_sided_linear, power, two_sided, zero_centered
 from gan_jax.penalties.slopes import adversarial, gradient_dual_l10, noisy, pair, root_pair
 
+__all__ = ["PENALTIES"]
+
 PENALTIES: dict[str, Penalty | PlainPenalty] = {
     "wgan_gp": Penalty(
         interpolate,

@@ -1,5 +1,7 @@
 """Adam's settings under a penalty that is taken at every k-th step only."""
 
+__all__ = ["lazy_adam"]
+
 
 def lazy_adam(every: int, learning_rate: float, b1: float, b2: float) -> tuple[float, float, float]:
     """Correct Adam's rate and decays where every k = `every` steps on the loss are followed by one on the penalty.

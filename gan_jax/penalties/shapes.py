@@ -16,6 +16,19 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float, PerSample
 
+__all__ = [
+    "SHAPES",
+    "BoundedShape",
+    "Shape",
+    "maximum",
+    "one_sided",
+    "one_sided_linear",
+    "power",
+    "two_sided",
+    "two_sided_linear",
+    "zero_centered",
+]
+
 Shape = Callable[[PerSample], PerSample]
 """A cost of each slope, `(slope) -> (N,)`."""
 

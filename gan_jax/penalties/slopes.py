@@ -27,6 +27,20 @@ from gan_jax.penalties import gradients
 from gan_jax.penalties.critic_pass import CriticPass
 from gan_jax.types import Array, Key, PerSample, Samples, Scores
 
+__all__ = [
+    "SLOPES",
+    "Slope",
+    "adversarial",
+    "gradient",
+    "gradient_dual_l10",
+    "gradient_l1",
+    "gradient_linf",
+    "gradient_sobolev",
+    "noisy",
+    "pair",
+    "root_pair",
+]
+
 
 @runtime_checkable
 class Slope(Protocol):

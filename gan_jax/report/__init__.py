@@ -19,6 +19,8 @@ from gan_jax.report.images import interpolation_figure, samples_figure
 from gan_jax.report.tables import diagnostics_table, facts, format_value, score_table, settings_tables
 from gan_jax.systems.system import Metric
 
+__all__ = ["ReportContents", "write_report"]
+
 _NOTES = {
     "Scores": "Mean ± standard deviation over sets of samples of different seeds, beside what real samples score: the "
     "best that can be hoped for.",

@@ -11,6 +11,8 @@ from PIL import Image
 
 from gan_jax.figures.grid import grid
 
+__all__ = ["interpolation_figure", "samples_figure"]
+
 _MAX_ITERATIONS = 12
 _ENLARGED_WIDTH = 700  # that an image is enlarged to at most, by a whole factor
 _MAX_WIDTH = 1200

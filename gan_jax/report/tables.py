@@ -8,6 +8,8 @@ from typing import Any
 from gan_jax.evaluation.scores import SCORES, main_scores
 from gan_jax.systems.system import Metric
 
+__all__ = ["diagnostics_table", "facts", "format_value", "score_table", "settings_tables"]
+
 _BETTER = {"low": "lower", "high": "higher", "real": "as real data"}
 _LONG = 32  # characters; a longer value takes a line of its own
 

@@ -17,6 +17,8 @@ from gan_jax.runs.settings import differences, has_own_objects, to_json
 from gan_jax.training.checkpoint import newest_step
 from gan_jax.types import Spec
 
+__all__ = ["Description", "describe", "read", "write"]
+
 
 class Description(NamedTuple):
     """What `experiment.json` holds.

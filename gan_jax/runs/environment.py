@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 import jax
 
+__all__ = ["environment"]
+
 
 def environment() -> dict[str, str]:
     """Name the versions and the devices of this process, for the record.

@@ -16,6 +16,8 @@ from gan_jax.systems import System
 from gan_jax.systems.gan import GAN
 from gan_jax.types import Spec
 
+__all__ = ["FREE", "DataConfig", "EvaluationConfig", "Experiment"]
+
 # What may differ between a run and its continuation: where the data lie, when to stop, what to write.
 FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints", "evaluation")
 

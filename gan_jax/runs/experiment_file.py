@@ -12,6 +12,8 @@ from typing import NamedTuple
 from gan_jax.errors import InputError
 from gan_jax.runs.experiment import Experiment
 
+__all__ = ["ExperimentFile", "load"]
+
 
 class ExperimentFile(NamedTuple):
     """What an experiment file defines, and the files that it takes to run it again.

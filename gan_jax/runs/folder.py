@@ -6,6 +6,8 @@ from typing import NamedTuple
 from gan_jax.errors import InputError
 from gan_jax.training.checkpoint import newest_step
 
+__all__ = ["RunFolder", "candidates", "claim"]
+
 
 class RunFolder(NamedTuple):
     """The paths of what a run keeps.

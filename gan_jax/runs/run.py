@@ -19,6 +19,8 @@ from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Key, Spec
 
+__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample", "sample_by_key"]
+
 _CHUNK = 500  # samples drawn at a time
 
 

@@ -12,6 +12,8 @@ from gan_jax.evaluation.samples import SampleSets, of_array
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.run import Run, open_run, sample
 
+__all__ = ["Candidate", "of_run", "open_candidate"]
+
 
 class Candidate(NamedTuple):
     """Samples to be scored, and the run that draws them if one does."""

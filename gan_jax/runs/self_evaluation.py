@@ -20,6 +20,8 @@ from gan_jax.runs.run import Run
 from gan_jax.runs.samples import of_run
 from gan_jax.systems import Metric
 
+__all__ = ["SelfEvaluation", "self_evaluation"]
+
 
 class SelfEvaluation(NamedTuple):
     """How a run scores itself.

@@ -12,6 +12,8 @@ from gan_jax.config import Choice, is_config, parse_value
 from gan_jax.errors import InputError, within
 from gan_jax.runs.experiment import FREE, Experiment
 
+__all__ = ["Setting", "differences", "from_json", "has_own_objects", "override", "settings_of", "to_json"]
+
 _OWN, _IMPORT, _CLASS = "own", "import", "class"  # keys of what JSON cannot hold: only known to the file, by path
 
 

@@ -25,6 +25,8 @@ from gan_jax.training import callbacks, checkpoint, loop
 from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.logging import MetricsLog
 
+__all__ = ["Prepared", "prepare", "run_training", "train"]
+
 
 class Prepared(NamedTuple):
     """An experiment that is ready to train: nothing of it can be refused any more but its folder."""

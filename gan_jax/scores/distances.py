@@ -8,6 +8,8 @@ from jax import lax
 
 from gan_jax.types import Array, Float
 
+__all__ = ["map_distances", "nearest_distance", "smallest"]
+
 _BLOCK = 10_000_000  # distances held at a time (40 MB): the matrix of tens of thousands of samples would not fit
 
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from gan_jax.scores.vectors import vectors
 from gan_jax.types import Array, Float, Int
 
+__all__ = ["intra_class_diversity"]
+
 
 @partial(jax.jit, static_argnames="classes")
 def intra_class_diversity(features: Float[Array, "n d"], labels: Int[Array, " n"], classes: int) -> Float[Array, " c"]:

@@ -19,6 +19,8 @@ from jax import lax
 from gan_jax.scores.vectors import vectors
 from gan_jax.types import Array, Float, Int
 
+__all__ = ["Moments", "empty", "frechet_distance", "frechet_distance_of_moments", "merge", "moments"]
+
 
 class Moments(NamedTuple):
     """Mean and scatter of a set of vectors, which `merge` combines with those of another.

@@ -10,6 +10,8 @@ from jax.scipy.special import logsumexp
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
 
+__all__ = ["InceptionScore", "inception_score"]
+
 
 class InceptionScore(NamedTuple):
     """Mean and standard deviation over splits."""

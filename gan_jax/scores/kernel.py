@@ -12,6 +12,8 @@ from gan_jax.scores.distances import map_distances
 from gan_jax.scores.vectors import vectors
 from gan_jax.types import Array, Float, Key
 
+__all__ = ["Kernel", "KernelDistance", "cubic", "kernel_distance", "rbf", "squared_mmd"]
+
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "m d"]], Float[Array, "n m"]]
 
 

@@ -15,6 +15,8 @@ from gan_jax.scores.distances import map_distances, smallest
 from gan_jax.scores.vectors import vectors
 from gan_jax.types import Array, Float
 
+__all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_recall"]
+
 
 class PrecisionRecall(NamedTuple):
     """Two fractions in [0, 1]."""

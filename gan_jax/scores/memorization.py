@@ -9,6 +9,8 @@ from gan_jax.scores.distances import nearest_distance
 from gan_jax.scores.vectors import vectors
 from gan_jax.types import Array, Float
 
+__all__ = ["Memorization", "memorization"]
+
 
 class Memorization(NamedTuple):
     """How near samples lie to the training data, compared with held-out data.

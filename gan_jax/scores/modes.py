@@ -6,6 +6,8 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float, Int
 
+__all__ = ["ModeScores", "mode_scores"]
+
 
 class ModeScores(NamedTuple):
     """How samples are distributed over known modes.

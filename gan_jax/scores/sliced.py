@@ -10,6 +10,8 @@ from gan_jax.scores.vectors import vectors
 from gan_jax.transport import wasserstein_1d
 from gan_jax.types import Array, Float, Key
 
+__all__ = ["sliced_wasserstein"]
+
 
 @partial(jax.jit, static_argnames="projections")
 def sliced_wasserstein(

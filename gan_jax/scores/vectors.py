@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array
 
+__all__ = ["vectors"]
+
 
 def vectors(*, more_than: int = 0, **sets: Array) -> tuple[Array, ...]:
     """Return sets of vectors in float32 or wider, after a check that each is (N, d) with one d and N > `more_than`.

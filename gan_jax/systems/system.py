@@ -5,6 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 from gan_jax.types import Array, Batch, Key, Latents, PerSample, Samples, Spec
 
+__all__ = ["History", "Metric", "State", "System"]
+
 State = Any
 """A pytree of arrays that holds all that a system carries from one update to the next."""
 

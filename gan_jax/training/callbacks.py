@@ -22,6 +22,8 @@ from gan_jax.types import Array, Key
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
 
+__all__ = ["evaluate_and_keep_best", "log_metrics", "print_metrics", "save_checkpoints", "save_sample_grids"]
+
 
 def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
     """Write counts, throughput and mean metrics as a line."""

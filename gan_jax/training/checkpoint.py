@@ -13,6 +13,8 @@ from gan_jax.systems import State
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
 
+__all__ = ["Checkpoint", "manager", "newest_step", "restore", "save"]
+
 
 class Checkpoint(NamedTuple):
     """A state at a step, and the position in the data from which it goes on."""

@@ -18,6 +18,8 @@ from gan_jax.errors import InputError
 from gan_jax.sharding import UNSHARDED, BatchSharding, concat_apply
 from gan_jax.types import Array
 
+__all__ = ["SINGLE_DEVICE", "STRATEGIES", "DataParallel", "by_jit", "by_pmap", "by_shard_map", "data_parallel"]
+
 _AXIS = "data"
 _REPLICATED = PartitionSpec()
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from gan_jax.files import append_json_line, forget_lines_after
 
+__all__ = ["MetricsLog"]
+
 
 class MetricsLog:
     """Appends to files of JSON lines and to TensorBoard events beside them; what lies behind `step` is forgotten.

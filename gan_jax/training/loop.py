@@ -21,6 +21,18 @@ from gan_jax.systems import State, System
 from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
 from gan_jax.types import Array, Key, PyTree
 
+__all__ = [
+    "Block",
+    "Callback",
+    "Interrupted",
+    "NonFiniteError",
+    "TrainingStatus",
+    "check_finite",
+    "compile_block",
+    "peak_bytes",
+    "train",
+]
+
 Block = tuple[int, float, dict[str, float]]  # iterations, seconds, mean metrics
 
 

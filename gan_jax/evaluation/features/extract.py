@@ -15,6 +15,8 @@ from gan_jax.files import atomic_write
 from gan_jax.scores.frechet import Moments, merge, moments
 from gan_jax.types import Images, Samples
 
+__all__ = ["cached", "extract", "extract_moments"]
+
 _FORMAT = 2  # of the cached files
 
 

@@ -18,6 +18,8 @@ from gan_jax.evaluation.features.weights import cache_folder, download, verify_s
 from gan_jax.networks.inception import SIDE, Inception
 from gan_jax.types import Images, Params
 
+__all__ = ["SHA256", "URL", "apply", "load", "params_from"]
+
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from gan_jax.types import Array, Float, Images, Params, Samples
 
+__all__ = ["FeatureNetwork", "Features"]
+
 
 class Features(NamedTuple):
     """The features of N samples.

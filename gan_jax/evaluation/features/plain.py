@@ -9,6 +9,8 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.types import Images, Params, Samples
 
+__all__ = ["coordinates", "load_coordinates", "load_pixels", "pixels"]
+
 
 def pixels(params: Params, images: Images) -> Features:
     """Return pixels as vectors in [0, 1]; there are no parameters.

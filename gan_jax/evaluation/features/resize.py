@@ -5,6 +5,8 @@ import numpy as np
 
 from gan_jax.types import Array, Float, Images, Samples
 
+__all__ = ["bilinear"]
+
 
 def bilinear(images: Images | Samples, size: tuple[int, int]) -> Float[Array, "n h w c"]:
     """Resize images (N, H, W, C), uint8 or float of 0 to 255, to (N, *size, C), float32 of the same range.

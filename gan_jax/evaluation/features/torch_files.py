@@ -18,6 +18,8 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
+__all__ = ["read"]
+
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
 _DTYPES = {

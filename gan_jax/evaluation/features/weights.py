@@ -13,6 +13,8 @@ from rich.progress import wrap_file
 from gan_jax.errors import InputError
 from gan_jax.files import atomic_write
 
+__all__ = ["cache_folder", "download", "verify_sha256"]
+
 _TIMEOUT = 30.0  # seconds without a byte
 
 

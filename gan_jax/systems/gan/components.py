@@ -29,6 +29,17 @@ from gan_jax.penalties import (
 from gan_jax.systems.gan.game import is_conditional
 from gan_jax.systems.gan.system import UNCONSTRAINED
 
+__all__ = [
+    "AdamConfig",
+    "ConstraintConfig",
+    "CriticConfig",
+    "GeneratorConfig",
+    "NameOrFunction",
+    "PenaltyConfig",
+    "is_module",
+    "is_penalty",
+]
+
 NameOrFunction = str | Callable[..., Any]
 
 

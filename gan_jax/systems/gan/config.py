@@ -27,6 +27,8 @@ from gan_jax.systems.gan.system import gan
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
+__all__ = ["GAN", "Optimizer"]
+
 
 def _generator_config(value: Any) -> Any:
     return GeneratorConfig(name=value) if is_module(value) else value

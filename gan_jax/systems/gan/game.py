@@ -13,6 +13,20 @@ from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding
 from gan_jax.types import Array, Batch, Float, Key, Latents, Params, PerSample, PyTree, Samples
 
+__all__ = [
+    "Condition",
+    "CriticState",
+    "Game",
+    "State",
+    "apply_gradient",
+    "bind_critic",
+    "condition_of",
+    "generate",
+    "is_conditional",
+    "mean_score",
+    "random_condition",
+]
+
 Condition = PyTree[Array]
 """What each sample is conditioned on: its label, or None."""
 

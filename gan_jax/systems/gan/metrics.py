@@ -3,6 +3,8 @@
 from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.systems.system import Metric
 
+__all__ = ["metrics_of"]
+
 _SCORE, _SLOPE = "critic score", "score per unit of data"
 _NORMS = "Parameter gradient norm"
 

@@ -13,6 +13,8 @@ from gan_jax.errors import InputError
 from gan_jax.penalties import mixes_samples
 from gan_jax.systems.gan.game import Game, generate, is_conditional, random_condition
 
+__all__ = ["refuse_mixing"]
+
 _QUICKLY: Any = {"xla_backend_optimization_level": 0}  # to compile, for two small batches
 
 

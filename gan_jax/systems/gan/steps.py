@@ -19,6 +19,8 @@ from gan_jax.systems.gan.game import (
 )
 from gan_jax.types import Array, Critic, Key, Latents, Params, Samples
 
+__all__ = ["AnyPenalty", "CriticInputs", "Metrics", "critic_step", "generator_step"]
+
 _SCORE_DECAY = 0.99  # of the scores' moving averages, as in Tseng et al. (2021)
 
 Metrics = dict[str, Array]

@@ -30,6 +30,8 @@ from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.system import System
 from gan_jax.types import Array, Batch, Float, Key, Latents, PerSample, Samples, Spec
 
+__all__ = ["UNCONSTRAINED", "decode", "diagnose", "encode", "gan", "init", "interpolate", "sample", "update"]
+
 UNCONSTRAINED = Constraint()
 
 

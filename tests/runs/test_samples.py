@@ -1,0 +1,64 @@
+"""What can be scored: sets that a run draws, files and folders; and what cannot, in one line."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import Experiment, System
+from gan_jax.errors import InputError
+from gan_jax.runs import decode
+from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.run import Run, sample
+from gan_jax.runs.samples import of_run, open_candidate
+
+SPEC = {"sample": jax.ShapeDtypeStruct((2, 2, 1), jnp.float32)}
+
+
+def uniform(state, key, n, condition=None):
+    level = jnp.zeros((n, 1, 1, 1)) if condition is None else condition["label"].reshape(n, 1, 1, 1) / 10.0
+    return level + 0.1 * jax.random.uniform(key, (n, 2, 2, 1))
+
+
+@pytest.fixture
+def run(tmp_path):
+    system = System(init=None, update=None, sample=uniform, metrics={}, counts={})
+    return Run(Experiment(), system, (), 7, SPEC, (), RunFolder(tmp_path))
+
+
+def test_each_set_of_a_run_is_what_its_seed_draws(run):
+    sets = of_run(run)
+    drawn = dict(sets.take((3, 9), 12))
+    assert [*drawn] == [3, 9]
+    np.testing.assert_array_equal(drawn[9], sample(run, 12, seed=9))
+    assert (drawn[3] != drawn[9]).any()
+
+
+def test_fewer_samples_are_the_first_of_more(run):
+    np.testing.assert_array_equal(sample(run, 600, seed=1)[:7], sample(run, 7, seed=1))
+
+
+def test_each_sample_meets_its_condition(run):
+    """More than are drawn at a time."""
+    labels = np.arange(700, dtype=np.float32) % 9
+    drawn = sample(run, 700, condition={"label": labels})
+    np.testing.assert_allclose(drawn.mean(axis=(1, 2, 3)) / 127.5 - 1, labels / 10 + 0.05, atol=0.06)
+
+
+def test_what_the_system_cannot_do_is_one_line(run):
+    with pytest.raises(InputError, match=r"^a run of digits .* cannot decode$"):
+        decode(run, np.zeros((1, 2), np.float32))
+
+
+def test_paths_that_hold_no_samples(tmp_path):
+    with pytest.raises(InputError, match=r"there is no run folder, .npz file or folder of images"):
+        open_candidate(tmp_path / "missing")
+    with pytest.raises(InputError, match="holds no images"):
+        open_candidate(tmp_path)
+    np.savez(tmp_path / "points.npz", points=np.full((20, 2), np.inf))
+    with pytest.raises(InputError, match=r"points.npz: 40 of the points' numbers are not finite"):
+        open_candidate(tmp_path / "points.npz")
+    with pytest.raises(InputError, match=r"^best: .* is not a run folder"):
+        open_candidate(tmp_path / "points.npz", best=True)
+    np.savez(tmp_path / "points.npz", points=np.zeros((20, 2)))
+    assert open_candidate(tmp_path / "points.npz").sets.shape == (2,)
