@@ -201,7 +201,7 @@ def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None =
 def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
     """Measure the critic at a batch, at as many generated samples, and at the penalty's points."""
     sample_key, points_key = jax.random.split(key)
-    real, condition = batch["sample"], condition_of(game, batch)
+    real, condition = jnp.asarray(batch["sample"]), condition_of(game, batch)
     fake = sample(game, state, sample_key, len(real), batch if is_conditional(game.generator) else None)
     score, _ = bind_critic(game, state.critic.params, state.critic.constraint)
     places = {"real": real, "fake": fake}
@@ -227,7 +227,7 @@ def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> S
 
 def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
     """Search for noise that the generator's EMA maps to given samples, as `gan_jax.inversion.invert`."""
-    return invert(partial(decode, game, state), key, batch["sample"], latent=game.latent).latents
+    return invert(partial(decode, game, state), key, jnp.asarray(batch["sample"]), latent=game.latent).latents
 
 
 def decode(game: Game, state: State, latents: Latents) -> Samples:
@@ -241,7 +241,7 @@ def _split(game: Game, batch: Batch) -> dict[str, Array]:
     for name, leaf in batch.items():
         if len(leaf) != size[0] * size[1]:
             raise ValueError(f"an update takes {size[0]} x {size[1]} samples, got {name} {leaf.shape}")
-    return {name: leaf.reshape(*size, *leaf.shape[1:]) for name, leaf in batch.items()}
+    return {name: jnp.asarray(leaf).reshape(*size, *leaf.shape[1:]) for name, leaf in batch.items()}
 
 
 def _repeat(condition: Condition, points: Float[Array, "m ..."], real: Samples) -> Condition:
