@@ -58,9 +58,11 @@ def score_all(
                 f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
                 "name other data by --data, or give them one size and number of channels"
             )
-        if sets.count is not None and sets.count < MIN_SAMPLES:
-            raise InputError(f"{sets.name}: holds {sets.count} samples, too few to score; give at least {MIN_SAMPLES}")
-    counts = [sets.count for sets, _ in candidates if sets.count is not None]
+        if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
+            raise InputError(
+                f"{sets.name}: holds {sets.n_available} samples, too few to score; give at least {MIN_SAMPLES}"
+            )
+    counts = [sets.n_available for sets, _ in candidates if sets.n_available is not None]
     part = data.held_out if options.split == "held_out" else data.train
     with progress_bars(console) as progress:
         against = reference(

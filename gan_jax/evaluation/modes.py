@@ -4,7 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from gan_jax.data.toy import TOYS
+from gan_jax.data.toy import TOYS, Mixture
 from gan_jax.evaluation.samples import SampleSets
 from gan_jax.scores.modes import mode_scores
 
@@ -33,9 +33,9 @@ def mode_counts(source: str, sets: SampleSets, seed: int) -> dict[str, Any] | No
     (1, None)
     """
     toy = TOYS[source]() if source in TOYS else None
-    if not hasattr(toy, "modes"):
+    if not isinstance(toy, Mixture):
         return None
-    [(_, points)] = sets.take((seed,), min(_COUNT, sets.count or _COUNT))
+    [(_, points)] = sets.take((seed,), min(_COUNT, sets.n_available or _COUNT))
     scores = mode_scores(samples=jnp.asarray(points), modes=toy.modes, sd=toy.sd)
     return {
         "n": len(points),

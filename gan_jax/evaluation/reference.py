@@ -10,6 +10,7 @@ from gan_jax.data.dataset import Dataset, Source
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FeatureNetwork, Features
 from gan_jax.evaluation.features.extract import cached
+from gan_jax.evaluation.features.network import SamplesLike
 from gan_jax.evaluation.protocol import Protocol
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.evaluation.scores import SCORES, FeatureSets, measure
@@ -98,7 +99,7 @@ def reference(
         seed=seed,
     )
 
-    def features_of(samples: np.ndarray, what: str) -> Features:
+    def features_of(samples: SamplesLike, what: str) -> Features:
         return cached(network, samples, advance=progress(what, len(samples)))
 
     real_features = features_of(_choose(real_key, real, n), "real samples")

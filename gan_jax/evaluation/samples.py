@@ -24,15 +24,15 @@ class SampleSets(NamedTuple):
     Attributes:
       name: what tables and messages call them.
       shape: of one sample, (H, W, C) or (D,).
-      count: how many samples there are; None if any number can be drawn.
+      n_available: how many samples there are; None if any number can be drawn.
       take: `(seeds, n) -> iterator of (seed, samples)`, the samples uint8 images (n, H, W, C) or float32 points (n, D).
         Where any number can be drawn, each set is drawn with its seed; otherwise sets are disjoint, and there are at
-        most `count // n` of them.
+        most `n_available // n` of them.
     """
 
     name: str
     shape: tuple[int, ...]
-    count: int | None
+    n_available: int | None
     take: Callable[[tuple[int, ...], int], Iterator[tuple[int, np.ndarray]]]
 
 

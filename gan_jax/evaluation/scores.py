@@ -98,9 +98,10 @@ def _memorization(key: Key, features: FeatureSets) -> tuple[float, ...]:
 
 
 def _diversity(key: Key, features: FeatureSets) -> tuple[float, ...]:
-    classes = features.fake.logits.shape[-1]
-    labels = jnp.asarray(features.fake.logits).argmax(axis=1)
-    spread = np.asarray(intra_class_diversity(jnp.asarray(features.fake.vectors), labels, classes))
+    logits = jnp.asarray(features.fake.logits)
+    spread = np.asarray(
+        intra_class_diversity(jnp.asarray(features.fake.vectors), logits.argmax(axis=1), logits.shape[-1])
+    )
     return (float(np.nanmean(spread)) if np.isfinite(spread).any() else float("nan"),)
 
 

@@ -99,8 +99,10 @@ def evaluate(
         raise InputError(
             f"{sets.name}: is of shape {sets.shape}, {against.protocol.data} of {against.shape}; resize it"
         )
-    if sets.count is not None and sets.count < n:
-        raise InputError(f"{sets.name}: holds {sets.count:,} samples; choose at most so many, not {n:,}", field="n")
+    if sets.n_available is not None and sets.n_available < n:
+        raise InputError(
+            f"{sets.name}: holds {sets.n_available:,} samples; choose at most so many, not {n:,}", field="n"
+        )
     key = score_key(against.protocol.seed)
     used, numbers = [], []
     for seed, fake in sets.take(seeds, n):

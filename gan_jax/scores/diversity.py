@@ -6,13 +6,15 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.scores.vectors import vectors
-from gan_jax.types import Array, Float, Int
+from gan_jax.types import Array, ArrayLike, Float, Int, Real
 
 __all__ = ["intra_class_diversity"]
 
 
 @partial(jax.jit, static_argnames="classes")
-def intra_class_diversity(features: Float[Array, "n d"], labels: Int[Array, " n"], classes: int) -> Float[Array, " c"]:
+def intra_class_diversity(
+    features: Real[ArrayLike, "n d"], labels: Int[ArrayLike, " n"], classes: int
+) -> Float[Array, " c"]:
     """Root mean square distance of two different samples of a class: `sqrt(2 tr S_c)`, S_c the unbiased covariance.
 
     Takes feature vectors (N, d), labels (N,) from 0 to classes - 1, others of which are ignored, and the number of

@@ -6,7 +6,7 @@ that begins with `empty(d)`, or from several devices. Under jit a batch may also
 >>> from functools import reduce
 >>> batches = jnp.array([[[0.0], [2.0]], [[4.0], [6.0]]])
 >>> total = reduce(merge, map(moments, batches))
->>> total.count.item(), total.mean.tolist(), total.scatter.tolist()
+>>> total.n.item(), total.mean.tolist(), total.scatter.tolist()
 (4, [3.0], [[20.0]])
 """
 
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.scores.vectors import vectors
-from gan_jax.types import Array, Float, Int
+from gan_jax.types import Array, ArrayLike, Float, Int, Real
 
 __all__ = ["Moments", "empty", "frechet_distance", "frechet_distance_of_moments", "merge", "moments"]
 
@@ -28,14 +28,14 @@ class Moments(NamedTuple):
     Each is kept as an unevaluated sum of two arrays, which has twice the digits of one.
 
     Attributes:
-      count: the number of vectors, int32.
+      n: the number of vectors, int32.
       mean: (d,).
       scatter: the sum of `(x - mean)(x - mean)^T`, (d, d).
       mean_rest: the rounding error of the mean, (d,).
       scatter_rest: the rounding error of the scatter, (d, d).
     """
 
-    count: Int[Array, ""]
+    n: Int[Array, ""]
     mean: Float[Array, " d"]
     scatter: Float[Array, "d d"]
     mean_rest: Float[Array, " d"]
@@ -43,12 +43,12 @@ class Moments(NamedTuple):
 
     @property
     def covariance(self) -> Float[Array, "d d"]:
-        """Unbiased, `scatter / (count - 1)`; NaN for fewer than 2 vectors.
+        """Unbiased, `scatter / (n - 1)`; NaN for fewer than 2 vectors.
 
         >>> moments(jnp.array([[0.0], [2.0]])).covariance.tolist()
         [[2.0]]
         """
-        freedom = (self.count - 1).astype(self.mean.dtype)
+        freedom = (self.n - 1).astype(self.mean.dtype)
         return (self.scatter + self.scatter_rest) / jnp.where(freedom > 0, freedom, jnp.nan)
 
 
@@ -63,7 +63,7 @@ def empty(d: int, dtype: jax.typing.DTypeLike = jnp.float32) -> Moments:
 
 
 @jax.jit
-def moments(features: Float[Array, "n d"]) -> Moments:
+def moments(features: Real[ArrayLike, "n d"]) -> Moments:
     """Mean and scatter of a batch: `sum_i x_i / N` and `sum_i (x_i - mean)(x_i - mean)^T`.
 
     Takes vectors (N, d); returns `Moments` in float32 or wider. Rounding errors are relative to the spread of the
@@ -106,16 +106,16 @@ def merge(a: Moments, b: Moments) -> Moments:
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"moments must be of vectors of one length, got {a.mean.shape} and {b.mean.shape}")
-    count = a.count + b.count
-    share = b.count.astype(b.mean.dtype) / jnp.maximum(count, 1).astype(b.mean.dtype)
+    n = a.n + b.n
+    share = b.n.astype(b.mean.dtype) / jnp.maximum(n, 1).astype(b.mean.dtype)
     apart, rest_apart = b.mean - a.mean, b.mean_rest - a.mean_rest
     mean, mean_rest = _exact_sum(a.mean, share * apart)
     shift = apart + rest_apart
-    between = a.count.astype(a.mean.dtype) * share * jnp.outer(shift, shift)
+    between = a.n.astype(a.mean.dtype) * share * jnp.outer(shift, shift)
     within, within_rest = _exact_sum(a.scatter, b.scatter)
     scatter, scatter_rest = _exact_sum(within, between)
     return Moments(
-        count=count,
+        n=n,
         mean=mean,
         scatter=scatter,
         mean_rest=mean_rest + (a.mean_rest + share * rest_apart),
@@ -124,7 +124,7 @@ def merge(a: Moments, b: Moments) -> Moments:
 
 
 @jax.jit
-def frechet_distance(*, real: Float[Array, "n d"], fake: Float[Array, "m d"]) -> Float[Array, ""]:
+def frechet_distance(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d"]) -> Float[Array, ""]:
     """Fréchet distance of two sets, the squared Wasserstein-2 distance of Gaussians of their moments.
 
     `|m_r - m_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))` with means m and unbiased covariances S, as in FID. Takes

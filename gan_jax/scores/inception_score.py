@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 
 from gan_jax.numerics import at_least_float32
@@ -21,7 +22,7 @@ class InceptionScore(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="splits")
-def inception_score(logits: Float[Array, "n k"], *, splits: int = 10) -> InceptionScore:
+def inception_score(logits: Float[Array | np.ndarray, "n k"], *, splits: int = 10) -> InceptionScore:
     """Inception score, 1 to K: `exp(mean_i KL(p(y | x_i) || p(y)))` with `p(y) = mean_i p(y | x_i)`.
 
     Takes a classifier's logits (N, K) of samples in random order, which are cut into `splits` runs of N // splits

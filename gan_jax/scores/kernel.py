@@ -10,7 +10,7 @@ from jax import lax
 
 from gan_jax.scores.distances import map_distances
 from gan_jax.scores.vectors import vectors
-from gan_jax.types import Array, Float, Key
+from gan_jax.types import Array, ArrayLike, Float, Key, Real
 
 __all__ = ["Kernel", "KernelDistance", "cubic", "kernel_distance", "rbf", "squared_mmd"]
 
@@ -54,7 +54,9 @@ def rbf(bandwidth: float) -> Kernel:
 
 
 @partial(jax.jit, static_argnames="kernel")
-def squared_mmd(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], kernel: Kernel = cubic) -> Float[Array, ""]:
+def squared_mmd(
+    *, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d"], kernel: Kernel = cubic
+) -> Float[Array, ""]:
     """Squared maximum mean discrepancy, unbiased: `mean k(x_i, x_j) + mean k(y_i, y_j) - 2 mean k(x_i, y_j)`.
 
     The first two means leave out i = j. Takes feature vectors (N, d) and (M, d); holds (N, M) kernel values. Its
@@ -83,8 +85,8 @@ def squared_mmd(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], kernel:
 def kernel_distance(
     key: Key,
     *,
-    real: Float[Array, "n d"],
-    fake: Float[Array, "m d"],
+    real: Real[ArrayLike, "n d"],
+    fake: Real[ArrayLike, "m d"],
     kernel: Kernel = cubic,
     subsets: int = 100,
     size: int = 1000,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from gan_jax.scores.distances import map_distances, smallest
 from gan_jax.scores.vectors import vectors
-from gan_jax.types import Array, Float
+from gan_jax.types import Array, ArrayLike, Float, Real
 
 __all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_recall"]
 
@@ -33,7 +33,7 @@ class DensityCoverage(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="k")
-def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 3) -> PrecisionRecall:
+def precision_recall(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d"], k: int = 3) -> PrecisionRecall:
     """Precision: the fraction of fakes in the real manifold; recall: the fraction of reals in the fake manifold.
 
     Takes feature vectors (N, d) and (M, d). Both depend on the sizes of the sets: compare sets of one size, and state
@@ -54,7 +54,7 @@ def precision_recall(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k:
 
 
 @partial(jax.jit, static_argnames="k")
-def density_coverage(*, real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 5) -> DensityCoverage:
+def density_coverage(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d"], k: int = 5) -> DensityCoverage:
     """Density: how many real balls contain a fake, over k, averaged; coverage: the fraction of balls that contain one.
 
     Takes feature vectors (N, d) and (M, d). Fakes have no balls, so that outliers among them enlarge nothing. Two sets

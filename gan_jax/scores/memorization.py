@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.scores.distances import nearest_distance
 from gan_jax.scores.vectors import vectors
-from gan_jax.types import Array, Float
+from gan_jax.types import Array, ArrayLike, Float, Real
 
 __all__ = ["Memorization", "memorization"]
 
@@ -27,7 +27,7 @@ class Memorization(NamedTuple):
 
 @jax.jit
 def memorization(
-    *, fake: Float[Array, "m d"], train: Float[Array, "n d"], held_out: Float[Array, "l d"]
+    *, fake: Real[ArrayLike, "m d"], train: Real[ArrayLike, "n d"], held_out: Real[ArrayLike, "l d"]
 ) -> Memorization:
     """Compare distances to the nearest training vector, `d(x) = min_j |x - t_j|`, of fake and of held-out vectors.
 

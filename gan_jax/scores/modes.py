@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax.types import Array, Float, Int
 
@@ -32,7 +33,11 @@ class ModeScores(NamedTuple):
 
 
 def mode_scores(
-    *, samples: Float[Array, "n d"], modes: Float[Array, "k d"], sd: float, within: float = 4.0
+    *,
+    samples: Float[Array | np.ndarray, "n d"],
+    modes: Float[Array | np.ndarray, "k d"],
+    sd: float | Float[Array, ""],
+    within: float = 4.0,
 ) -> ModeScores:
     """Count for each mode the samples that it is the nearest mode of, and that lie within `within` standard deviations.
 

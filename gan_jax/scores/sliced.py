@@ -8,14 +8,14 @@ from jax import lax
 
 from gan_jax.scores.vectors import vectors
 from gan_jax.transport import wasserstein_1d
-from gan_jax.types import Array, Float, Key
+from gan_jax.types import Array, ArrayLike, Float, Key, Real
 
 __all__ = ["sliced_wasserstein"]
 
 
 @partial(jax.jit, static_argnames="projections")
 def sliced_wasserstein(
-    key: Key, *, real: Float[Array, "n d"], fake: Float[Array, "m d"], projections: int = 500
+    key: Key, *, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d"], projections: int = 500
 ) -> Float[Array, ""]:
     """Sliced Wasserstein distance of order 1: `mean_u W_1(u . real, u . fake)` over random unit vectors u.
 
@@ -43,7 +43,7 @@ def sliced_wasserstein(
     origin = real.mean(axis=0)[None]  # distances are of differences: an offset common to all would only cost digits
 
     def along(direction: Float[Array, " d"]) -> Float[Array, ""]:
-        places = (jnp.matmul(x - origin, direction, precision=lax.Precision.HIGHEST) for x in (real, fake))
-        return wasserstein_1d(*places)
+        of_real, of_fake = (jnp.matmul(x - origin, direction, precision=lax.Precision.HIGHEST) for x in (real, fake))
+        return wasserstein_1d(of_real, of_fake)
 
     return lax.map(along, directions).mean()

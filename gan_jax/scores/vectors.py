@@ -3,12 +3,12 @@
 import jax.numpy as jnp
 
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array
+from gan_jax.types import Array, ArrayLike, Float, Real
 
 __all__ = ["vectors"]
 
 
-def vectors(*, more_than: int = 0, **sets: Array) -> tuple[Array, ...]:
+def vectors(*, more_than: int = 0, **sets: Real[ArrayLike, "_ d"]) -> tuple[Float[Array, "_ d"], ...]:
     """Return sets of vectors in float32 or wider, after a check that each is (N, d) with one d and N > `more_than`.
 
     Raises:

@@ -58,12 +58,14 @@ def test_other_labels_are_of_no_class():
     np.testing.assert_allclose(values[0], by_pairs(features)[0], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(("features", "labels", "classes"), [((4, 2), (5,), 3), ((4, 2), (4, 1), 3), ((4, 2), (4,), 0)])
 def test_labels_that_do_not_fit_are_refused(features, labels, classes):
     with pytest.raises(ValueError, match=r"a label for each of \(4, 2\), .*; got \("):
         intra_class_diversity(jnp.zeros(features), jnp.zeros(labels, jnp.int32), classes)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_features_that_are_no_vectors_are_refused():
     with pytest.raises(ValueError, match="more than 0 vectors"):
         intra_class_diversity(jnp.zeros(4), jnp.zeros(4, jnp.int32), 2)

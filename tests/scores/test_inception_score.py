@@ -34,6 +34,7 @@ def test_known_scores():
     np.testing.assert_allclose(inception_score(of_four, splits=2), (2, 0), atol=1e-5)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(("shape", "splits"), [((4, 3), 5), ((4,), 2), ((4, 3), 0)], ids=str)
 def test_logits_that_cannot_be_split_are_refused(shape, splits):
     with pytest.raises(ValueError, match=rf"the {splits} splits .*; got \(4"):

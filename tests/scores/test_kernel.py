@@ -100,6 +100,7 @@ def test_subsets_that_cannot_be_drawn_are_refused(options, message):
         kernel_distance(KEY, real=jnp.zeros((6, 2)), fake=jnp.zeros((5, 2)), **options)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_sets_that_cannot_be_compared_are_refused():
     for shape in ((5, 3), (1, 2), (5,)):
         with pytest.raises(ValueError, match="more than 1 vectors of one length"):

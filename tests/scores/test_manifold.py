@@ -89,6 +89,7 @@ def test_an_offset_moves_no_score():
     np.testing.assert_allclose(scores, brute_force_density(*exact, 3), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(("real", "fake"), [((5, 2), (5, 3)), ((5, 2), (3, 2)), ((5,), (5,))], ids=str)
 def test_sets_that_cannot_be_compared_are_refused(real, fake):
     with pytest.raises(ValueError, match="more than 3 vectors"):

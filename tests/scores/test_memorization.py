@@ -56,6 +56,7 @@ def test_all_but_one_in_a_hundred():
         assert memorization(fake=fake, train=train, held_out=held_out).copied == copied, distance
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("shape", [(5, 3), (0, 2), (5,)], ids=str)
 def test_sets_that_cannot_be_compared_are_refused(shape):
     with pytest.raises(ValueError, match=r"more than 0 vectors of one length; got fake \(5, 2\), train"):

@@ -31,6 +31,7 @@ def test_missed_modes():
     assert (int(none.hit()), float(none.high_quality), float(none.kl)) == (0, 0.0, np.inf)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_vectors_of_unlike_length_are_refused():
     with pytest.raises(ValueError, match=r"\(7, 3\) and \(3, 2\)"):
         mode_scores(samples=jnp.zeros((7, 3)), modes=MODES, sd=0.1)

@@ -46,6 +46,7 @@ def test_a_shift_and_the_same_set():
     np.testing.assert_allclose(far, value, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(("real", "fake"), [((5, 2), (5, 3)), ((0, 2), (3, 2)), ((5,), (5,))], ids=str)
 def test_sets_that_cannot_be_compared_are_refused(real, fake):
     with pytest.raises(ValueError, match="more than 0 vectors of one length; got real"):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -70,7 +71,8 @@ def apply(params: Params, images: Images) -> Features:
             field="features",
         )
     with jax.default_matmul_precision("float32"):
-        return Features(*_network.apply(params, resized(images)))
+        vectors, logits = cast(tuple[Array, Array], _network.apply(params, resized(images)))
+        return Features(vectors, logits)
 
 
 def resized(images: Images) -> Float[Array, "n 28 28 1"]:
@@ -101,4 +103,5 @@ def _params(content: bytes, path: Path) -> Params:
 def _expected() -> Mapping[str, jax.ShapeDtypeStruct]:
     """Return the shapes and dtypes of the classifier's parameters by their dotted names."""
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), jnp.float32)
-    return flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")
+    shapes: Any = flatten_dict(jax.eval_shape(_network.init, jax.random.key(0), images), sep=".")
+    return shapes

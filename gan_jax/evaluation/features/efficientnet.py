@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.weights import verify_sha256
 from gan_jax.networks.efficientnet import SIDE, EfficientNetLite0
-from gan_jax.types import Images, Params
+from gan_jax.types import Array, Images, Params
 
 __all__ = ["FILE", "PACKAGE", "SHA256", "apply", "load", "params_from"]
 
@@ -83,7 +84,8 @@ def apply(params: Params, images: Images) -> Features:
     with jax.default_matmul_precision("float32"):
         x = jax.image.resize(images.astype(jnp.float32), (n, SIDE, SIDE, c), "bilinear", antialias=True)
         x = jnp.broadcast_to((x - 127) / 128, (n, SIDE, SIDE, 3))
-        return Features(*EfficientNetLite0().apply(params, x))
+        vectors, logits = cast(tuple[Array, Array], EfficientNetLite0().apply(params, x))
+        return Features(vectors, logits)
 
 
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
@@ -104,14 +106,14 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
 def _kernels() -> Mapping[tuple[str, ...], tuple[int, ...]]:
     """Return the shape of each layer's kernel, by the layer's path in the parameters."""
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
-    params = flatten_dict(jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), images)["params"])
+    params: Any = flatten_dict(jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), images)["params"])
     return {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
 
 
 def _names(path: tuple[str, ...]) -> tuple[str, str]:
     """Return the names in the file of the convolution and the normalization at `path` in the parameters."""
-    block = f"_blocks.{path[0].removeprefix('block_')}." if len(path) > 1 else ""
     conv, norm = _LAYERS[path[-1]]
+    block = f"_blocks.{path[0].removeprefix('block_')}." if len(path) > 1 else ""
     return block + conv, block + norm
 
 

@@ -9,22 +9,23 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.data.dataset import sha256
-from gan_jax.evaluation.features.network import FeatureNetwork, Features
+from gan_jax.evaluation.features.network import FeatureNetwork, Features, SamplesLike
 from gan_jax.evaluation.features.weights import cache_folder
 from gan_jax.files import atomic_write
 from gan_jax.scores.frechet import Moments, merge, moments
-from gan_jax.types import Images, Samples
 
 __all__ = ["cached", "extract", "extract_moments"]
+
+Devices = Sequence[jax.Device]
 
 _FORMAT = 2  # of the cached files
 
 
 def extract(
     network: FeatureNetwork,
-    samples: Images | Samples,
+    samples: SamplesLike,
     *,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Devices | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Features:
     """Return the features of samples (N, ...) as NumPy arrays.
@@ -48,14 +49,14 @@ def extract(
 
 def extract_moments(
     network: FeatureNetwork,
-    batches: Iterable[Images | Samples],
+    batches: Iterable[SamplesLike],
     *,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Devices | None = None,
 ) -> Moments:
     """Return the moments of the features of batches (N, ...) in sum, with one batch at a time in memory.
 
     >>> from gan_jax.evaluation.features.plain import load_pixels
-    >>> extract_moments(load_pixels(), (np.full((5, 2, 2, 1), i, np.uint8) for i in range(4))).count.item()
+    >>> extract_moments(load_pixels(), (np.full((5, 2, 2, 1), i, np.uint8) for i in range(4))).n.item()
     20
     """
     total = None
@@ -71,7 +72,7 @@ def extract_moments(
 _moments, _merge = jax.jit(moments), jax.jit(merge)
 
 
-def _chunks(network: FeatureNetwork, samples: Images | Samples, devices: Sequence[jax.Device] | None):
+def _chunks(network: FeatureNetwork, samples: SamplesLike, devices: Devices | None):
     """Yield each chunk of the samples, and its features, which padding follows: all chunks have one compiled shape."""
     devices = devices or (jax.devices() if jax.default_backend() != "cpu" else jax.devices()[:1])
     apply = jax.jit(network.apply)
@@ -84,7 +85,7 @@ def _chunks(network: FeatureNetwork, samples: Images | Samples, devices: Sequenc
         yield part, apply(params, jax.device_put(padded, NamedSharding(mesh, PartitionSpec("data"))))
 
 
-def cached(network: FeatureNetwork, samples: Images | Samples, **options) -> Features:
+def cached(network: FeatureNetwork, samples: SamplesLike, **options) -> Features:
     """Return what `extract` does, cached on disk under a hash of the samples and the network's weights.
 
     Features of networks without weights are not cached: they are computed sooner than read.
@@ -99,8 +100,8 @@ def cached(network: FeatureNetwork, samples: Images | Samples, **options) -> Fea
     return features
 
 
-def _key(network: FeatureNetwork, samples: np.ndarray) -> str:
-    origin = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256({'sample': samples})}"
+def _key(network: FeatureNetwork, samples: SamplesLike) -> str:
+    origin = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256({'sample': np.asarray(samples)})}"
     return hashlib.sha256(origin.encode()).hexdigest()[:32]
 
 

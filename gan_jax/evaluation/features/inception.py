@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.resize import bilinear
 from gan_jax.evaluation.features.weights import cache_folder, download, verify_sha256
 from gan_jax.networks.inception import SIDE, Inception
-from gan_jax.types import Images, Params
+from gan_jax.types import Array, Images, Params
 
 __all__ = ["SHA256", "URL", "apply", "load", "params_from"]
 
@@ -79,7 +80,8 @@ def apply(params: Params, images: Images) -> Features:
     with jax.default_matmul_precision("float32"):
         x = (bilinear(images, (SIDE, SIDE)) - 128) / 128
         x = jnp.broadcast_to(x, (*x.shape[:3], 3))
-        return Features(*Inception().apply(params, x))
+        vectors, logits = cast(tuple[Array, Array], Inception().apply(params, x))
+        return Features(vectors, logits)
 
 
 def params_from(state: Mapping[str, np.ndarray]) -> Params:
@@ -101,7 +103,7 @@ def params_from(state: Mapping[str, np.ndarray]) -> Params:
 def _kernels() -> Mapping[tuple[str, ...], tuple[int, ...]]:
     """Return the shape of each layer's kernel, by the layer's path in the parameters."""
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
-    params = flatten_dict(jax.eval_shape(Inception().init, jax.random.key(0), images)["params"])
+    params: Any = flatten_dict(jax.eval_shape(Inception().init, jax.random.key(0), images)["params"])
     return {path[:-1]: leaf.shape for path, leaf in params.items() if path[-1] == "kernel"}
 
 

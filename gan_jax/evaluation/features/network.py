@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.types import Array, Float, Images, Params, Samples
+import numpy as np
 
-__all__ = ["FeatureNetwork", "Features"]
+from gan_jax.types import Array, Float, Images, Params, Samples, UInt8
+
+__all__ = ["FeatureNetwork", "Features", "SamplesLike"]
+
+SamplesLike = UInt8[Array | np.ndarray, "n h w c"] | Float[Array | np.ndarray, "n d"]
+"""Samples as they are stored, of JAX or of NumPy: uint8 images (N, H, W, C), or points (N, D)."""
 
 
 class Features(NamedTuple):
@@ -16,8 +21,8 @@ class Features(NamedTuple):
       logits: of K classes, float32 (N, K); None if the network is no classifier.
     """
 
-    vectors: Float[Array, "n d"]
-    logits: Float[Array, "n k"] | None = None
+    vectors: Float[Array | np.ndarray, "n d"]
+    logits: Float[Array | np.ndarray, "n k"] | None = None
 
 
 class FeatureNetwork(NamedTuple):

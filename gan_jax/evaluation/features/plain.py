@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
-from gan_jax.types import Images, Params, Samples
+from gan_jax.types import Array, Float, Images, Params
 
 __all__ = ["coordinates", "load_coordinates", "load_pixels", "pixels"]
 
@@ -21,7 +21,7 @@ def pixels(params: Params, images: Images) -> Features:
     return Features(images.reshape(len(images), -1).astype(jnp.float32) / 255)
 
 
-def coordinates(params: Params, points: Samples) -> Features:
+def coordinates(params: Params, points: Float[Array, "n d"]) -> Features:
     """Return points (N, D) as they are; there are no parameters.
 
     >>> coordinates(None, jnp.ones((3, 2))).vectors.shape

@@ -3,12 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.types import Array, Float, Images, Samples
+from gan_jax.types import Array, Float, Images
 
 __all__ = ["bilinear"]
 
 
-def bilinear(images: Images | Samples, size: tuple[int, int]) -> Float[Array, "n h w c"]:
+def bilinear(images: Images | Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n height width c"]:
     """Resize images (N, H, W, C), uint8 or float of 0 to 255, to (N, *size, C), float32 of the same range.
 
     Pixel i of n becomes a point at `i * old / new` of the old pixels, between whose two neighbours it is interpolated,

@@ -43,7 +43,7 @@ class _Storage(NamedTuple):
 
     key: str
     dtype: np.dtype
-    count: int
+    n: int
 
 
 class _Tensor(NamedTuple):
@@ -131,8 +131,8 @@ def _legacy(data: bytes) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
     numbers, start = {}, file.tell()
     for key in map(str, keys):
         storage = reader.storages[key]
-        end = start + 8 + storage.count * storage.dtype.itemsize
-        if data[start : start + 8] != storage.count.to_bytes(8, "little") or end > len(data):
+        end = start + 8 + storage.n * storage.dtype.itemsize
+        if data[start : start + 8] != storage.n.to_bytes(8, "little") or end > len(data):
             raise ValueError(f"storage {key} is of another size")
         numbers[key] = np.frombuffer(memoryview(data)[start + 8 : end], storage.dtype)
         start = end
@@ -156,7 +156,7 @@ def _zip(data: bytes) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
         numbers = {}
         for key, storage in reader.storages.items():
             member = archive.read(members[f"data/{key}"])
-            if len(member) != storage.count * storage.dtype.itemsize:
+            if len(member) != storage.n * storage.dtype.itemsize:
                 raise ValueError(f"storage {key} is of another size")
             numbers[key] = np.frombuffer(member, storage.dtype)
     return tensors, numbers

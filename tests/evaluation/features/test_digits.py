@@ -49,6 +49,7 @@ def test_flat_images_of_any_size_stay_flat(size):
     np.testing.assert_allclose(found, np.full((1, 28, 28, 1), 0.2), rtol=1e-5)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("shape", [(2, 28, 28, 3), (2, 28, 28, 4), (2, 2)], ids=str)
 def test_what_is_not_a_gray_image_is_refused(network, shape):
     with pytest.raises(InputError, match=r"^features: digits takes gray images .* inception or efficientnet$"):

@@ -72,6 +72,7 @@ def test_images_of_any_size_gray_or_in_color_are_resized_and_normalized(shape, m
     np.testing.assert_allclose(x, np.ones_like(x), rtol=1e-4)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("shape", [(2, 32, 32, 4), (2, 32, 32, 2), (2, 2)])
 def test_other_samples_are_refused(shape):
     with pytest.raises(InputError, match=r"C = 1 or 3, got \(2, .*alpha channel"):

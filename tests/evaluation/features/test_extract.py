@@ -39,7 +39,7 @@ def test_chunks_make_no_difference(devices):
 def test_moments_of_batches_are_those_of_all():
     found = extract_moments(NETWORK, (IMAGES[start : start + 8] for start in range(0, 21, 8)))
     vectors = IMAGES.reshape(21, 16).astype(np.float64) @ NETWORK.params
-    assert int(found.count) == 21
+    assert int(found.n) == 21
     np.testing.assert_allclose(found.mean, vectors.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.covariance, np.cov(vectors.T), rtol=1e-4, atol=1)
     with pytest.raises(ValueError, match="no batches"):

@@ -94,6 +94,7 @@ def test_other_tensors_are_refused(state, change, line):
         inception.params_from(changed)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("shape", [(2, 32, 32, 4), (2, 32, 32, 2), (2, 32)])
 def test_only_gray_and_color_images_are_taken(shape):
     with pytest.raises(InputError, match=r"^features: inception .* got .*; remove the alpha channel"):
