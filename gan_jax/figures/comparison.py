@@ -12,14 +12,17 @@ from gan_jax.figures.grid import grid
 from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.figures.scatter import plot_scatter
 from gan_jax.files import atomic_write
+from gan_jax.types import Float, UInt8
 
 __all__ = ["plot_comparison"]
+
+_Samples = UInt8[np.ndarray, "n h w c"] | Float[np.ndarray, "n d"]
 
 _SIDE = 6  # images along each side of a grid
 _COLUMNS = 6  # of panels
 
 
-def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequence[np.ndarray]) -> None:
+def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequence[_Samples]) -> None:
     """Write a PNG: above, some samples of each kind; below, their scores with the standard deviation.
 
     Args:
@@ -32,7 +35,8 @@ def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequ
     names = main_scores(list(evaluations[0].scores))
     rows = -(-len(names) // _COLUMNS)
     figure = Figure(figsize=(max(2.6 * len(evaluations), 9), 3.2 + 1.9 * rows), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
+    above, below = subfigures
     letters = [chr(ord("A") + place) for place in range(len(evaluations))]
 
     # Above, the samples, each kind under a letter.
@@ -60,7 +64,7 @@ def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequ
         figure.savefig(part, format="png", dpi=110)
 
 
-def _plot_samples(axes: Any, samples: np.ndarray) -> None:
+def _plot_samples(axes: Any, samples: _Samples) -> None:
     if samples.ndim == 2:
         plot_scatter(axes, samples, size=1)
         return

@@ -79,7 +79,8 @@ def plot_panel(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
         axes.axhline(panel.baseline, color=VERMILION, ls="--", lw=1)
 
     # Round ticks, and powers of ten only where the numbers span more than one.
-    numbers = np.concatenate([*values.values(), [panel.baseline] if panel.has_baseline() else []])
+    baseline = np.array([panel.baseline] if panel.has_baseline() else [], float)
+    numbers = np.concatenate([*values.values(), baseline])
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
     if panel.scale == "log" and low > 0 and high > 20 * low:

@@ -6,12 +6,14 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.files import atomic_write
-from gan_jax.types import Array
+from gan_jax.types import Array, UInt8
 
 __all__ = ["grid", "save_png"]
 
 
-def grid(images: np.ndarray | Array, columns: int, *, gap: int = 1) -> np.ndarray:
+def grid(
+    images: UInt8[Array | np.ndarray, "n h w c"], columns: int, *, gap: int = 1
+) -> UInt8[np.ndarray, "height width c"]:
     """Lay images (N, H, W, C) out row by row on white, giving one uint8 image (H', W', C).
 
     >>> grid(np.zeros((5, 8, 8, 1), np.uint8), columns=3).shape
@@ -26,7 +28,7 @@ def grid(images: np.ndarray | Array, columns: int, *, gap: int = 1) -> np.ndarra
     return canvas
 
 
-def save_png(path: Path, image: np.ndarray, *, shortest_side: int = 480) -> None:
+def save_png(path: Path, image: UInt8[np.ndarray, "h w c"], *, shortest_side: int = 480) -> None:
     """Write one uint8 image (H, W, C), C = 1, 3 or 4, enlarged by a whole factor to about the shortest side.
 
     >>> import tempfile

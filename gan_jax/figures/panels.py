@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_jax.evaluation.scores import GOOD, main_scores
 from gan_jax.systems.system import Metric
+from gan_jax.types import Float
 
 __all__ = ["Line", "Panel", "column", "evaluation_panels", "history_panels", "training_panels"]
 
@@ -42,7 +43,7 @@ class Panel(NamedTuple):
         return self.baseline is not None and bool(np.isfinite(self.baseline))
 
 
-def column(lines: Sequence[Line], name: str) -> np.ndarray:
+def column(lines: Sequence[Line], name: str) -> Float[np.ndarray, " n"]:
     """Return one number of each line, float64 (N,), NaN where it is missing or infinite.
 
     >>> column([{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("inf")}, {"step": 3}], "loss").tolist()

@@ -6,14 +6,14 @@ import numpy as np
 
 from gan_jax.figures.grid import grid, save_png
 from gan_jax.figures.scatter import save_scatter
-from gan_jax.types import Array
+from gan_jax.types import Array, Float, UInt8
 
 __all__ = ["save_samples"]
 
 _COLUMNS = 10
 
 
-def save_samples(path: Path, samples: np.ndarray | Array) -> None:
+def save_samples(path: Path, samples: UInt8[Array | np.ndarray, "n h w c"] | Float[Array | np.ndarray, "n d"]) -> None:
     """Write a PNG: a grid of the first hundred images (N, H, W, C), uint8, or a scatter plot of points (N, 2).
 
     >>> import tempfile

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,8 @@ def _svg(panel: Panel, lines: Sequence[Line], end: int) -> str:
     from matplotlib.figure import Figure
 
     # Two panels of one title have different curves: so their marks get different ids.
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": " ".join([panel.title, *panel.curves])}):
+    style: Any = _STYLE | {"svg.hashsalt": " ".join([panel.title, *panel.curves])}
+    with matplotlib.rc_context(style):
         figure = Figure(figsize=(3.5, 2.2))
         # Fixed margins, so that the plots of a page are aligned.
         axes = figure.add_axes((0.15, 0.18, 0.83, 0.7), xlabel="iterations", xlim=(0, 1.015 * max(end, 1)))

@@ -18,6 +18,7 @@ from gan_jax.files import atomic_write
 from gan_jax.report.images import interpolation_figure, samples_figure
 from gan_jax.report.tables import diagnostics_table, facts, format_value, score_table, settings_tables
 from gan_jax.systems.system import Metric
+from gan_jax.types import UInt8
 
 __all__ = ["ReportContents", "write_report"]
 
@@ -65,7 +66,7 @@ class ReportContents(NamedTuple):
     protocol: Mapping[str, Any] = {}
     baseline: Mapping[str, float] = {}
     sample_files: Sequence[Path] = ()
-    interpolation: np.ndarray | None = None
+    interpolation: UInt8[np.ndarray, "paths steps h w c"] | None = None
 
 
 def write_report(file: Path, contents: ReportContents) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.figures.grid import grid
+from gan_jax.types import UInt8
 
 __all__ = ["interpolation_figure", "samples_figure"]
 
@@ -41,7 +42,7 @@ def samples_figure(files: Sequence[Path]) -> str:
     )
 
 
-def interpolation_figure(images: np.ndarray | None) -> str:
+def interpolation_figure(images: UInt8[np.ndarray, "paths steps h w c"] | None) -> str:
     """Return HTML of uint8 images (paths, steps, H, W, C), a row for each path; empty if there are none."""
     if images is None or not images.size:
         return ""
