@@ -17,15 +17,8 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
-# Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Before gan_jax. The
-# rooms that take NumPy's arrays beside JAX's (evaluation, scores, figures, report) are not annotated for both yet.
-_CHECKED = ("types", "errors", "numerics", "files", "config", "sharding", "losses", "invariance", "divergences")
-_CHECKED += ("transport", "inversion", "lipschitz", "penalties", "constraints", "networks", "data", "systems")
-_CHECKED += ("training", "runs")
-jaxtyping.install_import_hook(
-    [f"gan_jax.{room}" for room in (*_CHECKED, "commands", "cli")],
-    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
-)
+# Every call checks its annotations, shapes and dtypes too; an int is a float, as PEP 484 has it. Before gan_jax.
+jaxtyping.install_import_hook("gan_jax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 # LLVM's optimizations cost more time here than they bring, and so do XLA's newer emitters. XLA stops at a flag that it
 # does not know: after 0.10 this one may be gone. Before any device.
