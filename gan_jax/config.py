@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_origin
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -117,7 +117,7 @@ def parse_value(annotation: Any, text: str) -> Any:
         if text == "null":
             return adapter.validate_python(None)
         if get_origin(annotation) is tuple:
-            return adapter.validate_python(tuple(part.strip() for part in text.strip("[]()").split(",")))
+            return tuple(parse_value(get_args(annotation)[0], part.strip()) for part in text.strip("[]()").split(","))
         return adapter.validate_strings(text)
     except ValidationError as error:
         raise input_error(error, []) from None
@@ -135,8 +135,8 @@ def input_error(error: ValidationError, positions: list[str]) -> InputError:
 
 
 def is_config(value: Any) -> bool:
-    """Whether a value is a configuration: an instance of a dataclass."""
-    return is_dataclass(value) and not isinstance(value, type)
+    """Whether a value is a configuration: an instance of a dataclass, but not one that is a function, as a shape is."""
+    return is_dataclass(value) and not callable(value)
 
 
 def _lowered(message: str) -> str:

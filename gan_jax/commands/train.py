@@ -33,7 +33,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     experiment = _overridden(file.experiment, vars(options))
 
     paths = folder.candidates(options.workdir, file.path.stem, options.resume)
-    with console.status(f"reading {experiment.data.name}"), progress_bars(console) as progress:
+    with progress_bars(console) as progress:
         prepared = training.prepare(experiment, file=file, devices=options.devices, progress=progress)
     run_folder = folder.claim(paths)
     shape = "x".join(map(str, prepared.data.shape))

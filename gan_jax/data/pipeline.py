@@ -164,7 +164,7 @@ def batch_spec(source: Source) -> Spec:
     """Return shapes and dtypes of one sample as networks see it, and of what belongs to it."""
     spec = {}
     for name, array in source.batch(slice(0, 1)).items():
-        dtype = jnp.float32 if name == "sample" else array.dtype
+        dtype = jnp.float32 if name == "sample" else jax.dtypes.canonicalize_dtype(array.dtype)
         spec[name] = jax.ShapeDtypeStruct(array.shape[1:], dtype)
     return spec
 

@@ -10,11 +10,12 @@ from gan_jax.types import Array
 __all__ = ["conv_windows"]
 
 
-def conv_windows(module: nn.Module, example: Array | jax.ShapeDtypeStruct) -> dict[str, Window]:
+def conv_windows(module: nn.Module, *examples: Array | jax.ShapeDtypeStruct) -> dict[str, Window]:
     """Find the `Conv` layers of a network: the kernel's path in the tree that `init` makes, and its window.
 
-    Takes a module and samples (N, ...), of which the shape and dtype alone are read; nothing is computed. A network
-    without convolutions gives an empty dict. Raises `ValueError` where one kernel is applied to images of two sizes.
+    Takes a module and samples (N, ...), with labels (N,) if it takes some, of which the shape and dtype alone are read;
+    nothing is computed. A network without convolutions gives an empty dict. Raises `ValueError` where one kernel is
+    applied to images of two sizes.
 
     >>> from gan_jax.networks import dcgan
     >>> conv_windows(dcgan.Critic(width=4, depth=1), jax.ShapeDtypeStruct((1, 28, 28, 1), "float32"))
@@ -33,5 +34,5 @@ def conv_windows(module: nn.Module, example: Array | jax.ShapeDtypeStruct) -> di
         return call(*args, **kwargs)
 
     with nn.intercept_methods(record):
-        jax.eval_shape(module.init, jax.random.key(0), example)
+        jax.eval_shape(module.init, jax.random.key(0), *examples)
     return found

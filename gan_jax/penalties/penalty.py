@@ -1,7 +1,7 @@
 """A penalty as data: what it is computed from, how heavy it is, how often it is taken, and which losses it fits."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
@@ -14,6 +14,21 @@ from gan_jax.penalties.slopes import Slope, gradient
 from gan_jax.types import Array, Float, Key, PerSample, PyTree, Samples, Scores
 
 __all__ = ["Penalty", "PlainPenalty", "check_loss"]
+
+
+def _values(
+    self: Any,
+    critic: Callable[..., Scores],
+    key: Key,
+    *,
+    real: Samples,
+    fake: Samples,
+    condition: PyTree[Array] | None = None,
+) -> Float[Array, " m"]:
+    """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
+    points_key, terms_key = jax.random.split(key)
+    scored = score_batch(critic, self.points, points_key, real=real, fake=fake, condition=condition)
+    return self.terms(scored, terms_key)["penalty"]
 
 
 class Penalty(NamedTuple):
@@ -47,17 +62,7 @@ class Penalty(NamedTuple):
     needs_anchored: bool = False
     paper: str = ""
 
-    def __call__(
-        self,
-        critic: Callable[..., Scores],
-        key: Key,
-        *,
-        real: Samples,
-        fake: Samples,
-        condition: PyTree[Array] | None = None,
-    ) -> Float[Array, " m"]:
-        """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
-        return _values(self, critic, key, real, fake, condition)
+    __call__ = _values
 
     def terms(self, scored: CriticPass, key: Key) -> dict[str, PerSample]:
         """Return the "penalty" (M,) and the "slope" (M,) at the points of all devices."""
@@ -88,17 +93,7 @@ class PlainPenalty(NamedTuple):
     needs_anchored: bool = False
     paper: str = ""
 
-    def __call__(
-        self,
-        critic: Callable[..., Scores],
-        key: Key,
-        *,
-        real: Samples,
-        fake: Samples,
-        condition: PyTree[Array] | None = None,
-    ) -> Float[Array, " m"]:
-        """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
-        return _values(self, critic, key, real, fake, condition)
+    __call__ = _values
 
     def terms(self, scored: CriticPass, key: Key) -> dict[str, PerSample]:
         """Return the "penalty" (M,) at the points of all devices."""
@@ -123,16 +118,3 @@ def check_loss(penalty: Penalty | PlainPenalty, loss: Loss) -> None:
     if not fits(loss):
         names = ", ".join(name for name, other in LOSSES.items() if fits(other)) or "that it lists"
         raise InputError(f"it fits the losses {names} only; choose one of these, or another penalty", field="penalty")
-
-
-def _values(
-    penalty: Penalty | PlainPenalty,
-    critic: Callable[..., Scores],
-    key: Key,
-    real: Samples,
-    fake: Samples,
-    condition: PyTree[Array] | None,
-) -> Float[Array, " m"]:
-    points_key, terms_key = jax.random.split(key)
-    scored = score_batch(critic, penalty.points, points_key, real=real, fake=fake, condition=condition)
-    return penalty.terms(scored, terms_key)["penalty"]

@@ -76,9 +76,11 @@ def write(folder: RunFolder, experiment: Experiment, data: Dataset, file: Experi
         found = differences(before.settings, new.settings)
         found += [
             f"{name}: {getattr(before, name)} became {getattr(new, name)}"
-            for name in ("spec", "classes", "fingerprint", "source_sha256")
+            for name in ("spec", "classes", "fingerprint")
             if getattr(before, name) != getattr(new, name)
         ]
+        if before.source_sha256 != new.source_sha256:
+            found.append("the experiment file, or a module beside it, has changed, and with it perhaps its own objects")
         if found:
             raise InputError(f"{folder.experiment}: cannot resume with other settings ({'; '.join(found)})")
         if step > experiment.steps:
@@ -106,9 +108,10 @@ def read(file: Path) -> Description:
             name: jax.ShapeDtypeStruct(tuple(entry["shape"]), entry["dtype"]) for name, entry in found["spec"].items()
         }
         if not all(isinstance(size, int) and size > 0 for size in spec["sample"].shape):
-            raise ValueError(f"the shape {spec['sample'].shape}")
+            raise ValueError(f"its samples have the shape {spec['sample'].shape}")
         if not isinstance(found["settings"], dict):
-            raise ValueError("no settings")
+            raise ValueError("its settings are none")
         return Description(**found | {"spec": spec, "classes": tuple(found["classes"])})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{file}: is not what a run has written (it holds {error})") from None
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise InputError(f"{file}: is not what a run has written ({reason})") from None

@@ -2,7 +2,6 @@
 
 import hashlib
 import runpy
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_jax.errors import InputError
+from gan_jax.files import atomic_write
 from gan_jax.runs.experiment import Experiment
 
 __all__ = ["ExperimentFile", "load"]
@@ -29,12 +29,10 @@ class ExperimentFile(NamedTuple):
     modules: tuple[Path, ...] = ()
 
     def keep(self, folder: Path) -> None:
-        """Copy the file and its modules to a folder, whose place they take."""
-        shutil.rmtree(folder, ignore_errors=True)
+        """Copy the file and its modules to a folder, which may be their own."""
         for file in (self.path, *self.modules):
-            copy = folder / file.relative_to(self.path.parent)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+            with atomic_write(folder / file.relative_to(self.path.parent)) as part:
+                part.write_bytes(file.read_bytes())
 
     def sha256(self) -> str:
         """Hash of the file and its modules."""
@@ -78,13 +76,11 @@ def _modules_beside(path: Path) -> Iterator[list[Path]]:
     sys.path.insert(0, str(folder))
     try:
         yield found
+    finally:
+        sys.path.remove(str(folder))
         for name in {*sys.modules} - before:
             top, file = name.partition(".")[0], getattr(sys.modules[name], "__file__", None)
             beside = (folder / f"{top}.py").exists() or (folder / top / "__init__.py").exists()
             if beside and top != "gan_jax" and file and Path(file).is_relative_to(folder):
                 found.append(Path(file))
-    finally:
-        sys.path.remove(str(folder))
-        for name in {*sys.modules} - before:
-            if getattr(sys.modules[name], "__file__", None) in [*map(str, found)]:
                 del sys.modules[name]

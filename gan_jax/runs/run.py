@@ -17,9 +17,9 @@ from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
-from gan_jax.types import Batch, Key, Spec
+from gan_jax.types import Batch, Spec
 
-__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample", "sample_by_key"]
+__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample"]
 
 _CHUNK = 500  # samples drawn at a time
 
@@ -87,11 +87,7 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -
 
     A condition is a batch of n labels, or whatever else the system is conditioned on.
     """
-    return sample_by_key(run, jax.random.key(seed), n, condition)
-
-
-def sample_by_key(run: Run, key: Key, n: int, condition: Batch | None = None) -> np.ndarray:
-    """Draw as `sample` does, with a key in place of the seed."""
+    key = jax.random.key(seed)
     chunks = []
     for i in range(-(-n // _CHUNK)):
         chunk = None
@@ -108,7 +104,7 @@ def interpolate(run: Run, *, paths: int = 6, steps: int = 10, seed: int = 0) -> 
     Raises:
       InputError: the system knows no way between samples.
     """
-    draw = _asked_for(run, "interpolate")
+    draw = _function_of(run, "interpolate")
     samples = postprocess(draw(run.state, jax.random.key(seed), paths, steps))
     return np.asarray(samples).reshape(paths, steps, *run.shape)
 
@@ -119,7 +115,7 @@ def encode(run: Run, samples: np.ndarray, *, seed: int = 0) -> np.ndarray:
     Raises:
       InputError: the system cannot encode.
     """
-    encoder = _asked_for(run, "encode")
+    encoder = _function_of(run, "encode")
     return np.asarray(encoder(run.state, jax.random.key(seed), {"sample": preprocess(jnp.asarray(samples))}))
 
 
@@ -129,10 +125,10 @@ def decode(run: Run, latents: np.ndarray) -> np.ndarray:
     Raises:
       InputError: the system cannot decode.
     """
-    return np.asarray(postprocess(_asked_for(run, "decode")(run.state, jnp.asarray(latents))))
+    return np.asarray(postprocess(_function_of(run, "decode")(run.state, jnp.asarray(latents))))
 
 
-def _asked_for(run: Run, name: str) -> Callable[..., Any]:
+def _function_of(run: Run, name: str) -> Callable[..., Any]:
     function = getattr(run.system, name)
     if function is None:
         raise InputError(f"a run of {run.experiment.summary()} cannot {name}")

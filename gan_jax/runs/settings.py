@@ -91,7 +91,8 @@ def to_json(value: Any) -> Any:
         return [to_json(part) for part in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    module = getattr(value, "__module__", None)
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if module and name and module != "__main__" and getattr(sys.modules.get(module), name, None) is value:
         return {_IMPORT: f"{module}:{name}"}
     return {_OWN: name or type(value).__name__}

@@ -49,6 +49,9 @@ def train(
 ) -> Run:
     """Train an experiment in a run folder, from its newest checkpoint if it has one, and return the run.
 
+    A run is not resumed with other settings. Of an object of the program's own, as a loss, the name alone is compared:
+    an experiment file is kept, and compared whole.
+
     Args:
       experiment: what is trained.
       folder: the run folder, made if it is not there.
@@ -82,7 +85,9 @@ def prepare(
             jax.config.update("jax_num_cpu_devices", devices)
     parallel = data_parallel(devices or (1 if jax.default_backend() == "cpu" else None))
     experiment = replace(experiment, data=experiment.data.located())
+    advance = progress(f"reading {experiment.data.name}", 1)
     data = experiment.data.read()
+    advance(1)
     if experiment.batch_size > len(data.train):
         reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
         raise InputError(reason, field="batch_size")

@@ -76,6 +76,8 @@ def test_the_spec_is_what_networks_see():
     spec = batch_spec(SOURCE)
     assert (spec["sample"].shape, spec["sample"].dtype) == ((1, 1, 1), jnp.float32)
     assert (spec["label"].shape, spec["label"].dtype) == ((), jnp.int32)
+    wide = ArraySource({"sample": IMAGES, "label": np.arange(8)})
+    assert batch_spec(wide)["label"].dtype == jnp.int32  # as the device holds it
 
 
 def test_indices_reach_the_ends():

@@ -157,6 +157,21 @@ def test_modules_beside_the_file_are_kept_and_forgotten(own, tmp_path):
     assert load(own).sha256() != before
 
 
+def test_a_file_can_be_kept_where_it_lies(own):
+    """A run is resumed by the file that it has kept."""
+    file = load(own)
+    before = file.sha256()
+    file.keep(own.parent)
+    assert load(own).sha256() == before
+
+
+def test_modules_beside_a_file_that_fails_are_forgotten_too(own):
+    own.write_text(OWN + "\nraise ValueError('wrong')")
+    with pytest.raises(InputError, match="ValueError: wrong"):
+        load(own)
+    assert "layers" not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -17,7 +17,9 @@ from gan_jax import (
     GeneratorConfig,
     PenaltyConfig,
 )
+from gan_jax.config import parse_value
 from gan_jax.errors import InputError
+from gan_jax.penalties import at_real, two_sided
 from gan_jax.runs.settings import differences, from_json, override, settings_of, to_json
 
 experiments = st.builds(
@@ -164,3 +166,20 @@ def test_differences_name_what_changes_the_result_and_nothing_else():
     assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3))) == []
     after = dataclasses.replace(before, gan=GAN(penalty=PenaltyConfig(weight=5.0)), seed=2)
     assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: None became 5.0", "seed: 0 became 2"]
+
+
+def test_functions_that_are_dataclasses_are_no_configurations():
+    """Points and shapes: their fields are no options, and an experiment file brings them back."""
+    experiment = Experiment(gan=GAN(penalty=PenaltyConfig(points=at_real, shape=two_sided(bound=2.0))))
+    assert not [setting.name for setting in settings_of(experiment) if setting.name.startswith("gan.penalty.shape.")]
+    settings = to_json(experiment)
+    assert settings["gan"]["penalty"]["points"] == {"import": "gan_jax.penalties.points:at_real"}
+    assert settings["gan"]["penalty"]["shape"] == {"own": "BoundedShape"}
+    assert from_json(settings, experiment) == experiment
+    assert override(experiment, "gan.penalty.shape", "one_sided").gan.penalty.shape == "one_sided"
+
+
+def test_several_numbers_are_read_as_numbers():
+    assert parse_value(tuple[int, ...], "1, 2") == (1, 2)
+    with pytest.raises(InputError, match="'x'"):
+        parse_value(tuple[int, ...], "1,x")

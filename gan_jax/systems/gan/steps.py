@@ -15,6 +15,7 @@ from gan_jax.systems.gan.game import (
     apply_gradient,
     bind_critic,
     generate,
+    is_conditional,
     mean_score,
 )
 from gan_jax.types import Array, Critic, Key, Latents, Params, Samples
@@ -152,7 +153,7 @@ def _score_with_points(
         inputs.points_key,
         real=inputs.real,
         fake=inputs.fake,
-        condition=inputs.condition,
+        condition=inputs.condition if is_conditional(game.critic) else None,
         averages=critic.score_means,
         sharding=game.sharding,
     )

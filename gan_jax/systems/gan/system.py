@@ -9,9 +9,10 @@ import optax
 from jax import lax
 
 from gan_jax.constraints import Constraint
+from gan_jax.errors import InputError
 from gan_jax.inversion import invert
 from gan_jax.losses import Loss
-from gan_jax.penalties import Penalty, PlainPenalty, check_loss, gradient_norm
+from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss, gradient_norm
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.game import (
     Condition,
@@ -84,7 +85,7 @@ def gan(
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
     Raises:
-      InputError: the penalty does not fit the loss, or the critic mixes samples.
+      InputError: the penalty does not fit the loss or the labels, or the critic mixes samples.
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, algorithm 1.
 
@@ -103,6 +104,9 @@ def gan(
     """
     if penalty is not None:
         check_loss(penalty, loss)
+        if is_conditional(critic) and not as_points(penalty.points).pairs:
+            reason = "these join samples of unlike labels, and so have no label; choose points of pairs"
+            raise InputError(reason, field="penalty.points")
     game = Game(
         generator,
         critic,
@@ -166,7 +170,7 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     noise = game.sharding.shard(jax.random.normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
-    fakes = game.sharding.concat_apply(lambda of: generate(game, state.generator, *of), (noise, condition))
+    fakes = game.sharding.concat_apply(lambda inputs: generate(game, state.generator, *inputs), (noise, condition))
 
     inputs = CriticInputs(
         steps_done=state.step * steps + jnp.arange(steps),

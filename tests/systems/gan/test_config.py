@@ -250,3 +250,13 @@ def test_a_summary_names_the_parts():
     assert GAN(critic=LabeledCritic, constraint=ConstraintConfig("bjorck")).summary() == (
         "generator mlp · critic LabeledCritic · loss wasserstein · penalty wgan_gp · constraint bjorck"
     )
+
+
+def test_a_critic_that_takes_labels_can_be_constrained():
+    labeled = {"generator": GeneratorConfig(LabeledGenerator, latent=3), "critic": LabeledCritic}
+    config = dataclasses.replace(CONFIG, **labeled, constraint=ConstraintConfig("spectral_normalization"))
+    with_labels = spec(3) | {"label": jax.ShapeDtypeStruct((), jnp.int32)}
+    system = config.build(with_labels, batch_size=4, classes=6)
+    batch = {"sample": jax.ShapeDtypeStruct((8, 3), jnp.float32), "label": jax.ShapeDtypeStruct((8,), jnp.int32)}
+    state = jax.eval_shape(lambda: system.init(KEY, with_labels))
+    chex.assert_trees_all_equal_shapes(jax.eval_shape(system.update, state, KEY, batch)[0], state)
