@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from gan_jax.constraints import CONSTRAINTS
+from gan_jax.constraints import CONSTRAINTS, UNCONSTRAINED
 from gan_jax.data import read, resident
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.data.toy import gaussians_25
@@ -28,7 +28,7 @@ from gan_jax.penalties import PENALTIES
 from gan_jax.scores.manifold import precision_recall
 from gan_jax.scores.modes import mode_scores
 from gan_jax.systems import State, System
-from gan_jax.systems.gan import UNCONSTRAINED, gan
+from gan_jax.systems.gan import gan
 from gan_jax.types import Array, Critic, Key, Samples
 
 WEIGHTS = (0.1, 1.0, 10.0)

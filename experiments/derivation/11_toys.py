@@ -14,7 +14,7 @@ from gan_jax.evaluation import evaluate, mode_counts, reference
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.networks.mlp import Critic
 from gan_jax.runs import sample
-from gan_jax.runs.samples import of_run
+from gan_jax.runs.run import sample_sets
 
 SHOWN = 2000
 
@@ -26,8 +26,8 @@ def experiment():
     for name, axis in zip(("8gaussians", "25gaussians", "swissroll"), axes, strict=True):
         run = trained(f"toy_{name}")
         real = reference(read(name), FEATURES["coordinates"](), name=name, n=1000, scores=["precision_recall"])
-        scores = evaluate(of_run(run), real, seeds=(0,)).scores
-        found = mode_counts(name, of_run(run), seed=0) or {}
+        scores = evaluate(sample_sets(run), real, seeds=(0,)).scores
+        found = mode_counts(name, sample_sets(run), seed=0) or {}
         measured[name] = {key: value.mean for key, value in scores.items()} | found
 
         x = jnp.linspace(-2, 2, 200)

@@ -11,7 +11,8 @@ from gan_jax.commands.scoring import score_one, scoring_parser
 from gan_jax.files import read_json, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
-from gan_jax.runs.samples import Candidate, of_run
+from gan_jax.runs.run import sample_sets
+from gan_jax.runs.samples import Candidate
 
 __all__ = ["main"]
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     run = runs.open_run(folder)
     chosen = any((options.data, options.n, options.features, options.weights, options.scores))
     if chosen or not _is_scored(run):
-        evaluation, _ = score_one(console, options, Candidate(of_run(run, str(folder)), run))
+        evaluation, _ = score_one(console, options, Candidate(sample_sets(run, str(folder)), run))
         write_json(run.folder.evaluation, evaluation)
     write_report(out, _contents(run, options.seed))
     print(f"report: {out}")

@@ -14,7 +14,7 @@ from gan_jax.config import Count
 from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
 from gan_jax.runs.experiment import Experiment
-from gan_jax.runs.settings import Setting, override, settings_of
+from gan_jax.settings import Setting, override, settings_of
 from gan_jax.training.loop import Interrupted
 
 __all__ = ["main"]

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from gan_jax.constraints.bjorck import bjorck
 from gan_jax.constraints.clipping import weight_clipping
-from gan_jax.constraints.constraint import Constraint, Window
+from gan_jax.constraints.constraint import UNCONSTRAINED, Constraint, Window
 from gan_jax.constraints.convolution import conv_spectral_normalization
 from gan_jax.constraints.gradient import gradient_normalization
 from gan_jax.constraints.spectral import spectral_normalization
@@ -36,6 +36,7 @@ CONSTRAINTS: dict[str, Callable[..., Constraint]] = {
 
 __all__ = [
     "CONSTRAINTS",
+    "UNCONSTRAINED",
     "Constraint",
     "Window",
     "bjorck",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gan_jax.types import Array, Critic, Float, Key, Params, PyTree
 
-__all__ = ["Bound", "Constraint", "State", "Window"]
+__all__ = ["UNCONSTRAINED", "Bound", "Constraint", "State", "Window"]
 
 State = PyTree[Array]
 
@@ -48,8 +48,7 @@ class Constraint(NamedTuple):
       wrap: `critic -> critic`, both `(N, ...) -> (N,)`.
 
     >>> import jax
-    >>> nothing = Constraint()
-    >>> nothing.normalize({"bias": 1.0}, nothing.init(jax.random.key(0), {"bias": 1.0}))
+    >>> UNCONSTRAINED.normalize({"bias": 1.0}, UNCONSTRAINED.init(jax.random.key(0), {"bias": 1.0}))
     ({'bias': 1.0}, ())
     """
 
@@ -57,3 +56,7 @@ class Constraint(NamedTuple):
     normalize: Callable[[Params, State], tuple[Params, State]] = _as_they_are
     project: Callable[[Params], Params] = _as_it_is
     wrap: Callable[[Critic], Critic] = _as_it_is
+
+
+UNCONSTRAINED = Constraint()
+"""The constraint that does nothing."""

@@ -1,4 +1,4 @@
-"""What describes a run in its folder: settings, data, the experiment file, the environment."""
+"""What describes a run in its folder: its settings, its data, its experiment file."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,16 +8,13 @@ import jax
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.pipeline import batch_spec
 from gan_jax.errors import InputError
-from gan_jax.files import read_json, write_json
-from gan_jax.runs.environment import environment
-from gan_jax.runs.experiment import Experiment
-from gan_jax.runs.experiment_file import ExperimentFile
+from gan_jax.files import read_json
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.settings import differences, has_own_objects, to_json
+from gan_jax.settings import differences
 from gan_jax.training.checkpoint import newest_step
 from gan_jax.types import Spec
 
-__all__ = ["Description", "describe", "read", "write"]
+__all__ = ["Description", "describe", "read", "refuse_another_run"]
 
 
 class Description(NamedTuple):
@@ -47,48 +44,50 @@ class Description(NamedTuple):
         return self._asdict() | {"spec": entries, "classes": list(self.classes)}
 
 
-def describe(experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> Description:
-    """Describe a run that is to train."""
+def describe(
+    settings: dict[str, Any], data: Dataset, *, source: str | None = None, source_sha256: str | None = None
+) -> Description:
+    """Describe a run that this version is to train."""
     from gan_jax import __version__
 
-    settings = to_json(experiment)
     return Description(
         settings=settings,
         spec=batch_spec(data.train),
         classes=data.classes,
         fingerprint=data.train.fingerprint,
-        source=file.path.name if file else None,
-        source_sha256=file.sha256() if file and has_own_objects(settings) else None,
+        source=source,
+        source_sha256=source_sha256,
         version=__version__,
     )
 
 
-def write(folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> None:
-    """Write `experiment.json`, the experiment file, and the environment.
+def refuse_another_run(folder: RunFolder, new: Description, *, free: tuple[str, ...]) -> None:
+    """Raise if a folder holds checkpoints of other settings or data than a run that is to go on there.
+
+    Args:
+      folder: of the run.
+      new: describes what is to go on.
+      free: names of the settings that may differ.
 
     Raises:
-      InputError: the folder holds checkpoints of other settings or data, or beyond `steps`; the message shows which.
+      InputError: it does, or they are beyond the iterations to be done; the message shows what differs.
     """
-    new = describe(experiment, data, file)
     step = newest_step(folder.checkpoints)
-    if step is not None:
-        before = read(folder.experiment)
-        found = differences(before.settings, new.settings)
-        found += [
-            f"{name}: {getattr(before, name)} became {getattr(new, name)}"
-            for name in ("spec", "classes", "fingerprint")
-            if getattr(before, name) != getattr(new, name)
-        ]
-        if before.source_sha256 != new.source_sha256:
-            found.append("the experiment file, or a module beside it, has changed, and with it perhaps its own objects")
-        if found:
-            raise InputError(f"{folder.experiment}: cannot resume with other settings ({'; '.join(found)})")
-        if step > experiment.steps:
-            raise InputError(f"{experiment.steps} is below the {step} that {folder.path} has done", field="steps")
-    if file:
-        file.keep(folder.source)
-    write_json(folder.experiment, new.to_json())
-    write_json(folder.environment, environment())
+    if step is None:
+        return
+    before = read(folder.experiment)
+    found = differences(before.settings, new.settings, free)
+    found += [
+        f"{name}: {getattr(before, name)} became {getattr(new, name)}"
+        for name in ("spec", "classes", "fingerprint")
+        if getattr(before, name) != getattr(new, name)
+    ]
+    if before.source_sha256 != new.source_sha256:
+        found.append("the experiment file, or a module beside it, has changed, and with it perhaps its own objects")
+    if found:
+        raise InputError(f"{folder.experiment}: cannot resume with other settings ({'; '.join(found)})")
+    if step > new.settings["steps"]:
+        raise InputError(f"{new.settings['steps']} is below the {step} that {folder.path} has done", field="steps")
 
 
 def read(file: Path) -> Description:

@@ -13,7 +13,7 @@ from gan_jax.evaluation.features import FEATURES
 from gan_jax.evaluation.scores import GOOD, SCORES
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
-from gan_jax.systems.gan import GAN
+from gan_jax.systems.gan.config import GAN
 from gan_jax.types import Spec
 
 __all__ = ["FREE", "DataConfig", "EvaluationConfig", "Experiment"]

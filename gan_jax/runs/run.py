@@ -1,6 +1,6 @@
 """A trained run, opened from its folder, and what can be asked of it: samples, paths, latents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,15 +11,16 @@ import numpy as np
 
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.errors import InputError
+from gan_jax.evaluation.samples import SampleSets
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.settings import from_json, has_own_objects
+from gan_jax.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Spec
 
-__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample"]
+__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample", "sample_sets"]
 
 _CHUNK = 500  # samples drawn at a time
 
@@ -67,7 +68,7 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
     if experiment is None and described.source and has_own_objects(described.settings):
         experiment = experiment_file.load(folder.source / described.source).experiment
     try:
-        experiment = from_json(described.settings, experiment)
+        experiment = from_json(Experiment, described.settings, experiment)
     except (InputError, TypeError) as error:
         raise InputError(f"{folder.experiment}: {error}") from None
     spec, classes = described.spec, described.classes
@@ -96,6 +97,16 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -
             chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
         chunks.append(np.asarray(_sampler(run.system.sample)(run.state, jax.random.fold_in(key, i), chunk)))
     return np.concatenate(chunks)[:n]
+
+
+def sample_sets(run: Run, name: str = "the run") -> SampleSets:
+    """Return the sets that a run draws: seed S gives what `gan-jax sample --seed S` does."""
+
+    def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
+        for seed in seeds:
+            yield seed, sample(run, n, seed=seed)
+
+    return SampleSets(name, run.shape, None, take)
 
 
 def interpolate(run: Run, *, paths: int = 6, steps: int = 10, seed: int = 0) -> np.ndarray:

@@ -1,18 +1,15 @@
 """What can be scored: a run, an `.npz`, a folder of images; each gives sets of samples."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from gan_jax.data.files import read_samples
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, of_array
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run, open_run, sample
+from gan_jax.runs.run import Run, open_run, sample_sets
 
-__all__ = ["Candidate", "of_run", "open_candidate"]
+__all__ = ["Candidate", "open_candidate"]
 
 
 class Candidate(NamedTuple):
@@ -20,16 +17,6 @@ class Candidate(NamedTuple):
 
     sets: SampleSets
     run: Run | None = None
-
-
-def of_run(run: Run, name: str = "the run") -> SampleSets:
-    """Return the sets that a run draws: seed S gives what `gan-jax sample --seed S` does."""
-
-    def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
-        for seed in seeds:
-            yield seed, sample(run, n, seed=seed)
-
-    return SampleSets(name, run.shape, None, take)
 
 
 def open_candidate(path: Path, *, best: bool = False) -> Candidate:
@@ -41,7 +28,7 @@ def open_candidate(path: Path, *, best: bool = False) -> Candidate:
     folder = RunFolder(path)
     if folder.is_run():
         run = open_run(path, best=best)
-        return Candidate(of_run(run, str(path)), run)
+        return Candidate(sample_sets(run, str(path)), run)
     if best:
         raise InputError(f"{path} is not a run folder; leave it out", field="best")
     if path.is_dir() and folder.checkpoints.exists():

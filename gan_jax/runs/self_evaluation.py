@@ -10,15 +10,13 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation import Protocol, Reference, diagnose, evaluate, history, reference, same_protocol
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES
 from gan_jax.evaluation.features import FEATURES, usual
-from gan_jax.evaluation.samples import Progress
+from gan_jax.evaluation.samples import Progress, SampleSets
 from gan_jax.evaluation.scores import GOOD, SCORES
 from gan_jax.figures.curves import plot_curves
 from gan_jax.files import read_json, read_json_lines, write_json
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run
-from gan_jax.runs.samples import of_run
-from gan_jax.systems import Metric
+from gan_jax.systems import Metric, State, System
 
 __all__ = ["SelfEvaluation", "self_evaluation"]
 
@@ -38,12 +36,12 @@ class SelfEvaluation(NamedTuple):
     against: Reference
     data: Dataset
 
-    def scores(self, run: Run) -> dict[str, float]:
-        """Score a run's samples, and diagnose it on training and on held-out data."""
-        scores = evaluate(of_run(run), self.against, seeds=(0,)).scores
+    def scores(self, system: System, state: State, sets: SampleSets) -> dict[str, float]:
+        """Score a state's samples, and diagnose it on training and on held-out data."""
+        scores = evaluate(sets, self.against, seeds=(0,)).scores
         count = min(len(self.data.train), len(self.data.held_out), MAX_SAMPLES)
-        diagnosis = diagnose(run.system, run.state, self.data, count=count, seed=0)
-        return {name: value.mean for name, value in scores.items()} | history(diagnosis, run.system.metrics)
+        diagnosis = diagnose(system, state, self.data, count=count, seed=0)
+        return {name: value.mean for name, value in scores.items()} | history(diagnosis, system.metrics)
 
     def highest_is_best(self) -> bool:
         """Whether the highest score is the best, or the lowest."""

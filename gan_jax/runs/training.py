@@ -14,12 +14,15 @@ from gan_jax.data.pipeline import Pipeline, batch_spec, resident
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.figures.samples import save_samples
+from gan_jax.files import write_json
 from gan_jax.runs import description
-from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.environment import environment
+from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run
+from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
+from gan_jax.settings import has_own_objects, to_json
 from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, loop
 from gan_jax.training.devices import DataParallel, data_parallel
@@ -104,7 +107,7 @@ def prepare(
 def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
     """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
     experiment, _, data, pipeline, system, evaluation, devices = prepared
-    description.write(folder, experiment, data, prepared.file)
+    _write_description(folder, experiment, data, prepared.file)
     if evaluation:
         evaluation.keep_protocol(folder)
     init_key, sample_key, run_key = jax.random.split(jax.random.key(experiment.seed), 3)
@@ -145,7 +148,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             best = stack.enter_context(checkpoint.manager(folder.best, keep=1))
             between.append(
                 callbacks.evaluate_and_keep_best(
-                    lambda state: evaluation.scores(run._replace(state=state)),
+                    lambda state: evaluation.scores(system, state, sample_sets(run._replace(state=state))),
                     every=evaluation.every,
                     best=evaluation.best,
                     highest=evaluation.highest_is_best(),
@@ -171,6 +174,18 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         except loop.NonFiniteError as error:
             raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}") from None
     return run._replace(state=state, step=max(step, experiment.steps))
+
+
+def _write_description(folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> None:
+    """Write what the run is, unless the folder holds another; keep the experiment file."""
+    settings = to_json(experiment)
+    sha256 = file.sha256() if file and has_own_objects(settings) else None
+    new = description.describe(settings, data, source=file.path.name if file else None, source_sha256=sha256)
+    description.refuse_another_run(folder, new, free=FREE)
+    if file:
+        file.keep(folder.source)
+    write_json(folder.experiment, new.to_json())
+    write_json(folder.environment, environment())
 
 
 def _last_good(folder: RunFolder, checkpoints) -> str:

@@ -136,7 +136,7 @@ def test_the_networks_and_the_critics_gradient_are_gan_jaxs(name, penalty):
 
     weights = jax.random.uniform(KEY, (len(real),))  # those of `penalties.interpolate`
     mix = images_of(weights).reshape(-1, *[1] * (real.ndim - 1))
-    theirs = peer.critic_param_grad_norm(images_of(real, grid), images_of(fake, grid), mix)
+    theirs = peer.critic_gradient(images_of(real, grid), images_of(fake, grid), mix)
     for mine, its in zip(in_torch(gradient(params), order, peer.critic, grid), theirs, strict=True):
         assert_close(mine, its)
 

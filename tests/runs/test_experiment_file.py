@@ -10,8 +10,9 @@ import pytest
 from gan_jax.errors import InputError
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty
+from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.experiment_file import load
-from gan_jax.runs.settings import from_json, has_own_objects, to_json
+from gan_jax.settings import from_json, has_own_objects, to_json
 
 OWN = '''
 import flax.linen as nn
@@ -124,9 +125,9 @@ def test_what_json_cannot_hold_is_said_to_be_the_files_own(own):
     assert settings["gan"]["critic_optimizer"]["own"].startswith("GradientTransformation")
     assert has_own_objects(settings)
     again = load(own).experiment
-    assert from_json(settings, again) == again
+    assert from_json(Experiment, settings, again) == again
     with pytest.raises(InputError, match=r"^data.source: points is an object of the program that trained"):
-        from_json(settings)
+        from_json(Experiment, settings)
 
 
 def test_an_object_that_can_be_imported_is_kept_by_its_path(tmp_path):
@@ -138,10 +139,10 @@ def test_an_object_that_can_be_imported_is_kept_by_its_path(tmp_path):
     settings = to_json(load(file).experiment)
     assert settings["gan"]["critic"]["name"] == {"import": "gan_jax.networks.mlp:Critic"}
     assert not has_own_objects(settings)
-    assert from_json(settings) == load(file).experiment
+    assert from_json(Experiment, settings) == load(file).experiment
     settings["gan"]["critic"]["name"] = {"import": "gan_jax.networks.mlp:Critik"}
     with pytest.raises(InputError, match=r"^gan.critic.name: gan_jax.networks.mlp:Critik cannot be imported"):
-        from_json(settings)
+        from_json(Experiment, settings)
 
 
 def test_modules_beside_the_file_are_kept_and_forgotten(own, tmp_path):

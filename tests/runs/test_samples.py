@@ -9,8 +9,8 @@ from gan_jax import Experiment, System
 from gan_jax.errors import InputError
 from gan_jax.runs import decode
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run, sample
-from gan_jax.runs.samples import of_run, open_candidate
+from gan_jax.runs.run import Run, sample, sample_sets
+from gan_jax.runs.samples import open_candidate
 
 SPEC = {"sample": jax.ShapeDtypeStruct((2, 2, 1), jnp.float32)}
 
@@ -27,7 +27,7 @@ def run(tmp_path):
 
 
 def test_each_set_of_a_run_is_what_its_seed_draws(run):
-    sets = of_run(run)
+    sets = sample_sets(run)
     drawn = dict(sets.take((3, 9), 12))
     assert [*drawn] == [3, 9]
     np.testing.assert_array_equal(drawn[9], sample(run, 12, seed=9))

@@ -3,11 +3,10 @@
 from gan_jax.systems.gan.components import AdamConfig, ConstraintConfig, CriticConfig, GeneratorConfig, PenaltyConfig
 from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.gan.game import CriticState, State
-from gan_jax.systems.gan.system import UNCONSTRAINED, gan
+from gan_jax.systems.gan.system import gan
 
 __all__ = [
     "GAN",
-    "UNCONSTRAINED",
     "AdamConfig",
     "ConstraintConfig",
     "CriticConfig",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from gan_jax.config import Choice, Count, Decay, NonNegative, Positive, config
-from gan_jax.constraints import CONSTRAINTS, Constraint
+from gan_jax.constraints import CONSTRAINTS, UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
 from gan_jax.networks import CRITICS, GENERATORS
 from gan_jax.networks.activations import ACTIVATIONS
@@ -27,7 +27,6 @@ from gan_jax.penalties import (
     lazy_adam,
 )
 from gan_jax.systems.gan.game import is_conditional
-from gan_jax.systems.gan.system import UNCONSTRAINED
 
 __all__ = [
     "AdamConfig",

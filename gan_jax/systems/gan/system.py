@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.constraints import Constraint
+from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
 from gan_jax.inversion import invert
 from gan_jax.losses import Loss
@@ -31,9 +31,7 @@ from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.system import System
 from gan_jax.types import Array, Batch, Float, Key, Latents, PerSample, Samples, Spec
 
-__all__ = ["UNCONSTRAINED", "decode", "diagnose", "encode", "gan", "init", "interpolate", "sample", "update"]
-
-UNCONSTRAINED = Constraint()
+__all__ = ["decode", "diagnose", "encode", "gan", "init", "interpolate", "sample", "update"]
 
 
 def gan(

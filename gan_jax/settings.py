@@ -1,29 +1,30 @@
-"""An experiment's settings: changed one by one by their dotted names, and kept as JSON."""
+"""The settings of a configuration: changed one by one by their dotted names, and kept as JSON."""
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse as parse_docstring
 
 from gan_jax.config import Choice, is_config, parse_value
 from gan_jax.errors import InputError, within
-from gan_jax.runs.experiment import FREE, Experiment
 
 __all__ = ["Setting", "differences", "from_json", "has_own_objects", "override", "settings_of", "to_json"]
+
+T = TypeVar("T")
 
 _OWN, _IMPORT, _CLASS = "own", "import", "class"  # keys of what JSON cannot hold: only known to the file, by path
 
 
 class Setting(NamedTuple):
-    """One setting of an experiment.
+    """One setting of a configuration.
 
     Attributes:
       name: dotted.
       annotation: its type.
-      value: in this experiment.
+      value: in this configuration.
       help: what its configuration's docstring says of it.
     """
 
@@ -36,8 +37,9 @@ class Setting(NamedTuple):
 def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
     """Yield the settings of a configuration, those of nested ones under dotted names.
 
-    What only Python can set is left out, as are systems that the experiment does not have.
+    What only Python can set is left out, as are configurations that are None.
 
+    >>> from gan_jax.runs.experiment import Experiment
     >>> [setting.name for setting in settings_of(Experiment())][:3]
     ['data.source', 'data.dir', 'data.dequantization']
     """
@@ -47,7 +49,7 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
         name, value = f"{prefix}{field.name}", getattr(config, field.name)
         if is_config(value):
             yield from settings_of(value, f"{name}.")
-        elif _has_text(hints[field.name]) and not (isinstance(config, Experiment) and field.name in ("gan", "system")):
+        elif _has_text(hints[field.name]):
             yield Setting(name, hints[field.name], value, " ".join((texts.get(field.name) or "").split()))
 
 
@@ -57,6 +59,7 @@ def override(config: Any, name: str, text: str) -> Any:
     Raises:
       InputError: there is no such setting, or the text is no value of its.
 
+    >>> from gan_jax.runs.experiment import Experiment
     >>> override(Experiment(), "gan.penalty.weight", "5").gan.penalty.weight
     5.0
     """
@@ -76,8 +79,9 @@ def override(config: Any, name: str, text: str) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """Return an experiment as JSON can hold it: an object of the user's own as its import path, or as being its own.
+    """Return a configuration as JSON can hold it: an object of the user's own as its import path, or as being its own.
 
+    >>> from gan_jax.runs.experiment import Experiment
     >>> to_json(Experiment())["gan"]["penalty"]["name"]
     'wgan_gp'
     >>> to_json(map), to_json(lambda x: x)
@@ -98,17 +102,26 @@ def to_json(value: Any) -> Any:
     return {_OWN: name or type(value).__name__}
 
 
-def from_json(settings: Mapping[str, Any], base: Experiment | None = None) -> Experiment:
-    """Return the experiment that `to_json` gave these settings for; `base` has whatever is the user's own.
+def from_json(kind: type[T], settings: Mapping[str, Any], base: T | None = None) -> T:
+    """Return the configuration that `to_json` gave these settings for; `base` has whatever is the user's own.
 
     Raises:
       InputError: a name is unknown, a value has the wrong type or is impossible, or something is the user's own and
         there is no base.
 
-    >>> from_json(to_json(Experiment(seed=3))).seed
+    >>> from gan_jax.runs.experiment import Experiment
+    >>> from_json(Experiment, to_json(Experiment(seed=3))).seed
     3
     """
-    return _from_json(Experiment, settings, base)
+    hints = get_type_hints(kind, include_extras=True)
+    for name in settings:
+        if name not in hints:
+            raise InputError("there is no such setting", field=name)
+    values = {}
+    for name, value in settings.items():
+        with within(name):
+            values[name] = _value(hints[name], value, getattr(base, name, None))
+    return kind(**values)
 
 
 def has_own_objects(settings: Any) -> bool:
@@ -118,36 +131,27 @@ def has_own_objects(settings: Any) -> bool:
     return isinstance(settings, list) and any(map(has_own_objects, settings))
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Name the settings that make two runs different runs, each with its two values.
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], free: tuple[str, ...] = ()) -> list[str]:
+    """Name the settings that differ, each with its two values, but for those whose names begin as the free ones.
 
-    >>> differences(to_json(Experiment()), to_json(Experiment(seed=1, steps=5)))
+    >>> differences({"seed": 0, "steps": 5}, {"seed": 1, "steps": 6}, free=("steps",))
     ['seed: 0 became 1']
     """
     before, after = _flat(before), _flat(after)
     return [
         f"{name}: {before.get(name)} became {after.get(name)}"
         for name in sorted(before.keys() | after.keys())
-        if not name.startswith(FREE) and before.get(name) != after.get(name)
+        if not name.startswith(free) and before.get(name) != after.get(name)
     ]
 
 
 def _has_text(annotation: Any) -> bool:
-    """Whether a command line can give a value of a type: all but those that hold objects alone."""
+    """Whether a command line can give a value of a type: all but configurations and what holds objects alone."""
     choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choice)]
-    return all(extra.names for extra in choices) and all(map(_has_text, get_args(annotation)))
-
-
-def _from_json(cls: type, settings: Mapping[str, Any], base: Any) -> Any:
-    hints = get_type_hints(cls, include_extras=True)
-    for name in settings:
-        if name not in hints:
-            raise InputError("there is no such setting", field=name)
-    values = {}
-    for name, value in settings.items():
-        with within(name):
-            values[name] = _value(hints[name], value, getattr(base, name, None))
-    return cls(**values)
+    if choices:
+        return all(extra.names for extra in choices)
+    is_config_class = isinstance(annotation, type) and is_dataclass(annotation)
+    return not is_config_class and all(map(_has_text, get_args(annotation)))
 
 
 def _value(annotation: Any, value: Any, base: Any) -> Any:
@@ -163,8 +167,8 @@ def _value(annotation: Any, value: Any, base: Any) -> Any:
         return base
     if _CLASS in value:
         cls = type(base) if _OWN in value[_CLASS] and base is not None else _value(Any, value[_CLASS], None)
-        return _from_json(cls, {name: part for name, part in value.items() if name != _CLASS}, base)
-    return _from_json(type(base) if is_config(base) else _config_in(annotation), value, base)
+        return from_json(cls, {name: part for name, part in value.items() if name != _CLASS}, base)
+    return from_json(type(base) if is_config(base) else _config_in(annotation), value, base)
 
 
 def _config_in(annotation: Any) -> type:

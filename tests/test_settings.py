@@ -20,7 +20,8 @@ from gan_jax import (
 from gan_jax.config import parse_value
 from gan_jax.errors import InputError
 from gan_jax.penalties import at_real, two_sided
-from gan_jax.runs.settings import differences, from_json, override, settings_of, to_json
+from gan_jax.runs.experiment import FREE
+from gan_jax.settings import differences, from_json, override, settings_of, to_json
 
 experiments = st.builds(
     Experiment,
@@ -51,7 +52,7 @@ experiments = st.builds(
 
 @given(experiments)
 def test_json_keeps_every_setting(experiment):
-    assert from_json(to_json(experiment)) == experiment
+    assert from_json(Experiment, to_json(experiment)) == experiment
 
 
 @given(experiments)
@@ -154,16 +155,16 @@ def test_values_are_checked_when_a_configuration_is_made(construct, message):
 
 def test_json_that_holds_no_experiment():
     with pytest.raises(InputError, match=r"^unknown: there is no such setting"):
-        from_json({"unknown": 1})
+        from_json(Experiment, {"unknown": 1})
     with pytest.raises(InputError, match=r"^gan.critic.widht: there is no such setting"):
-        from_json({"gan": {"critic": {"widht": 1}}})
+        from_json(Experiment, {"gan": {"critic": {"widht": 1}}})
     with pytest.raises(InputError, match=r"^gan.critic.width: .*'wide'"):
-        from_json({"gan": {"critic": {"width": "wide"}}})
+        from_json(Experiment, {"gan": {"critic": {"width": "wide"}}})
 
 
 def test_differences_name_what_changes_the_result_and_nothing_else():
     before = Experiment()
-    assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3))) == []
+    assert differences(to_json(before), to_json(dataclasses.replace(before, steps=7, log_every=3)), FREE) == []
     after = dataclasses.replace(before, gan=GAN(penalty=PenaltyConfig(weight=5.0)), seed=2)
     assert differences(to_json(before), to_json(after)) == ["gan.penalty.weight: None became 5.0", "seed: 0 became 2"]
 
@@ -175,7 +176,7 @@ def test_functions_that_are_dataclasses_are_no_configurations():
     settings = to_json(experiment)
     assert settings["gan"]["penalty"]["points"] == {"import": "gan_jax.penalties.points:at_real"}
     assert settings["gan"]["penalty"]["shape"] == {"own": "BoundedShape"}
-    assert from_json(settings, experiment) == experiment
+    assert from_json(Experiment, settings, experiment) == experiment
     assert override(experiment, "gan.penalty.shape", "one_sided").gan.penalty.shape == "one_sided"
 
 
