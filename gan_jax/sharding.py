@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from gan_jax.types import Array, PyTree
 
-__all__ = ["UNSHARDED", "BatchSharding", "concat_apply"]
+__all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat_apply"]
 
 
 def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
@@ -16,7 +17,6 @@ def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_
     Where each batch is sharded over devices, the K N samples lie device by device, not batch by batch, so that no
     sample has to change devices. All leaves are reordered alike: a sample's label goes with it, as another leaf.
 
-    >>> import jax.numpy as jnp
     >>> batches = {"sample": jnp.arange(6).reshape(3, 2), "label": jnp.ones((3, 2), int)}
     >>> concat_apply(lambda batch: batch["sample"] + 10 * batch["label"], batches).tolist()
     [[10, 11], [12, 13], [14, 15]]
@@ -34,6 +34,17 @@ def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_
     return jax.tree.map(split, function(jax.tree.map(concatenate, batches)))
 
 
+def apply_each(function: Callable[[Any], Any], batches: PyTree[Array]) -> PyTree[Array]:
+    """Apply a function to K batches one by one, where it treats a sample by its batch: leaves (K, N, ...) as above.
+
+    >>> apply_each(lambda batch: batch - batch.mean(), jnp.array([[1.0, 3.0], [4.0, 8.0]])).tolist()
+    [[-1.0, 1.0], [-2.0, 2.0]]
+    """
+    count = jax.tree.leaves(batches)[0].shape[0]
+    each = [function(jax.tree.map(lambda leaf, i=i: leaf[i], batches)) for i in range(count)]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+
 class BatchSharding(NamedTuple):
     """What a program has to say where batches are sharded over devices; by default there is one device.
 
@@ -45,7 +56,8 @@ class BatchSharding(NamedTuple):
       shard: `(whole, axis=0) -> shard`, this device's shard of arrays that every device has.
       all_gather: `shard -> whole`, the shards of all devices along the first axis.
       mean: `tree -> tree`, the mean over devices of the means that each has taken over its shard.
-      concat_apply: `(function, batches) -> values`, the function above for batches that are sharded so.
+      concat_apply: `(function, batches) -> values`, the function above for batches that are sharded so; `apply_each`
+        for a function that treats a sample by its batch.
     """
 
     device_count: int = 1

@@ -88,7 +88,8 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     if run:
         count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
         with console.status("diagnosing the run"):
-            diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed)
+            noise = run.experiment.data.dequantization
+            diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed, dequantization=noise)
         kept |= {"step": run.step, "diagnostics": diagnostics}
     return kept | ({"modes": modes} if modes else {}), score_table([found])
 

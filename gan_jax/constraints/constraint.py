@@ -46,6 +46,7 @@ class Constraint(NamedTuple):
         after one step of whatever it iterates. Differentiable by the parameters.
       project: `params -> params`, after each step of the optimizer.
       wrap: `critic -> critic`, both `(N, ...) -> (N,)`.
+      one_by_one: whether `wrap` is of a critic that scores samples one by one.
 
     >>> import jax
     >>> UNCONSTRAINED.normalize({"bias": 1.0}, UNCONSTRAINED.init(jax.random.key(0), {"bias": 1.0}))
@@ -56,6 +57,7 @@ class Constraint(NamedTuple):
     normalize: Callable[[Params, State], tuple[Params, State]] = _as_they_are
     project: Callable[[Params], Params] = _as_it_is
     wrap: Callable[[Critic], Critic] = _as_it_is
+    one_by_one: bool = False
 
 
 UNCONSTRAINED = Constraint()

@@ -53,4 +53,4 @@ def gradient_normalization(*, bound: Bound = 1.0, windows: Mapping[str, Window] 
     >>> linear(jnp.array([[1.0], [0.0]])).tolist()
     [1.0, 0.0]
     """
-    return Constraint(wrap=partial(normalize_gradient, bound=bound))
+    return Constraint(wrap=partial(normalize_gradient, bound=bound), one_by_one=True)

@@ -18,7 +18,17 @@ from gan_jax.data.prefetch import Prefetcher
 from gan_jax.errors import InputError
 from gan_jax.types import Array, ArrayLike, Batch, Int, Key, PyTree, Samples, Spec
 
-__all__ = ["Pipeline", "Replicate", "batch_spec", "dequantize", "resident", "sample_indices", "step_keys", "streamed"]
+__all__ = [
+    "Pipeline",
+    "Replicate",
+    "batch_spec",
+    "dequantize",
+    "prepare",
+    "resident",
+    "sample_indices",
+    "step_keys",
+    "streamed",
+]
 
 Replicate = Callable[[Any], Any]
 """Copies a tree of arrays to every device."""
@@ -68,7 +78,7 @@ def resident(
     def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         index_key, noise_key = jax.random.split(key)
         indices = sample_indices(index_key, size, len(source))
-        return _prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
+        return prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -118,7 +128,7 @@ def streamed(
         _, noise_key = jax.random.split(key)
         row = step - arrays["start"]
         taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
-        return _prepare(taken, noise_key, dequantization)
+        return prepare(taken, noise_key, dequantization)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -146,6 +156,18 @@ def sample_indices(key: Key, size: int, length: int) -> Int[Array, " n"]:
     return jax.random.randint(key, (size,), 0, length)
 
 
+def prepare(batch: Batch, key: Key, dequantization: float) -> Batch:
+    """Return a batch as a system is trained on it: samples in [-1, 1] (or points as they are), dequantized.
+
+    >>> prepare({"sample": jnp.zeros((2, 1, 1, 1), jnp.uint8)}, jax.random.key(0), 0.0)["sample"].ravel().tolist()
+    [-1.0, -1.0]
+    """
+    samples = preprocess(jnp.asarray(batch["sample"]))
+    if dequantization:
+        samples = dequantize(key, samples, dequantization)
+    return {**batch, "sample": samples}
+
+
 def dequantize(key: Key, samples: Samples, half_width: float) -> Samples:
     """Add `half_width * U[-1, 1)` to each number.
 
@@ -167,13 +189,6 @@ def batch_spec(source: Source) -> Spec:
         dtype = jnp.float32 if name == "sample" else jax.dtypes.canonicalize_dtype(array.dtype)
         spec[name] = jax.ShapeDtypeStruct(array.shape[1:], dtype)
     return spec
-
-
-def _prepare(batch: dict[str, Array], noise_key: Key, dequantization: float) -> Batch:
-    samples = preprocess(batch["sample"])
-    if dequantization:
-        samples = dequantize(noise_key, samples, dequantization)
-    return {**batch, "sample": samples}
 
 
 def _position(source: Source, step: int) -> dict[str, Any]:

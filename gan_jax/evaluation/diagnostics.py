@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from gan_jax.data.dataset import Dataset, Source
-from gan_jax.data.images import preprocess
+from gan_jax.data.pipeline import prepare
 from gan_jax.systems.system import Metric, State, System
 from gan_jax.types import Batch, Key, PerSample
 
@@ -22,8 +22,10 @@ Statistics = dict[str, dict[str, float]]
 """By the name of a measurement, its "mean", "sd", "q05", "median", "q95" and "max" over samples."""
 
 
-def diagnose(system: System, state: State, data: Dataset, *, count: int, seed: int) -> dict[str, Statistics]:
-    """Apply `system.diagnose` to training and to held-out data, with the same noise.
+def diagnose(
+    system: System, state: State, data: Dataset, *, count: int, seed: int, dequantization: float = 0.0
+) -> dict[str, Statistics]:
+    """Apply `system.diagnose` to training and to held-out data, with the same noise, prepared as they are in training.
 
     Args:
       system: measures; one without `diagnose` gives an empty dictionary.
@@ -31,7 +33,8 @@ def diagnose(system: System, state: State, data: Dataset, *, count: int, seed: i
       data: uint8 images, which the system gets in [-1, 1], or float32 points; whatever else belongs to a sample it gets
         as it is.
       count: samples of either part of the data.
-      seed: of the choice of samples and of the system's noise.
+      seed: of the choice of samples, of their noise and of the system's.
+      dequantization: half-width of the noise on the data, as in training.
 
     Returns:
       Statistics by the part of the data, "train" and "held_out".
@@ -55,7 +58,7 @@ def diagnose(system: System, state: State, data: Dataset, *, count: int, seed: i
 
     def statistics(source: Source) -> Statistics:
         chosen = source.batch(np.asarray(jax.random.permutation(choose_key, len(source))[:count]))
-        return _statistics(_measure(system, state, measure_key, chosen))
+        return _statistics(_measure(system, state, measure_key, chosen, dequantization))
 
     return {"train": statistics(data.train), "held_out": statistics(data.held_out)}
 
@@ -93,9 +96,9 @@ def history(statistics: Mapping[str, Statistics], metrics: Mapping[str, Metric])
     return numbers
 
 
-def _measure(system: System, state: State, key: Key, batch: Batch) -> dict[str, np.ndarray]:
+def _measure(system: System, state: State, key: Key, batch: Batch, dequantization: float) -> dict[str, np.ndarray]:
     """The system's measurements of all samples of a batch, a chunk at a time, each chunk with noise of its own."""
-    measure = _compiled(system.diagnose)
+    measure = _compiled(system.diagnose, dequantization)
     chunks = []
     for start in range(0, len(batch["sample"]), _CHUNK):
         chunk = {name: array[start : start + _CHUNK] for name, array in batch.items()}
@@ -104,9 +107,9 @@ def _measure(system: System, state: State, key: Key, batch: Batch) -> dict[str, 
 
 
 @lru_cache(maxsize=4)  # a run diagnoses itself again and again, by one program
-def _compiled(diagnose):
+def _compiled(diagnose, dequantization: float):
     def measure(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
-        return diagnose(state, key, {**batch, "sample": preprocess(batch["sample"])})
+        return diagnose(state, key, prepare(batch, jax.random.fold_in(key, 0), dequantization))
 
     return jax.jit(measure)
 

@@ -16,6 +16,7 @@ def mixes_samples(critic: Critic, samples: Samples) -> bool:
 
     Raises:
       ValueError: there is no second sample, or the critic's scores are not (N,).
+      FloatingPointError: the scores are not finite.
 
     >>> samples = jnp.arange(8.0).reshape(4, 2)
     >>> mixes_samples(lambda x: x.sum(axis=1), samples)
@@ -29,4 +30,6 @@ def mixes_samples(critic: Critic, samples: Samples) -> bool:
     before, after = (at_least_float32(critic(x)) for x in (samples, others))
     if before.shape != (len(samples),):
         raise ValueError(f"a critic must give one score per sample, ({len(samples)},), got {before.shape}")
+    if not jnp.isfinite(before).all() or not jnp.isfinite(after).all():
+        raise FloatingPointError("the scores are not finite")
     return bool(jnp.abs(before[0] - after[0]) > 1e-4 * jnp.abs(before).max())

@@ -29,18 +29,20 @@ class SelfEvaluation(NamedTuple):
       best: the score by which a checkpoint is kept.
       against: the real data.
       data: training and held-out data, for the diagnosis.
+      dequantization: of the data, as in training.
     """
 
     every: int
     best: str
     against: Reference
     data: Dataset
+    dequantization: float
 
     def scores(self, system: System, state: State, sets: SampleSets) -> dict[str, float]:
         """Score a state's samples, and diagnose it on training and on held-out data."""
         scores = evaluate(sets, self.against, seeds=(0,)).scores
         count = min(len(self.data.train), len(self.data.held_out), MAX_SAMPLES)
-        diagnosis = diagnose(system, state, self.data, count=count, seed=0)
+        diagnosis = diagnose(system, state, self.data, count=count, seed=0, dequantization=self.dequantization)
         return {name: value.mean for name, value in scores.items()} | history(diagnosis, system.metrics)
 
     def highest_is_best(self) -> bool:
@@ -96,4 +98,4 @@ def self_evaluation(experiment: Experiment, data: Dataset, progress: Progress) -
         )
     except InputError as error:
         raise (error.within("evaluation") if error.field in ("n", "scores", "features", "weights") else error) from None
-    return SelfEvaluation(settings.every, settings.best, against, data)
+    return SelfEvaluation(settings.every, settings.best, against, data, experiment.data.dequantization)

@@ -52,6 +52,14 @@ def test_both_parts_have_the_same_noise_and_each_seed_its_own():
     assert found["train"]["noise"] != diagnose(SYSTEM, 1.0, DATA, count=30, seed=4)["train"]["noise"]
 
 
+def test_the_data_are_dequantized_as_they_are_in_training():
+    grey = from_arrays(*2 * [{"sample": np.full((30, 2, 2, 1), 255, np.uint8), "label": np.zeros(30, np.int32)}])
+    found = diagnose(SYSTEM, 1.0, grey, count=30, seed=3, dequantization=0.5)
+    assert 0 < found["train"]["mean"]["max"] - 1 <= 0.5
+    assert 0 < found["train"]["mean"]["sd"] == found["held_out"]["mean"]["sd"]
+    assert diagnose(SYSTEM, 1.0, grey, count=30, seed=3)["train"]["mean"]["sd"] == 0
+
+
 def test_many_samples_are_measured_in_chunks(monkeypatch):
     monkeypatch.setattr(diagnostics, "_CHUNK", 27)
     points = np.arange(30.0, dtype=np.float32)[:, None]

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -13,6 +12,7 @@ from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
 from gan_jax.penalties import SLOPES, Penalty
 from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.gan.checks import check_network
 from gan_jax.systems.gan.components import (
     AdamConfig,
     ConstraintConfig,
@@ -22,7 +22,6 @@ from gan_jax.systems.gan.components import (
     is_module,
     is_penalty,
 )
-from gan_jax.systems.gan.game import is_conditional
 from gan_jax.systems.gan.system import gan
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
@@ -110,11 +109,11 @@ class GAN:
         shape = spec["sample"].shape
         with within("generator"):
             generator = self.generator.build(shape, classes, self.precision)
-            _check(generator, jax.ShapeDtypeStruct((1, self.generator.latent), jnp.float32), spec)
+            noise = jax.ShapeDtypeStruct((1, self.generator.latent), jnp.float32)
+            check_network(generator, noise, spec, shape=shape)
         with within("critic"):
             critic = self.critic.build(classes, self.precision)
-            _check(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec)
-        _check_batch_size(batch_size, getattr(critic, "set_size", 1), sharding.device_count)
+            check_network(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec, shape=())
         with within("penalty"):
             penalty = self.penalty.build()
             if isinstance(penalty, Penalty) and penalty.slope is SLOPES["gradient_sobolev"] and len(shape) != 3:
@@ -156,22 +155,6 @@ class GAN:
             for part, value in parts.items()
         }
         return " · ".join(f"{part} {name}" for part, name in names.items() if name != "none")
-
-
-def _check(module: nn.Module, example: jax.ShapeDtypeStruct, spec: Spec) -> None:
-    """Raise if a network cannot take an example, or labels that the data do not have; nothing is computed."""
-    if is_conditional(module) and "label" not in spec:
-        raise InputError(f"{type(module).__name__} takes labels, which the data do not have; choose another network")
-    labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(module)
-    jax.eval_shape(module.init, jax.random.key(0), example, *labels)
-
-
-def _check_batch_size(batch_size: int, set_size: int, device_count: int) -> None:
-    if batch_size % device_count:
-        raise InputError(f"{batch_size} is no multiple of the {device_count} devices", field="batch_size")
-    if batch_size % (set_size * device_count):
-        product = f"gan.critic.set_size times devices, {set_size} x {device_count}"
-        raise InputError(f"{batch_size} is no multiple of {product}", field="batch_size")
 
 
 def _optimizer(given: Any, *, steps_each: int, every: int = 1) -> optax.GradientTransformation:

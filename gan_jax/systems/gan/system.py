@@ -12,26 +12,25 @@ from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
 from gan_jax.inversion import invert
 from gan_jax.losses import Loss
-from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss, gradient_norm
-from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss
+from gan_jax.sharding import UNSHARDED, BatchSharding, apply_each
+from gan_jax.systems.gan.checks import check_batch_size, check_params, declares_mixing, generator_mixes, refuse_mixing
+from gan_jax.systems.gan.diagnosis import diagnose
 from gan_jax.systems.gan.game import (
-    Condition,
     CriticState,
     Game,
     State,
-    bind_critic,
     condition_of,
     generate,
     is_conditional,
     random_condition,
 )
 from gan_jax.systems.gan.metrics import metrics_of
-from gan_jax.systems.gan.mixing import refuse_mixing
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.system import System
-from gan_jax.types import Array, Batch, Float, Key, Latents, PerSample, Samples, Spec
+from gan_jax.types import Array, Batch, Key, Latents, Samples, Spec
 
-__all__ = ["decode", "diagnose", "encode", "gan", "init", "interpolate", "sample", "update"]
+__all__ = ["decode", "encode", "gan", "init", "interpolate", "sample", "update"]
 
 
 def gan(
@@ -105,6 +104,10 @@ def gan(
         if is_conditional(critic) and not as_points(penalty.points).pairs:
             reason = "these join samples of unlike labels, and so have no label; choose points of pairs"
             raise InputError(reason, field="penalty.points")
+    if constraint.one_by_one and declares_mixing(critic):
+        reason = "is of a critic that scores samples one by one, which this one does not; choose another"
+        raise InputError(reason, field="constraint")
+    check_batch_size(batch_size, critic, sharding.device_count)
     game = Game(
         generator,
         critic,
@@ -119,8 +122,11 @@ def gan(
         ema_decay,
         sharding,
     )
-    if trains and penalty is not None and batch_size > 1 and not getattr(critic, "mixes_samples", False):
+    if trains:
         refuse_mixing(game)
+        if declares_mixing(critic) or generator_mixes(game):
+            # Such a network is one function only if it always has a batch of one kind, and of one size.
+            game = game._replace(sharding=sharding._replace(concat_apply=apply_each))
     return System(
         init=partial(init, game),
         update=partial(update, game),
@@ -140,7 +146,9 @@ def init(game: Game, key: Key, spec: Spec) -> State:
     example = jax.tree.map(lambda entry: jnp.zeros((1, *entry.shape), entry.dtype), dict(spec))
     labels = (example.get("label"),)
     params = game.generator.init(generator_key, jnp.zeros((1, game.latent)), *labels * is_conditional(game.generator))
+    check_params(game.generator, params)
     critic_params = game.critic.init(critic_key, example["sample"], *labels * is_conditional(game.critic))
+    check_params(game.critic, critic_params)
     critic_params = game.constraint.project(critic_params)
     critic = CriticState(
         critic_params,
@@ -200,24 +208,6 @@ def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None =
     return generate(game, state.generator_ema, noise, labels)
 
 
-def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
-    """Measure the critic at a batch, at as many generated samples, and at the penalty's points."""
-    sample_key, points_key = jax.random.split(key)
-    real, condition = jnp.asarray(batch["sample"]), condition_of(game, batch)
-    fake = sample(game, state, sample_key, len(real), batch if is_conditional(game.generator) else None)
-    score, _ = bind_critic(game, state.critic.params, state.critic.constraint)
-    places = {"real": real, "fake": fake}
-    if game.penalty is not None:
-        places["points"] = game.penalty.points(points_key, real=real, fake=fake)
-    norms = {
-        f"gradient_norm_at_{place}": gradient_norm(partial(score, condition=_repeat(condition, points, real)), points)
-        for place, points in places.items()
-    }
-    real_score, fake_score = score(real, condition), score(fake, condition)
-    loss = game.loss.critic(real=real_score, fake=fake_score)
-    return {"wasserstein": real_score - fake_score, "critic_loss": loss} | norms
-
-
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
     """Draw samples along paths between noise vectors: quarters of a circle, on which noise stays normal."""
     start, end = jax.random.normal(key, (2, paths, 1, game.latent))
@@ -244,8 +234,3 @@ def _split(game: Game, batch: Batch) -> dict[str, Array]:
         if len(leaf) != size[0] * size[1]:
             raise ValueError(f"an update takes {size[0]} x {size[1]} samples, got {name} {leaf.shape}")
     return {name: jnp.asarray(leaf).reshape(*size, *leaf.shape[1:]) for name, leaf in batch.items()}
-
-
-def _repeat(condition: Condition, points: Float[Array, "m ..."], real: Samples) -> Condition:
-    """The condition of each point, of which each pair of samples may have several."""
-    return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (len(points) // len(real))), condition)

@@ -1,0 +1,68 @@
+"""What a GAN measures of each sample, without learning from it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax.penalties import gradient_norm
+from gan_jax.systems.gan.checks import declares_mixing
+from gan_jax.systems.gan.game import (
+    Condition,
+    Game,
+    State,
+    bind_critic,
+    condition_of,
+    generate,
+    is_conditional,
+    random_condition,
+)
+from gan_jax.types import Batch, Float, Key, PerSample, Samples
+
+__all__ = ["diagnose"]
+
+
+def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+    """Measure the critic at a batch, at as many generated samples, and at the penalty's points.
+
+    The numbers are those of training: the samples come from the generator that the critic plays against, not from its
+    EMA, and the batch is dequantized by whoever passes it in as it is in training. A critic that scores samples by
+    their batch has batches of the size that it is trained on.
+    """
+    sample_key, points_key = jax.random.split(key)
+    real, condition = jnp.asarray(batch["sample"]), condition_of(game, batch)
+    noise = jax.random.normal(sample_key, (len(real), game.latent))
+    labels = condition if is_conditional(game.generator) else random_condition(game, sample_key, len(real))
+    fake = generate(game, state.generator, noise, labels)
+    score, _ = bind_critic(game, state.critic.params, state.critic.constraint)
+
+    def norm(points: Samples, condition: Condition) -> PerSample:
+        return gradient_norm(partial(score, condition=condition), points)
+
+    places = {"real": real, "fake": fake}
+    if game.penalty is not None:
+        places["points"] = game.penalty.points(points_key, real=real, fake=fake)
+    norms = {
+        f"gradient_norm_at_{place}": _by_batches(game, norm, points, _repeat(condition, points, real))
+        for place, points in places.items()
+    }
+    real_score, fake_score = (_by_batches(game, score, samples, condition) for samples in (real, fake))
+    loss = game.loss.critic(real=real_score, fake=fake_score)
+    return {"wasserstein": real_score - fake_score, "critic_loss": loss} | norms
+
+
+def _by_batches(game: Game, function: Callable[..., Any], samples: Samples, condition: Condition) -> PerSample:
+    """Apply a function to samples as training does: the last batch is filled up with the first samples."""
+    if not declares_mixing(game.critic):
+        return function(samples, condition)
+    n, size = len(samples), game.batch_size
+    rows = jnp.arange(-(-n // size) * size) % n
+    batches = jax.tree.map(lambda leaf: leaf[rows].reshape(-1, size, *leaf.shape[1:]), (samples, condition))
+    return jax.vmap(function)(*batches).reshape(-1)[:n]
+
+
+def _repeat(condition: Condition, points: Float[jax.Array, "m ..."], real: Samples) -> Condition:
+    """The condition of each point, of which each pair of samples may have several."""
+    return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (len(points) // len(real))), condition)
