@@ -85,8 +85,8 @@ def train(
 ) -> State:
     """Train a system from iteration `start` until `steps` are done, and return its state.
 
-    Everything random at iteration i is a function of `(key, i)`, so that a resumed run is the uninterrupted one bit for
-    bit. Callbacks are called in their order; nothing else leaves the device.
+    Everything random at iteration i is a function of `(key, i)`: a resumed run is the uninterrupted one bit for bit.
+    Callbacks are called in their order; nothing else leaves the device.
 
     Args:
       system: what is trained; any `System`.
