@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["InputError", "RunError", "option", "within"]
+__all__ = ["InputError", "RunError", "one_line", "option", "within"]
 
 
 class InputError(ValueError):
@@ -59,3 +59,12 @@ def option(field: str) -> str:
     '--gan.critic-steps'
     """
     return f"--{field.replace('_', '-')}"
+
+
+def one_line(error: BaseException) -> str:
+    """Say an error in one short line.
+
+    >>> one_line(ValueError("two\\nlines"))
+    'two lines'
+    """
+    return " ".join(str(error).split())[:200] or type(error).__name__

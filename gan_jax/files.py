@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and JSON in them."""
+"""Files that are whole or absent, JSON in them, and paths as users write them."""
 
 import json
 import os
@@ -9,7 +9,31 @@ from typing import Any
 
 from gan_jax.errors import InputError
 
-__all__ = ["append_json_line", "atomic_write", "forget_lines_after", "read_json", "read_json_lines", "write_json"]
+__all__ = [
+    "append_json_line",
+    "atomic_write",
+    "expand_user",
+    "forget_lines_after",
+    "read_json",
+    "read_json_lines",
+    "write_json",
+]
+
+
+def expand_user(path: str | Path) -> Path:
+    """Return a path with the home folder in place of `~`, and that of another user in place of `~name`.
+
+    Raises:
+      InputError: there is no such user.
+
+    >>> expand_user("~/a") == Path.home() / "a"
+    True
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        home = Path(path).parts[0]
+        raise InputError(f"{path}: there is no home folder {home}; write ./{home} if a file is called so") from None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import numpy as np
 
+from gan_jax.data.large_arrays import blocks
 from gan_jax.types import Spec
 
 __all__ = ["ArraySource", "Dataset", "Source", "from_arrays", "sha256"]
@@ -117,5 +118,6 @@ def sha256(arrays: Mapping[str, np.ndarray]) -> str:
     total = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         total.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        total.update(np.ascontiguousarray(array).data)
+        for block in blocks(array):
+            total.update(block.data)
     return total.hexdigest()

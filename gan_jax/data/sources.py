@@ -11,13 +11,16 @@ import jax
 import numpy as np
 
 from gan_jax.data.dataset import Dataset, from_arrays
-from gan_jax.data.files import check_images, one_line, read_labeled_images
+from gan_jax.data.files import check_images, read_labeled_images
+from gan_jax.data.large_arrays import check_room, reorder
 from gan_jax.data.toy import TOYS
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, one_line
+from gan_jax.files import expand_user
 
 __all__ = ["DATASETS", "read", "resolve"]
 
 _FIELD = "data.source"
+_SUFFIXES = {".gz", ".npy", ".npz", ".tar", ".tgz", ".zip"}  # no name of TFDS ends so
 
 
 def read(source: str, data_dir: Path | None = None) -> Dataset:
@@ -39,7 +42,7 @@ def read(source: str, data_dir: Path | None = None) -> Dataset:
     if source in DATASETS:
         return DATASETS[source]()
     path = Path(resolve(source, data_dir))
-    if path.suffix == ".npz" or path.is_absolute():
+    if path.is_absolute():
         if not path.exists():
             raise InputError(
                 f"there is no file or folder {path}; give a folder of images, an .npz or a TFDS name", field=_FIELD
@@ -54,18 +57,24 @@ def resolve(source: str, data_dir: Path | None = None) -> str:
     A name that TFDS knows, or that is prepared in `data_dir`, stands for that data set even where there is a folder of
     that name: write `./mnist` for the folder.
 
+    Raises:
+      InputError: the source is empty, or begins with `~` and a name that no user has.
+
     >>> resolve("digits"), resolve("mnist"), resolve("./mine.npz") == str(Path.cwd() / "mine.npz")
     ('digits', 'mnist', True)
     """
     if not source:
         raise InputError("is empty; give a folder of images, an .npz or a TFDS name", field=_FIELD)
-    path = Path(source).expanduser()
-    is_path = path.is_absolute() or path.suffix == ".npz" or source.startswith(".")
-    if source in DATASETS or not (is_path or path.is_dir()):
+    if source in DATASETS:
         return source
-    if is_path or not _tfds_knows(source, data_dir):
+    try:
+        path = expand_user(source)
+    except InputError as error:
+        raise InputError(error.reason, field=_FIELD) from None
+    suffix = path.suffix.lower()
+    if path.is_absolute() or source.startswith(".") or suffix in _SUFFIXES or (suffix and path.is_file()):
         return str(path.absolute())
-    return source
+    return str(path.absolute()) if path.is_dir() and not _tfds_knows(source, data_dir) else source
 
 
 def _tfds_knows(name: str, data_dir: Path | None) -> bool:
@@ -78,13 +87,15 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
 
 
 def _hold_out(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> Dataset:
-    """Keep back every fifth image, after a shuffle that is the same on every machine."""
+    """Keep back every fifth image, after a shuffle that is the same on every machine, in the memory of the images."""
     if len(images) < 5:
         raise InputError(f"{len(images)} images are too few to hold any out; give at least 5", field=_FIELD)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
     count = -(-len(images) // 5)
-    arrays = _entries(images, labels)
-    train, held_out = ({name: array[part] for name, array in arrays.items()} for part in (order[count:], order[:count]))
+    train, held_out = {}, {}
+    for name, array in _entries(images, labels).items():
+        reorder(array, order)
+        train[name], held_out[name] = array[count:], array[:count]
     return from_arrays(train, held_out, classes)
 
 
@@ -133,12 +144,14 @@ def _tfds_builder(name: str, data_dir: Path | None):
     import tensorflow_datasets as tfds
 
     where = data_dir or tfds.core.constants.DATA_DIR  # pyright: ignore[reportAttributeAccessIssue]
-    advice = f"prepare it there as array_record, or point --data-dir at a folder that holds {name}"
+    folder = f"; for the folder {name} that is here, write ./{name}" if Path(name).is_dir() else ""
+    advice = f"prepare it there as array_record, or point --data-dir at a folder that holds {name}{folder}"
     try:
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         raise InputError(
-            f"{name} is neither a file, nor a folder, nor a data set of TFDS or prepared in {where}", field=_FIELD
+            f"{name} is neither a file, nor a folder, nor a data set of TFDS or prepared in {where}{folder}",
+            field=_FIELD,
         ) from None
     except Exception as error:  # TFDS raises many kinds; the user can act on one line
         raise InputError(f"TFDS cannot use {name} in {where} ({one_line(error)}); {advice}", field=_FIELD) from None
@@ -173,10 +186,14 @@ def _tfds_split(builder, split: str, has_labels: bool) -> tuple[np.ndarray, np.n
         source = builder.as_data_source(split=split)
     except Exception as error:
         raise InputError(f"TFDS cannot read {builder.name} ({one_line(error)})", field=_FIELD) from error
-    images, labels = [], []
-    for example in source:
-        images.append(example["image"])
-        labels.append(example["label"] if has_labels else 0)
-    if len({image.shape for image in images}) != 1:
-        raise InputError(f"the images of {builder.name} differ in size; resize them to a folder first", field=_FIELD)
-    return check_images(np.stack(images), builder.name), np.array(labels, np.int32) if has_labels else None
+    if not len(source):
+        raise InputError(f"{builder.name} holds no images", field=_FIELD)
+    first = source[0]["image"]
+    check_room(len(source) * first.nbytes, f"{builder.name}: {len(source):,} images")
+    images, labels = np.empty((len(source), *first.shape), first.dtype), np.zeros(len(source), np.int32)
+    for i, example in enumerate(source):
+        if example["image"].shape != first.shape:
+            raise InputError(f"images of {builder.name} differ in size; resize them to a folder first", field=_FIELD)
+        images[i] = example["image"]
+        labels[i] = example["label"] if has_labels else 0
+    return check_images(images, builder.name), labels if has_labels else None

@@ -41,3 +41,18 @@ def test_either_array_of_a_file(tmp_path):
     np.savez(tmp_path / "c.npz", other=GRAY)
     with pytest.raises(InputError, match="has no array 'images'"):
         read_samples(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("shape", [(8, 9, 3), (8, 9, 4), (8, 9, 1)])
+def test_three_axes_of_which_the_last_may_be_colors_are_asked_about(shape, tmp_path):
+    """One color image, or many gray ones that are so narrow, or color without a width: the numbers do not tell."""
+    images = np.resize(GRAY, shape)
+    says = rf"\(8, 9, {shape[2]}\) may be 8 gray.* {shape[2]} wide or one of {shape[2]} channels; store images\[..., N"
+    with pytest.raises(InputError, match=f"^mine: {says}"):
+        check_images(images, "mine")
+    np.savez(tmp_path / "a.npz", images=images)
+    with pytest.raises(InputError, match=f"a.npz: {says}"):
+        read_samples(tmp_path / "a.npz")
+    assert check_images(images[..., None], "mine").shape == (*shape, 1)
+    assert check_images(images[None], "mine").shape == (1, *shape)
+    assert check_images(images.reshape(8, shape[2], 9), "mine").shape == (8, shape[2], 9, 1)

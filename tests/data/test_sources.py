@@ -1,6 +1,8 @@
 """Every kind of source through the one reading path, and one line for each way it can fail."""
 
 import io
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -130,16 +132,16 @@ def write_npz(path, **arrays):
 
 def test_npz_that_cannot_be_used(tmp_path):
     cases = [
-        ({"images": noise(9, 4, 4).astype(np.float32)}, "uint8"),
+        ({"images": noise(9, 4, 5).astype(np.float32)}, "uint8"),
         ({"images": noise(9, 4, 4, 2)}, "C = 1, 3 or 4"),
         ({"images": noise(9)}, r"\(N, H, W, C\)"),
-        ({"images": noise(3, 4, 4)}, "at least 5"),
-        ({"pictures": noise(9, 4, 4)}, "no array 'images'"),
+        ({"images": noise(3, 4, 5)}, "at least 5"),
+        ({"pictures": noise(9, 4, 5)}, "no array 'images'"),
     ]
     for arrays, message in cases:
         with pytest.raises(InputError, match=message):
             read(str(write_npz(tmp_path, **arrays)))
-    whole = write_npz(tmp_path, images=noise(9, 4, 4)).read_bytes()
+    whole = write_npz(tmp_path, images=noise(9, 4, 5)).read_bytes()
     for damaged in (b"PK not a zip", b"", whole[:100], whole[:90] + b"x" * 40 + whole[130:]):
         (tmp_path / "mine.npz").write_bytes(damaged)
         with pytest.raises(InputError, match=r"mine.npz: is not a readable .npz"):
@@ -168,6 +170,81 @@ def test_a_name_that_tfds_knows_is_not_a_folder(tmp_path, monkeypatch):
     assert resolve("faces", tmp_path) == "faces"
 
 
+@pytest.mark.filterwarnings("ignore")  # TFDS's own
+@pytest.mark.parametrize("name", ["mnist/", "cifar10/train", "mnist"])
+def test_a_folder_of_a_name_that_tfds_knows_is_told_of(name, tmp_path, monkeypatch):
+    (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sources, "_has_network", lambda: False)
+    with pytest.raises(InputError, match=f"for the folder {name} that is here, write ./{name}$") as error:
+        read(name, tmp_path / "nothing")
+    assert "\n" not in str(error.value)
+    (tmp_path / name).rmdir()
+    with pytest.raises(InputError) as error:
+        read(name, tmp_path / "nothing")
+    assert "write ./" not in str(error.value)
+
+
+def test_files_are_no_names_of_tfds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_npz(tmp_path, images=noise(10, 6, 5)).rename(tmp_path / "MINE.NPZ")
+    assert len(read("MINE.NPZ").train) == 8
+    np.save(tmp_path / "a.npy", noise(10, 6, 5))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for i in range(5000):
+            archive.writestr(f"images/{i}.png", "")
+    (tmp_path / "mnist").mkdir()
+    Image.fromarray(noise(4, 5)).save(tmp_path / "mnist" / "0.png")
+    for name, says in {
+        "a.npy": "a.npy: is a bare array; save it as an .npz",
+        "a.zip": "a.zip: is a zip file without arrays; unpack it",
+        "mnist/0.png": "0.png: is not a readable .npz file",
+        "none.npy": "there is no file or folder .*none.npy",
+        "data/none.tar.gz": "there is no file or folder .*none.tar.gz",
+    }.items():
+        for source in (name, f"./{name}", str(tmp_path / name)):
+            with pytest.raises(InputError, match=says) as error:
+                read(source)
+            assert len(str(error.value)) < 300
+
+
+def test_a_home_folder_that_nobody_has():
+    for source in ("~no such user", "~no such user/a.npz"):
+        with pytest.raises(
+            InputError, match=r"^data.source: ~no such user.*there is no home folder ~no such user; wri"
+        ):
+            read(source)
+    with pytest.raises(InputError, match=r"there is no file or folder /.*/none.npz"):
+        read("~/none.npz")
+
+
+@pytest.mark.filterwarnings("ignore")  # TFDS's own
+def test_tfds_images_are_in_memory_once(tfds_folder, monkeypatch):
+    """Each example goes to its place as it is read."""
+
+    class Examples:
+        def __len__(self):
+            return 100
+
+        def __getitem__(self, i):
+            return {"image": np.full((100, 100, 3), i, np.uint8), "label": i % 2}
+
+        def __iter__(self):
+            return map(self.__getitem__, range(100))
+
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("tiny_images", data_dir=tfds_folder)
+    monkeypatch.setattr(builder, "as_data_source", lambda split: Examples())
+    tracemalloc.start()
+    images, labels = sources._tfds_split(builder, "train", True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * images.nbytes
+    np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(100))
+    np.testing.assert_array_equal(labels, np.arange(100) % 2)
+
+
 def test_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
         read(str(tmp_path))
@@ -176,7 +253,7 @@ def test_folders_that_cannot_be_used(tmp_path):
     for i in range(5):
         Image.fromarray(noise(4, 4)).save(tmp_path / f"{i}.png")
     Image.fromarray(noise(4, 5)).save(tmp_path / "wide.png")
-    with pytest.raises(InputError, match=r"wide.png: is 5x4 grayscale, but 0.png is 4x4 grayscale"):
+    with pytest.raises(InputError, match=r"wide.png: is 5x4 grayscale, but 0.png is 4x4 grayscale; make them alike"):
         read(str(tmp_path))
     (tmp_path / "wide.png").write_bytes(b"not a PNG")
     with pytest.raises(InputError, match=r"wide.png: is not a readable image"):

@@ -1,7 +1,8 @@
 """The tensors of a PyTorch file without PyTorch, and without running anything that the file says to run.
 
 Such a file is a pickle, which is a program, beside raw numbers. Here a reader runs it that knows three names, each a
-maker of plain data; any other name ends the reading. Memory stays in proportion to the file, whatever sizes it claims.
+maker of plain data; any other name ends the reading. Memory and time stay in proportion to the file, whatever sizes it
+claims, and however often it uses what it has made already: what doubles itself is never written out or hashed.
 Both formats are read: pickles one after the other with the numbers behind them (up to PyTorch 1.5), and zip files.
 """
 
@@ -36,6 +37,9 @@ _DTYPES = {
 }
 # Tensors may share numbers but are copied apart: all of them to at most this many times the size of the file.
 _MOST_SHARED = 4
+# A tuple may be twice another, which is twice a third. To hash it takes as long as if all were written out.
+_MOST_IN_TUPLE = 1000
+_MOST_AXES = 64  # NumPy's
 
 
 class _Storage(NamedTuple):
@@ -68,20 +72,52 @@ class _Name(NamedTuple):
 
 
 def _tensor(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None) -> _Tensor:
+    if not isinstance(storage, _Storage):
+        raise ValueError("a tensor without a storage")
+    if max(len(size), len(stride)) > _MOST_AXES:
+        raise ValueError(f"a tensor of {len(size)} axes")
     return _Tensor(storage, _count(offset), tuple(map(_count, size)), tuple(map(_count, stride)))
 
 
+def _dict(items: list | None = None) -> _Dict:
+    made = _Dict(items or ())
+    if items is not None:
+        items.clear()  # or a few bytes would ask for all of them once more
+    return made
+
+
 _NAMES = {
-    ("collections", "OrderedDict"): _Name(_Dict),
+    ("collections", "OrderedDict"): _Name(_dict),
     ("torch._utils", "_rebuild_tensor_v2"): _Name(_tensor),
     ("torch._utils", "_rebuild_parameter"): _Name(lambda tensor, *_: tensor),
 }
 
 
+def _checked(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """What an opcode does that makes a tuple, and a look at how much is in it."""
+
+    def load_checked(reader: Any) -> None:
+        load(reader)
+        made, sizes = reader.stack[-1], reader.sizes
+        size = 1 + sum(sizes.get(id(part), 1) if type(part) is tuple else 1 for part in made)
+        if size > _MOST_IN_TUPLE:
+            raise ValueError("a tuple of too many tuples")
+        sizes[id(made)] = size
+
+    return load_checked
+
+
+_OPCODES: dict[int, Any] = pickle._Unpickler.dispatch
+_OF_TUPLES = (pickle.TUPLE[0], pickle.TUPLE1[0], pickle.TUPLE2[0], pickle.TUPLE3[0])
+
+
 class _Reader(pickle._Unpickler):  # the one in C allots as much memory as a damaged file asks for
+    dispatch: dict[int, Any] = _OPCODES | {code: _checked(_OPCODES[code]) for code in _OF_TUPLES}
+
     def __init__(self, file: io.BytesIO):
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
+        self.sizes: dict[int, int] = {}  # of the tuples, by their id
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.cuda") and name in _DTYPES:
@@ -94,7 +130,7 @@ class _Reader(pickle._Unpickler):  # the one in C allots as much memory as a dam
         kind, name, key, _, count, *view = saved
         if kind != "storage" or any(part is not None for part in view):
             raise InputError("holds tensors in an old form that is not read; save it with a newer PyTorch")
-        storage = _Storage(str(key), _DTYPES[name], _count(count))
+        storage = _Storage(_key(key), _DTYPES[name], _count(count))
         if self.storages.setdefault(storage.key, storage) != storage:
             raise ValueError(f"storage {storage.key} is of two kinds")
         return storage
@@ -129,7 +165,7 @@ def _legacy(data: bytes) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
     tensors = _state_dict(reader.load())
     keys = _Reader(file).load()
     numbers, start = {}, file.tell()
-    for key in map(str, keys):
+    for key in map(_key, keys):
         storage = reader.storages[key]
         end = start + 8 + storage.n * storage.dtype.itemsize
         if data[start : start + 8] != storage.n.to_bytes(8, "little") or end > len(data):
@@ -197,5 +233,14 @@ def _count(value: Any) -> int:
     return value
 
 
+def _key(value: Any) -> str:
+    if not isinstance(value, str | int):
+        raise ValueError(f"no key is {_line(value)}")
+    return str(value)
+
+
 def _line(what: Any) -> str:
-    return " ".join(str(what).split())[:200] or type(what).__name__
+    """Say it in one short line; of what may hold more than could be written, an error too, only the kind."""
+    parts = what.args if isinstance(what, Exception) else (what,)
+    plain = all(isinstance(part, str | int | float | None) for part in parts)
+    return (" ".join(str(what)[:1000].split())[:200] if plain else "") or type(what).__name__

@@ -301,6 +301,70 @@ def test_memory_stays_in_proportion_to_the_file(write, state, storages, tmp_path
     assert peak < 6 * path.stat().st_size + 10**6
 
 
+def doubled(times, last):
+    """A value that holds two of another, which holds two of a third, in five or six bytes each: `last` makes it."""
+    pairs = (b"0" + last.replace(b"?", b"h" + bytes([i])) + b"q" + bytes([i + 1]) for i in range(times))
+    return Code(encode(1) + b"q\x00" + b"".join(pairs))
+
+
+IN_A_FILE = {
+    "offset": lambda value: {"a": tensor(offset=value)},
+    "size": lambda value: {"a": tensor((value,), (1,))},
+    "key": lambda value: {"a": tensor(key=value)},
+    "count": lambda value: {"a": tensor(count=value)},
+    "dtype": lambda value: {"a": Persistent(("storage", value, "0", "cpu", 24))},
+    "name": lambda value: {value: tensor()},
+    "ordered": lambda value: Call(Name("collections", "OrderedDict"), ([[value, tensor()]],)),
+    "storage": lambda value: {"a": Call(Name("torch._utils", "_rebuild_tensor_v2"), (value, 0, (4,), (1,)))},
+    "alone": lambda value: value,
+}
+
+
+@formats
+@pytest.mark.parametrize("last", [b"??\x86", b"](??e", b"}(K\x00?K\x01?u"], ids=["tuple", "list", "dict"])
+@pytest.mark.parametrize("place", IN_A_FILE)
+def test_what_doubles_itself_takes_no_longer(write, last, place, tmp_path):
+    """Sixty times, it would take longer than the universe is old to write it out, or to hash it."""
+    path = tmp_path / "weights.pth"
+    path.write_bytes(write(IN_A_FILE[place](doubled(60, last))))
+    assert path.stat().st_size < 3000
+    tracemalloc.start()
+    with pytest.raises(InputError) as error:
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**6
+    assert len(str(error.value)) < len(str(path)) + 300
+
+
+def test_keys_of_storages_that_double(refused):
+    assert refused(legacy({"a": tensor()}, keys=[doubled(60, b"](??e")])).endswith("(no key is list)")
+
+
+@formats
+def test_tuples_within_tuples_do_not_reach_the_end_of_the_stack(write, refused):
+    deep = Code(encode(1) + b"\x85" * 300_000)
+    assert "too many tuples" in refused(write({deep: tensor()}))
+
+
+@formats
+@pytest.mark.parametrize("wide", [False, True], ids=["items", "axes"])
+def test_what_is_used_again_is_not_made_again(write, wide, tmp_path):
+    """A list of numbers, or of items, that each of many calls would copy."""
+    many = encode([1] * 3000 if wide else [[f"{i}", 1] for i in range(1000)]) + b"q\x09"
+    storage = encode(Persistent(("storage", Name("torch", "FloatStorage"), "0", "cpu", 24))) + b"q\x08"
+    call = encode(Name("torch._utils", "_rebuild_tensor_v2")) + b"(h\x08K\x00h\x09h\x09tR"
+    call = call if wide else encode(Name("collections", "OrderedDict")) + b"h\x09\x85R"
+    path = tmp_path / "weights.pth"
+    path.write_bytes(write(Code(many + storage + b"](" + call * 1000 + b"e")))
+    tracemalloc.start()
+    with suppress(InputError):
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * path.stat().st_size + 10**6
+
+
 @formats
 @pytest.mark.parametrize("state", [[tensor()], tensor(), {"state_dict": {"a": tensor()}}, {"a": 1}, {1: tensor()}, "a"])
 def test_only_tensors_by_name_are_read(write, state, refused):
