@@ -13,6 +13,8 @@ from functools import partial
 from typing import Literal
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
 
@@ -114,6 +116,9 @@ def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int
 
 
 def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array:
+    shape = jax.eval_shape(partial(_lax, **window), x, kernel).shape
+    if 0 in shape:  # the kernel does not fit in the image
+        return jnp.zeros(shape, x.dtype)
     small = max(kernel.shape[:2]) <= MAX_KERNEL  # interpolation loses digits, the more the larger the kernel
     if method == "lax" or (method is None and not small):
         return _lax(x, kernel, **window)

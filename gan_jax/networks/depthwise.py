@@ -11,6 +11,7 @@ Source: Chollet (2017), Xception: deep learning with depthwise separable convolu
 from functools import partial
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -42,6 +43,9 @@ def depthwise_conv(
     if x.ndim != 4 or kernel.ndim != 3 or x.shape[3] != kernel.shape[2]:
         raise ValueError(f"images (N, H, W, C) and kernel (kh, kw, C) do not fit: {x.shape} and {kernel.shape}")
     window = {"stride": stride, "padding": pads(padding, size=x.shape[1:3], kernel=kernel.shape[:2], stride=stride)}
+    shape = jax.eval_shape(partial(_grouped, **window), x, kernel).shape
+    if 0 in shape:  # the kernel does not fit in the image
+        return jnp.zeros(shape, x.dtype)
     return lax.platform_dependent(x, kernel, cpu=partial(_sum, **window), default=partial(_grouped, **window))
 
 
@@ -75,7 +79,6 @@ class DepthwiseConv(nn.Module):
     Parameters are named and shaped as those of `flax.linen.Conv` with as many groups as channels: the kernel
     (kh, kw, 1, C), the bias (C,).
 
-    >>> import jax
     >>> layer = DepthwiseConv(kernel_size=3, stride=2)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 3, 3, 2)

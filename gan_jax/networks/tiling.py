@@ -16,12 +16,15 @@ _SIDE = 16  # of a block: outputs, or inputs where these are spread out
 
 
 def _block(n_in: int, n_out: int, r: int, stride: int, dilation: int, low: int):
-    """Cut an axis into equal blocks of outputs, of which the last may reach beyond the axis.
+    """Cut an axis into equal blocks of outputs, of which the last may reach beyond the axis; a short one is one block.
 
     Returns their count and size; where the inputs of the first start, how many they are, and how much further those of
     the next start; and the padding with which a block is convolved.
     """
     count = -(-n_out // (_SIDE * dilation))
+    if count == 1:  # what its outputs see may reach further than the next block would
+        high = (n_out - 1) * stride + r - 1 - (n_in - 1) * dilation - low
+        return 1, n_out, 0, n_in, n_in, (low, high)
     size = -(-n_out // (count * dilation)) * dilation
     start = -(low // dilation)
     inner = low + start * dilation
@@ -32,6 +35,8 @@ def _block(n_in: int, n_out: int, r: int, stride: int, dilation: int, low: int):
 
 def _cut(x: Array, count: int, start: int, length: int, step: int) -> Array:
     """The leading axis in windows that may overlap their next: (N, ...) to (count, length, ...)."""
+    if count == 1:
+        return x[None]
     ends = (-start, start + (count + 1) * step - len(x), 0)  # where negative, cropped
     x = lax.pad(x, jnp.zeros((), x.dtype), [ends] + [(0, 0, 0)] * (x.ndim - 1))
     x = x.reshape(count + 1, step, *x.shape[1:])

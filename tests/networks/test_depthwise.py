@@ -56,6 +56,11 @@ def test_values_and_gradients_equal_lax(size, kernel, stride, padding):
         np.testing.assert_allclose(our, their, atol=1e-5 * float(jnp.abs(their).max()))
 
 
+def test_a_kernel_that_does_not_fit_in_the_image_has_no_place():
+    x, w = arrays((2, 9), (3, 3))
+    assert depthwise_conv(x, w, padding="VALID").shape == grouped(x, w, 1, "VALID").shape == (2, 0, 7, 6)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_elsewhere_than_on_a_cpu_it_is_lax(stride):
     x, w = arrays((7, 10), (3, 5))
