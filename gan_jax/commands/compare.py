@@ -27,10 +27,11 @@ def main(arguments: Sequence[str], console: Console) -> int:
     _, found = score_all(console, options, candidates)
     shown = []
     for sets, _ in candidates:
-        [(_, samples)] = sets.take((options.seed,), _SHOWN[len(sets.shape) + 1])
+        count = _SHOWN[len(sets.shape) + 1]
+        [(_, samples)] = sets.take((options.seed,), min(count, sets.n_available or count))
         shown.append(samples)
     plot_comparison(out, found, shown)
     write_json(out.with_suffix(".json"), [scored.to_json() for scored in found])
-    console.print(score_table(found))
+    console.print(score_table(console, found))
     print(f"figure: {out}\nwritten to {out.with_suffix('.json')}")
     return 0

@@ -12,7 +12,7 @@ from gan_jax.config import Count, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.sources import resolve
 from gan_jax.errors import InputError
-from gan_jax.evaluation import Evaluation, diagnose, evaluate, mode_counts, reference, same_protocol
+from gan_jax.evaluation import Evaluation, Value, diagnose, evaluate, mode_counts, reference, same_protocol
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
 from gan_jax.evaluation.features import FEATURES, usual
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
@@ -90,17 +90,17 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
         with console.status("diagnosing the run"):
             diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed)
         kept |= {"step": run.step, "diagnostics": diagnostics}
-    return kept | ({"modes": modes} if modes else {}), score_table([found])
+    return kept | ({"modes": modes} if modes else {}), score_table(console, [found])
 
 
-def score_table(found: Sequence[Evaluation]) -> Table:
-    """Lay scores out: a row each, a column for each evaluation, and what real data get."""
+def score_table(console: Console, found: Sequence[Evaluation]) -> Table:
+    """Lay scores out for a console: a row each, a column for each evaluation, and what real data get."""
     protocol = same_protocol({scored.samples: scored.protocol for scored in found})
     names = [scored.samples for scored in found] if len(found) > 1 else ["samples"]
     table = Table("", *names, "real data", "good", title=protocol.describe(), title_justify="left")
     for name in main_scores(list(found[0].scores)):
         values = [scored.scores[name] for scored in found]
-        cells = [_number(value.mean, value.sd) for value in values]
+        cells = [_number(value.mean) + _spread(console, value) for value in values]
         table.add_row(name.replace("_", " "), *cells, _number(values[0].baseline), GOOD[name])
     return table
 
@@ -127,6 +127,16 @@ def _read(console: Console, options: Namespace, candidates: Sequence[Candidate])
         raise InputError(error.reason, field="data") from None
 
 
-def _number(value: float, sd: float | None = None) -> str:
-    digits = 3 if abs(value) >= 0.1 or value == 0 else 5
-    return f"{value:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
+def _number(value: float) -> str:
+    return f"{value:.{_digits(value)}f}"
+
+
+def _spread(console: Console, value: Value) -> str:
+    if value.sd is None:
+        return ""
+    sign = "±" if "±".encode(console.encoding, "ignore") else "+-"
+    return f" {sign} {value.sd:.{_digits(value.mean)}f}"
+
+
+def _digits(value: float) -> int:
+    return 3 if abs(value) >= 0.1 or value == 0 else 5
