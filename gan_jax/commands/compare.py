@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from gan_jax.commands.options import out_path, parse
-from gan_jax.commands.scoring import score_all, score_table, scoring_parser
+from gan_jax.commands.scoring import print_missing_sets, score_all, score_table, scoring_parser
 from gan_jax.figures.comparison import plot_comparison
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
@@ -33,5 +33,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     plot_comparison(out, found, shown)
     write_json(out.with_suffix(".json"), [scored.to_json() for scored in found])
     console.print(score_table(console, found))
+    for scored in found:
+        print_missing_sets(scored.samples, len(scored.seeds), options.seeds)
     print(f"figure: {out}\nwritten to {out.with_suffix('.json')}")
     return 0

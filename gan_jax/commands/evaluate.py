@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gan_jax.commands.options import parse
-from gan_jax.commands.scoring import score_one, scoring_parser
+from gan_jax.commands.scoring import print_missing_sets, score_one, scoring_parser
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
 
@@ -34,9 +34,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     found, table = score_one(console, options, candidate)
     write_json(file, found)
     console.print(table)
-    taken = len(found["seeds"])
-    if taken < options.seeds:
-        print(f"sets of samples: {taken}; for a spread over {options.seeds}, give more samples or a smaller --n")
+    print_missing_sets("samples", len(found["seeds"]), options.seeds)
     if run and found["diagnostics"]:
         console.print(_diagnostics_table(found["diagnostics"], run.step))
     if "modes" in found:

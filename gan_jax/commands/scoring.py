@@ -20,7 +20,7 @@ from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.runs import DataConfig
 from gan_jax.runs.samples import Candidate
 
-__all__ = ["score_all", "score_one", "score_table", "scoring_parser"]
+__all__ = ["print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
 
 
 def scoring_parser(command: str) -> ArgumentParser:
@@ -103,6 +103,12 @@ def score_table(console: Console, found: Sequence[Evaluation]) -> Table:
         cells = [_number(value.mean) + _spread(console, value) for value in values]
         table.add_row(name.replace("_", " "), *cells, _number(values[0].baseline), GOOD[name])
     return table
+
+
+def print_missing_sets(name: str, taken: int, wanted: int) -> None:
+    """Say where samples make fewer sets than were asked for."""
+    if taken < wanted:
+        print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
 
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:

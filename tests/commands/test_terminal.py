@@ -74,7 +74,7 @@ def test_a_closed_pipe_stops_no_command(run, tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("samples", [{"images": (20, 8, 8)}, {"points": (15, 2)}], ids=lambda x: next(iter(x)))
-def test_few_samples_are_compared(tmp_path, samples):
+def test_few_samples_are_compared(tmp_path, capsys, samples):
     """Fewer than a figure would show of many."""
     [(name, shape)] = samples.items()
     drawn = np.random.default_rng(0).integers(0, 255, shape)
@@ -84,3 +84,4 @@ def test_few_samples_are_compared(tmp_path, samples):
     options += ["--features", "pixels"] if name == "images" else []
     assert main(["compare", str(tmp_path / "a.npz"), *options]) == 0
     assert (tmp_path / "a.json").exists()
+    assert f"sets of {tmp_path / 'a.npz'}: 1; for a spread over 3, give more" in capsys.readouterr().out
