@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from gan_jax.data.files import check_images, check_points
+from gan_jax.errors import InputError
+from gan_jax.types import Array
 
 __all__ = ["Progress", "SampleSets", "no_progress", "of_array"]
 
@@ -36,16 +39,21 @@ class SampleSets(NamedTuple):
     take: Callable[[tuple[int, ...], int], Iterator[tuple[int, np.ndarray]]]
 
 
-def of_array(samples: np.ndarray, name: str = "the samples") -> SampleSets:
+def of_array(samples: Array | np.ndarray, name: str = "the samples") -> SampleSets:
     """Return disjoint sets of an array's samples, in an order that is shuffled the same way each time.
 
     Raises:
-      InputError: the samples are neither uint8 images (N, H, W, C) nor finite points (N, D).
+      InputError: the samples are no array, or neither uint8 images (N, H, W, C) nor finite points (N, D).
 
     >>> sets = of_array(np.zeros((70, 8, 8, 1), np.uint8))
     >>> [(seed, samples.shape) for seed, samples in sets.take((5, 6, 7), 30)]
     [(5, (30, 8, 8, 1)), (6, (30, 8, 8, 1))]
     """
+    if not isinstance(samples, jax.Array | np.ndarray):
+        raise InputError(
+            f"{name}: must be an array of JAX or NumPy, not {type(samples).__name__}; give np.asarray of it"
+        )
+    samples = np.asarray(samples)
     samples = check_points(samples, name) if samples.ndim == 2 else check_images(samples, name)
 
     def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:

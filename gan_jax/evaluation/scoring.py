@@ -12,6 +12,7 @@ from gan_jax.evaluation.protocol import Protocol
 from gan_jax.evaluation.reference import Reference, score_key
 from gan_jax.evaluation.samples import Progress, SampleSets, no_progress, of_array
 from gan_jax.evaluation.scores import GOOD, SCORES, FeatureSets, measure
+from gan_jax.types import Array
 
 __all__ = ["Evaluation", "Value", "evaluate"]
 
@@ -65,7 +66,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    samples: np.ndarray | SampleSets,
+    samples: Array | np.ndarray | SampleSets,
     against: Reference,
     *,
     seeds: tuple[int, ...] = (0, 1, 2),
@@ -74,14 +75,14 @@ def evaluate(
     """Score samples against real data.
 
     Args:
-      samples: uint8 images (N, H, W, C) or float32 points (N, D), which are shuffled and cut into disjoint sets, one
-        for each seed as far as they suffice; or `SampleSets`.
+      samples: an array of JAX or NumPy, uint8 images (N, H, W, C) or float32 points (N, D), which are shuffled and cut
+        into disjoint sets, one for each seed as far as they suffice; or `SampleSets`.
       against: from `reference`; its protocol says how many samples a set has.
       seeds: of the sets.
       progress: is called as features are extracted.
 
     Raises:
-      InputError: the samples are no 8-bit images, not of the data's shape, not finite, or too few.
+      InputError: the samples are no array, no 8-bit images, not of the data's shape, not finite, or too few.
 
     >>> from gan_jax.data.dataset import from_arrays
     >>> from gan_jax.evaluation.features import FEATURES
@@ -93,7 +94,9 @@ def evaluate(
     >>> far.seeds, bool(far.scores["frechet"].mean > 10 * far.scores["frechet"].baseline)
     ((0, 1), True)
     """
-    sets = of_array(samples) if isinstance(samples, np.ndarray) else samples
+    if not seeds:
+        raise InputError("there are none; give one for each set of samples", field="seeds")
+    sets = samples if isinstance(samples, SampleSets) else of_array(samples)
     n = against.protocol.n_fake
     if sets.shape != against.shape:
         raise InputError(

@@ -119,6 +119,24 @@ def test_sets_of_an_array_share_no_sample():
     assert sorted(sets[0].ravel()) != list(range(30))  # shuffled: files may come in the order of their classes
 
 
+def test_arrays_of_jax_score_as_those_of_numpy_do(against):
+    assert evaluate(jnp.asarray(TRAIN), against) == evaluate(TRAIN, against)
+    points = RNG.normal(size=(3, 20, 2)).astype(np.float32)
+    of_points = reference(dataset(points[0], points[1]), FEATURES["coordinates"](), name="mine", scores=["frechet"])
+    assert evaluate(jnp.asarray(points[2]), of_points) == evaluate(points[2], of_points)
+
+
+@pytest.mark.parametrize("samples", [TRAIN.tolist(), 0.5, None, [TRAIN], "a.npz", {"images": TRAIN}], ids=type)
+def test_what_is_no_array_is_one_line(against, unchecked_types, samples):
+    with pytest.raises(InputError, match=rf"must be an array of JAX or NumPy, not {type(samples).__name__}; give"):
+        evaluate(samples, against)
+
+
+def test_no_seeds_are_one_line(against):
+    with pytest.raises(InputError, match=r"^seeds: there are none; give one for each"):
+        evaluate(TRAIN, against, seeds=())
+
+
 def test_what_cannot_be_scored_is_one_line(against):
     images = TRAIN
     cases = [
@@ -130,6 +148,7 @@ def test_what_cannot_be_scored_is_one_line(against):
         (images.astype(np.uint16) * 256, "must be uint8, 0 to 255, got uint16 from"),
         ((images > 99).astype(np.uint8), "no gray but 1 of 255"),
     ]
+    cases += [(jnp.asarray(samples), message) for samples, message in cases if samples.dtype != np.float64]
     for samples, message in cases:
         with pytest.raises(InputError, match=message) as error:
             evaluate(samples, against)
