@@ -1,6 +1,7 @@
 """Sets of samples to score: of an array, or of whatever else can give them."""
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,10 @@ from gan_jax.data.files import check_images, check_points
 from gan_jax.errors import InputError
 from gan_jax.types import Array
 
-__all__ = ["Progress", "SampleSets", "no_progress", "of_array"]
+__all__ = ["Progress", "SampleSets", "chunk_size", "no_progress", "of_array"]
+
+_CHUNK = 500
+_CHUNK_NUMBERS = _CHUNK * 32 * 32 * 3  # a network's layers take many times the memory of what it draws
 
 Progress = Callable[[str, int], Callable[[int], None]]
 """`(what, count) -> advance`: what begins, on how many samples; `advance(done)` tells how many more are done."""
@@ -19,6 +23,18 @@ Progress = Callable[[str, int], Callable[[int], None]]
 def no_progress(what: str, count: int) -> Callable[[int], None]:
     """Report nothing."""
     return lambda done: None
+
+
+def chunk_size(shape: tuple[int, ...]) -> int:
+    """Return how many samples of a shape pass a network at a time: 500, and fewer where they are larger than 32x32x3.
+
+    It depends on nothing else: a chunk's noise is drawn for all of it, and a program for another number of samples
+    rounds otherwise.
+
+    >>> chunk_size((8, 8, 1)), chunk_size((32, 32, 3)), chunk_size((128, 128, 3)), chunk_size((1024, 1024, 4))
+    (500, 500, 31, 1)
+    """
+    return max(1, min(_CHUNK, _CHUNK_NUMBERS // prod(shape)))
 
 
 class SampleSets(NamedTuple):

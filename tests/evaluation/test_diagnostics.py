@@ -53,7 +53,7 @@ def test_both_parts_have_the_same_noise_and_each_seed_its_own():
 
 
 def test_many_samples_are_measured_in_chunks(monkeypatch):
-    monkeypatch.setattr(diagnostics, "_CHUNK", 27)
+    monkeypatch.setattr(diagnostics, "chunk_size", lambda shape: 27)
     points = np.arange(30.0, dtype=np.float32)[:, None]
     sizes = []
 
