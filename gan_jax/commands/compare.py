@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gan_jax.commands.options import out_path, parse
-from gan_jax.commands.scoring import print_missing_sets, score_all, score_table, scoring_parser
+from gan_jax.commands.options import out_path
+from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_all, score_table, scoring_parser
 from gan_jax.figures.comparison import plot_comparison
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser = scoring_parser("compare")
     parser.add_argument("samples", nargs="+", help="run folders, .npz files, folders of images")
     parser.add_argument("--out", default="compare.png", help="the figure; the numbers are written beside it as JSON")
-    options = parse(parser, arguments)
+    options, _ = parse_scoring(parser, arguments)
     out = out_path(options.out, Path("compare.png"), ".png")
     candidates = [open_candidate(Path(name).expanduser()) for name in options.samples]
     _, found = score_all(console, options, candidates)

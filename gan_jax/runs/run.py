@@ -84,8 +84,8 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
-    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or whatever
-    else the system is conditioned on.
+    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
+    whatever else the system is conditioned on.
     """
     key, size = jax.random.key(seed), chunk_size(run.shape)
     draw = _sampler(run.system.sample, size)
