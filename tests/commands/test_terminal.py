@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -11,24 +12,15 @@ from gan_jax.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 
-EXPERIMENT = """
-from gan_jax import GAN, CriticConfig, Experiment, GeneratorConfig
-
-experiment = Experiment(
-    gan=GAN(generator=GeneratorConfig(width=8, depth=1, latent=4), critic=CriticConfig(width=8, depth=1)),
-    batch_size=16, steps=2,
-)
-"""
 QUICK = ["--features", "pixels", "--scores", "precision_recall", "--n", "12"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tiny_run, tmp_path_factory):
     """A run whose name few terminals can print."""
     folder = tmp_path_factory.mktemp("runs") / "läuft±"
-    file = folder.with_name("tiny.py")
-    file.write_text(EXPERIMENT)
-    assert main(["train", str(file), "--workdir", str(folder)]) == 0
+    shutil.copytree(tiny_run, folder)
+    shutil.copy(tiny_run / "source" / "tiny.py", folder.with_name("tiny.py"))
     return folder
 
 
