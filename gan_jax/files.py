@@ -35,13 +35,13 @@ def atomic_write(file: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_json(file: Path, value: Any) -> None:
+def write_json(file: Path, value: Any, *, indent: int = 2) -> None:
     """Write a value that JSON can hold; a number that is not finite is the string "NaN", "Infinity" or "-Infinity".
 
     JSON knows no such numbers, and strict readers refuse them; these are the words of Protocol Buffers' JSON.
     """
     with atomic_write(file) as part:
-        part.write_text(_dumps(value, indent=2) + "\n")
+        part.write_text(_dumps(value, indent) + "\n")
 
 
 def read_json(file: Path) -> Any:

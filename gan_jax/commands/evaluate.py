@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     write_json(file, found)
     console.print(table)
     if "chosen_by" in found:
-        print(f"the checkpoint was chosen by {found['chosen_by']}: on new data it would score worse")
+        print(f"the checkpoint was chosen by {found['chosen_by']}, so expect worse on other data")
     print_missing_sets("samples", len(found["seeds"]), options.seeds)
     if run and found.get("diagnostics"):
         console.print(_diagnostics_table(found["diagnostics"], run.step))

@@ -88,6 +88,9 @@ def test_samples_are_scored_against_statistics(run, tmp_path, capsys):
     found = read_json(tmp_path / "a.evaluation.json")
     assert found["protocol"]["data"] == str(tmp_path / "real.npz")
     assert len(found["scores"]["frechet"]["values"]) == 2
+    text = (tmp_path / "a.evaluation.json").read_text()
+    strict = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert strict["scores"]["frechet"]["baseline"] == "NaN"
     assert "real data" not in capsys.readouterr().out
     assert main(["report", str(run), *against, *FRECHET, "--n", "20"]) == 0
     assert main(["compare", str(run), str(tmp_path / "a.npz"), *against, *FRECHET, "--out", str(run / "a.png")]) == 0
