@@ -7,7 +7,6 @@ turns; a name that ends in "/16" is the penalty at every 16th critic step.
 
 import argparse
 import csv
-import json
 import multiprocessing
 import os
 import statistics
@@ -25,6 +24,7 @@ from benchmarks.throughput import summary, take_turns
 from benchmarks.trials import GAMES, play
 from benchmarks.works import METHODS, WORKS
 from gan_jax.figures.palette import BLUE, GRAY, VERMILION
+from gan_jax.files import read_json, write_json
 from gan_jax.penalties import PENALTIES
 
 WORK = "mnist_dcgan"
@@ -97,7 +97,7 @@ def trials(names: Sequence[str], results: dict[str, Any], file: Path, console: C
         futures = {pool.submit(_played, *pair): "/".join(pair) for pair in missing}
         for future in track(as_completed(futures), "playing", total=len(futures), console=console):
             results["trials"][futures[future]] = future.result()
-            _write(results, file)
+            write_json(file, results, indent=1)
 
 
 def rows_of(results: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -185,13 +185,6 @@ def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
-def _write(results: dict[str, Any], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(results, indent=1) + "\n")
-    part.replace(file)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure what is missing, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.penalties", description=__doc__.splitlines()[0])
@@ -205,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each method in each round")
     options = parser.parse_args(arguments)
     console = Console()
-    results = json.loads(options.json.read_text()) if options.json.exists() else {"cost": [], "trials": {}}
+    results = read_json(options.json) if options.json.exists() else {"cost": [], "trials": {}}
     if "games" in options.parts:
         trials(options.only, results, options.json, console)
     if "cost" in options.parts:
@@ -215,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if missing:
             kept = [row for row in results["cost"] if row["penalty"] != "none"]
             results["cost"] = kept + cost(missing, options, console)
-            _write(results, options.json)
+            write_json(options.json, results, indent=1)
     rows = rows_of(results, options.only)
     console.print(table(rows, COST, options.sort), table(rows, QUALITY, options.sort))
     if options.csv:

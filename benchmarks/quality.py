@@ -5,7 +5,6 @@ Minutes are those of training alone: compilation, reading and scoring are left o
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ from typing import Any
 
 from gan_jax.cli import main as gan_jax
 from gan_jax.figures.palette import BLUE, VERMILION
-from gan_jax.files import read_json, read_json_lines
+from gan_jax.files import read_json, read_json_lines, write_json
 from gan_jax.runs.folder import RunFolder
 
 _SCORES = ("frechet", "precision", "recall")
@@ -21,9 +20,8 @@ _SCORES = ("frechet", "precision", "recall")
 
 def minutes(metrics: Path) -> dict[int, float]:
     """Minutes of training up to each line of a run's metrics, by its iteration."""
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     total, images, found = 0.0, 0, {}
-    for line in lines:
+    for line in read_json_lines(metrics):
         total += (line["images"] - images) / line["images_per_s"] / 60
         images = line["images"]
         found[line["step"]] = total
@@ -75,8 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, rest = parser.parse_known_args(arguments)
     found = curve(options.experiment, options.every, rest, options.workdir)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(options.json, found, indent=1)
     if options.plot:
         plot(found, options.plot)
 

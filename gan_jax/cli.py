@@ -3,8 +3,11 @@
 A command's module is imported when it is called, so that help and misspelled commands answer at once.
 """
 
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from rich.console import Console
@@ -28,12 +31,36 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, 1 for a failed run, 2 for bad input, 130 when interrupted."""
-    name, *arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    """Run one command and return the exit code: 0, 1 for a failed run, 2 for bad input, 130 when interrupted.
+
+    A character that the terminal lacks is printed as `?`. A reader that closes its pipe does not stop the command.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        with suppress(BrokenPipeError):  # only what is printed is lost: commands write their files first
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        return 0
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
+
+
+class _Console(Console):
+    """Goes on where nobody reads on: a run that has trained for hours outlives its `| tee`."""
+
+    def on_broken_pipe(self) -> None:
+        _discard_output()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    name, *arguments = arguments or ["--help"]
     if name in ("-h", "--help", "--version"):
         print(__version__ if name == "--version" else _USAGE)
         return 0
-    console = Console(markup=False, highlight=False)  # paths may hold brackets
+    console = _Console(markup=False, highlight=False)  # paths may hold brackets
     try:
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; use one of {', '.join(COMMANDS)}")
@@ -42,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(2, error.as_option())
     except RunError as error:
         return _fail(1, str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -49,8 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(code: int, message: str) -> int:
-    print(f"gan-jax: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print(f"gan-jax: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def _discard_output() -> None:
+    """What is printed from here on goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

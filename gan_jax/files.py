@@ -1,8 +1,9 @@
 """Files that are whole or absent, JSON in them, and paths as users write them."""
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,17 @@ def atomic_write(file: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_json(file: Path, value: Any) -> None:
-    """Write a value that JSON can hold."""
+def write_json(file: Path, value: Any, *, indent: int = 2) -> None:
+    """Write a value that JSON can hold; a number that is not finite is the string "NaN", "Infinity" or "-Infinity".
+
+    JSON knows no such numbers, and strict readers refuse them; these are the words of Protocol Buffers' JSON.
+    """
     with atomic_write(file) as part:
-        part.write_text(json.dumps(value, indent=2) + "\n")
+        part.write_text(_dumps(value, indent) + "\n")
 
 
 def read_json(file: Path) -> Any:
-    """Read a value.
+    """Read a value, with "NaN", "Infinity" and "-Infinity" as the numbers that they stand for.
 
     Raises:
       InputError: the file is not JSON.
@@ -73,20 +77,20 @@ def read_json(file: Path) -> Any:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json(Path(folder) / "a.json", {"b": 1})
-    ...     read_json(Path(folder) / "a.json")
-    {'b': 1}
+    ...     write_json(Path(folder) / "a.json", {"b": [1, float("-inf")]})
+    ...     (Path(folder) / "a.json").read_text().split(), read_json(Path(folder) / "a.json")
+    (['{', '"b":', '[', '1,', '"-Infinity"', ']', '}'], {'b': [1, -inf]})
     """
     try:
-        return json.loads(file.read_text())
+        return _with_numbers(json.loads(file.read_text()))
     except ValueError as error:
         raise InputError(f"{file}: is not JSON ({error})") from None
 
 
 def append_json_line(file: Path, value: Any) -> None:
-    """Append a value as one line."""
+    """Append a value as one line, its numbers as `write_json` writes them."""
     with file.open("a") as lines:
-        lines.write(json.dumps(value) + "\n")
+        lines.write(_dumps(value) + "\n")
 
 
 def read_json_lines(file: Path) -> list[dict[str, Any]]:
@@ -101,7 +105,7 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
     lines = []
     for line in file.read_bytes().splitlines(keepends=True) if file.exists() else []:
         try:
-            value = json.loads(line) if line.endswith(b"\n") else None
+            value = _with_numbers(json.loads(line)) if line.endswith(b"\n") else None
         except ValueError:
             continue
         if isinstance(value, dict) and isinstance(value.get("step"), int):
@@ -114,4 +118,31 @@ def forget_lines_after(file: Path, step: int) -> None:
     if file.exists():
         kept = [value for value in read_json_lines(file) if value["step"] <= step]
         with atomic_write(file) as part:
-            part.write_text("".join(json.dumps(value) + "\n" for value in kept))
+            part.write_text("".join(_dumps(value) + "\n" for value in kept))
+
+
+_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    return json.dumps(_with_words(value), indent=indent, allow_nan=False)
+
+
+def _with_words(value: Any) -> Any:
+    """The value with words for its numbers that are not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return _mapped(_with_words, value)
+
+
+def _with_numbers(value: Any) -> Any:
+    """What `_with_words` was given."""
+    if isinstance(value, str):
+        return _NUMBERS.get(value, value)
+    return _mapped(_with_numbers, value)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: function(part) for key, part in value.items()}
+    return [function(part) for part in value] if isinstance(value, list | tuple) else value

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gan_jax.commands.options import out_path, parse
-from gan_jax.commands.scoring import score_all, score_table, scoring_parser
+from gan_jax.commands.options import out_path
+from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_all, score_table, scoring_parser
 from gan_jax.figures.comparison import plot_comparison
 from gan_jax.files import write_json
 from gan_jax.runs.samples import open_candidate
@@ -21,16 +21,19 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser = scoring_parser("compare")
     parser.add_argument("samples", nargs="+", help="run folders, .npz files, folders of images")
     parser.add_argument("--out", default="compare.png", help="the figure; the numbers are written beside it as JSON")
-    options = parse(parser, arguments)
+    options, _ = parse_scoring(parser, arguments)
     out = out_path(options.out, Path("compare.png"), ".png")
     candidates = [open_candidate(Path(name).expanduser()) for name in options.samples]
     _, found = score_all(console, options, candidates)
     shown = []
     for sets, _ in candidates:
-        [(_, samples)] = sets.take((options.seed,), _SHOWN[len(sets.shape) + 1])
+        count = _SHOWN[len(sets.shape) + 1]
+        [(_, samples)] = sets.take((options.seed,), min(count, sets.n_available or count))
         shown.append(samples)
     plot_comparison(out, found, shown)
     write_json(out.with_suffix(".json"), [scored.to_json() for scored in found])
-    console.print(score_table(found))
+    console.print(score_table(console, found))
+    for scored in found:
+        print_missing_sets(scored.samples, len(scored.seeds), options.seeds)
     print(f"figure: {out}\nwritten to {out.with_suffix('.json')}")
     return 0

@@ -7,9 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from gan_jax.commands.options import parse
-from gan_jax.commands.scoring import score_one, scoring_parser
-from gan_jax.files import write_json
+from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_one, scoring_parser
+from gan_jax.errors import InputError
+from gan_jax.files import read_json, write_json
+from gan_jax.runs import Run
 from gan_jax.runs.samples import open_candidate
 
 __all__ = ["main"]
@@ -21,23 +22,27 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("samples", help="run folder, .npz file with an array `images`, or folder of images")
     parser.add_argument("--best", action="store_true", help="the run's checkpoint that scored best, not the newest")
     parser.add_argument("--out", help="JSON file; by default RUN/evaluation.json, or SAMPLES.evaluation.json")
-    options = parse(parser, arguments)
+    options, _ = parse_scoring(parser, arguments)
     path = Path(options.samples).expanduser()
     candidate = open_candidate(path, best=options.best)
     run = candidate.run
-    if options.out:
+    if options.out is not None:
         file = Path(options.out)
     elif run:
         file = run.folder.evaluation
     else:
         file = path.with_name(f"{path.name.removesuffix('.npz')}.evaluation.json")
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; give a file", field="out")
     found, table = score_one(console, options, candidate)
+    if run and options.best:
+        found |= _choice(run, found["protocol"])
     write_json(file, found)
     console.print(table)
-    taken = len(found["seeds"])
-    if taken < options.seeds:
-        print(f"sets of samples: {taken}; for a spread over {options.seeds}, give more samples or a smaller --n")
-    if run and found["diagnostics"]:
+    if "chosen_by" in found:
+        print(f"the checkpoint was chosen by {found['chosen_by']}, so expect worse on other data")
+    print_missing_sets("samples", len(found["seeds"]), options.seeds)
+    if run and found.get("diagnostics"):
         console.print(_diagnostics_table(found["diagnostics"], run.step))
     if "modes" in found:
         modes = found["modes"]
@@ -45,6 +50,15 @@ def main(arguments: Sequence[str], console: Console) -> int:
         console.print(f"modes: {modes['hit']} of {modes['of']} hit, {near}, KL to an even spread {modes['kl']:.4f}")
     print(f"written to {file}")
     return 0
+
+
+def _choice(run: Run, protocol: dict[str, Any]) -> dict[str, str]:
+    """By what the best checkpoint was chosen, if by the data that it is scored on: then its scores flatter it."""
+    file = run.folder.evaluation_protocol
+    chosen = read_json(file) if file.exists() else protocol
+    if any(chosen[name] != protocol[name] for name in ("fingerprint", "split")):
+        return {}
+    return {"chosen_by": f"{run.experiment.evaluation.best} on the same {protocol['split'].replace('_', '-')} data"}
 
 
 def _diagnostics_table(diagnostics: dict[str, Any], step: int) -> Table:

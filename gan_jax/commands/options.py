@@ -63,7 +63,7 @@ def reader(annotation: Any) -> Callable[[str], Any]:
 
 def path_of(name: str | None) -> Path | None:
     """Return the path of a name with `~` in its place, None of none."""
-    return Path(name).expanduser() if name else None
+    return None if name is None else Path(name).expanduser()
 
 
 def out_path(name: str | None, default: Path, suffix: str) -> Path:
@@ -72,7 +72,7 @@ def out_path(name: str | None, default: Path, suffix: str) -> Path:
     Raises:
       InputError: it does not end in the suffix, or is a folder.
     """
-    out = Path(name) if name else default
+    out = default if name is None else Path(name)
     if out.suffix != suffix or out.is_dir():
         raise InputError(f"{out} must be a file that ends in {suffix}", field="out")
     return out

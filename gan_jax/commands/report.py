@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from gan_jax import runs
-from gan_jax.commands.options import out_path, parse
-from gan_jax.commands.scoring import score_one, scoring_parser
+from gan_jax.commands.options import out_path
+from gan_jax.commands.scoring import parse_scoring, score_one, scoring_parser
 from gan_jax.files import read_json, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
@@ -18,16 +18,15 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
-    """Write a run's report; score the run first unless its newest checkpoint has been scored."""
+    """Write a run's report; score the run first if options ask for it, or its newest checkpoint has no scores."""
     parser = scoring_parser("report")
     parser.add_argument("run", help="run folder")
     parser.add_argument("--out", help="HTML file; by default RUN/report.html")
-    options = parse(parser, arguments)
+    options, given = parse_scoring(parser, arguments)
     folder = Path(options.run).expanduser()
     out = out_path(options.out, folder / "report.html", ".html")
     run = runs.open_run(folder)
-    chosen = any((options.data, options.n, options.features, options.weights, options.scores))
-    if chosen or not _is_scored(run):
+    if given or not _is_scored(run):
         evaluation, _ = score_one(console, options, Candidate(sample_sets(run, str(folder)), run))
         write_json(run.folder.evaluation, evaluation)
     write_report(out, _contents(run, options.seed))

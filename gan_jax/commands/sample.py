@@ -34,8 +34,9 @@ def main(arguments: Sequence[str], console: Console) -> int:
     name = "images" if samples.ndim == 4 else "points"
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples})
-    print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
     if options.grid:
         save_samples(out.with_suffix(".png"), samples)
+    print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
+    if options.grid:
         print(f"grid: {out.with_suffix('.png')}")
     return 0

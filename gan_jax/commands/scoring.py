@@ -1,80 +1,106 @@
 """What `evaluate`, `compare` and `report` share: the options of scores, and the way from them to scores."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from gan_jax.commands.options import command_parser, path_of, progress_bars, reader
+from gan_jax.commands.options import command_parser, parse, path_of, progress_bars, reader
 from gan_jax.config import Count, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.sources import resolve
 from gan_jax.errors import InputError
-from gan_jax.evaluation import Evaluation, diagnose, evaluate, mode_counts, reference, same_protocol
+from gan_jax.evaluation import (
+    Evaluation,
+    Reference,
+    Value,
+    diagnose,
+    evaluate,
+    mode_counts,
+    read_statistics,
+    reference,
+    same_protocol,
+    statistics_reference,
+)
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
-from gan_jax.evaluation.features import FEATURES, usual
+from gan_jax.evaluation.features import FEATURES, FeatureNetwork, usual
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
+from gan_jax.evaluation.samples import Progress
 from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.runs import DataConfig
 from gan_jax.runs.samples import Candidate
 
-__all__ = ["score_all", "score_one", "score_table", "scoring_parser"]
+__all__ = ["parse_scoring", "print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
+
+_DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3} | dict.fromkeys(
+    ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "features", "weights", "scores")
+)
+_Sets = Annotated[int, Field(gt=0, le=1000)]
+_SEEDS = 2**32
 
 
 def scoring_parser(command: str) -> ArgumentParser:
-    """Return a parser of the options of scores."""
+    """Return a parser of the options of scores, which `parse_scoring` reads."""
     parser = command_parser(command)
-    parser.add_argument(
-        "--data", help="the real data, as for --data.source of `gan-jax train`; by default the run's own"
-    )
-    parser.add_argument("--data-dir", help="folder of prepared TFDS data sets; by default the run's own")
-    parser.add_argument("--n", type=reader(Count), help="samples of each kind; by default all there are, at most 10000")
-    parser.add_argument(
-        "--split", choices=["held_out", "train"], default="held_out", help="real data that samples are compared with"
-    )
-    parser.add_argument("--features", choices=list(FEATURES), help="by default what suits the data")
-    parser.add_argument("--weights", help="file of the feature network's weights; by default where they usually are")
-    parser.add_argument("--scores", nargs="+", choices=list(SCORES), help="by default all")
-    parser.add_argument("--seed", type=reader(Seed), default=0, help="of the choice of data, and of the first samples")
-    parser.add_argument("--seeds", type=reader(Count), default=3, help="sets of samples, for the spread")
+    add = partial(parser.add_argument, default=SUPPRESS)
+    add("--data", help="the real data, as for --data.source of `gan-jax train`; by default the run's own")
+    add("--data-dir", help="folder of prepared TFDS data sets; by default the run's own")
+    add("--statistics", help="an .npz of mu and sigma of real features, as pytorch-fid writes it, in place of data")
+    add("--n", type=reader(Count), help="samples of each kind; by default all there are, at most 10000")
+    add("--n-real", type=reader(Count), help="real samples, if another number than --n")
+    add("--n-fake", type=reader(Count), help="generated samples, if another number than --n")
+    add("--split", choices=["held_out", "train"], help="real data that samples are compared with; by default held_out")
+    add("--features", choices=list(FEATURES), help="by default what suits the data")
+    add("--weights", help="file of the feature network's weights; by default where they usually are")
+    add("--scores", nargs="+", choices=list(SCORES), help="by default all")
+    add("--seed", type=reader(Seed), help="of the choice of data, and of the first samples; by default 0")
+    add("--seeds", type=reader(_Sets), help="sets of samples, for the spread; by default 3")
     return parser
+
+
+def parse_scoring(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Namespace, set[str]]:
+    """Read a command line; return its options, and which options of scores it gives.
+
+    Raises:
+      InputError: as `options.parse`, or two options contradict each other.
+    """
+    options = parse(parser, arguments)
+    given = vars(options).keys() & _DEFAULTS.keys()
+    options = Namespace(**_DEFAULTS | vars(options))
+    if options.seed + options.seeds > _SEEDS:
+        raise InputError(f"{options.seed} and the next {options.seeds - 1} must be below {_SEEDS}", field="seed")
+    refused = given & {"data", "data_dir", "n_real", "split"} if "statistics" in given else set()
+    if refused:
+        raise InputError("statistics take the place of real data; leave it out", field=min(refused))
+    wrong = [name for name in options.scores or () if not SCORES[name].takes_statistics]
+    if "statistics" in given and wrong:
+        raise InputError(f"{wrong[0]} needs real data, of which there are but statistics; leave it out", field="scores")
+    return options, given
 
 
 def score_all(
     console: Console, options: Namespace, candidates: Sequence[Candidate]
-) -> tuple[Dataset, list[Evaluation]]:
-    """Score samples against the real data that the options, or the runs among them, name.
+) -> tuple[Dataset | None, list[Evaluation]]:
+    """Score samples against real data, or their statistics, that the options or the runs name; return the data, too.
 
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
-    name, data = _read(console, options, candidates)
-    for sets, run in candidates:
-        if sets.shape != data.shape:
-            trained = "were trained on" if run else "are of shape"
-            raise InputError(
-                f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
-                "name other data by --data, or give them one size and number of channels"
-            )
+    for sets, _ in candidates:
         if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
             raise InputError(
                 f"{sets.name}: holds {sets.n_available} samples, too few to score; give at least {MIN_SAMPLES}"
             )
-    counts = [sets.n_available for sets, _ in candidates if sets.n_available is not None]
-    part = data.held_out if options.split == "held_out" else data.train
     with progress_bars(console) as progress:
-        against = reference(
-            data,
-            FEATURES[options.features or usual(name, data.shape)](path_of(options.weights)),
-            name=name,
-            n=options.n or min(len(part), MAX_SAMPLES, *counts),
-            split=options.split,
-            seed=options.seed,
-            scores=options.scores,
-            progress=progress,
-        )
+        if options.statistics is None:
+            data, against = _reference(console, options, candidates, progress)
+        else:
+            data, against = None, _statistics_reference(options, candidates)
         seeds = tuple(range(options.seed, options.seed + options.seeds))
         return data, [evaluate(sets, against, seeds=seeds, progress=progress) for sets, _ in candidates]
 
@@ -86,24 +112,34 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
     run = candidate.run
     if run:
+        kept["step"] = run.step
+    if run and data:
         count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
         with console.status("diagnosing the run"):
             noise = run.experiment.data.dequantization
             diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed, dequantization=noise)
-        kept |= {"step": run.step, "diagnostics": diagnostics}
-    return kept | ({"modes": modes} if modes else {}), score_table([found])
+        kept["diagnostics"] = diagnostics
+    return kept | ({"modes": modes} if modes else {}), score_table(console, [found])
 
 
-def score_table(found: Sequence[Evaluation]) -> Table:
-    """Lay scores out: a row each, a column for each evaluation, and what real data get."""
+def score_table(console: Console, found: Sequence[Evaluation]) -> Table:
+    """Lay scores out for a console: a row each, a column for each evaluation, and what real data get."""
     protocol = same_protocol({scored.samples: scored.protocol for scored in found})
     names = [scored.samples for scored in found] if len(found) > 1 else ["samples"]
-    table = Table("", *names, "real data", "good", title=protocol.describe(), title_justify="left")
+    baseline = [] if protocol.n_baseline == 0 else ["real data"]
+    table = Table("", *names, *baseline, "good", title=protocol.describe(), title_justify="left")
     for name in main_scores(list(found[0].scores)):
         values = [scored.scores[name] for scored in found]
-        cells = [_number(value.mean, value.sd) for value in values]
-        table.add_row(name.replace("_", " "), *cells, _number(values[0].baseline), GOOD[name])
+        cells = [_number(value.mean) + _spread(console, value) for value in values]
+        cells += [_number(values[0].baseline)] if baseline else []
+        table.add_row(name.replace("_", " "), *cells, GOOD[name])
     return table
+
+
+def print_missing_sets(name: str, taken: int, wanted: int) -> None:
+    """Say where samples make fewer sets than were asked for."""
+    if taken < wanted:
+        print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
 
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
@@ -117,7 +153,7 @@ def _read(console: Console, options: Namespace, candidates: Sequence[Candidate])
         )
     config = next(iter(own.values()), DataConfig())
     data_dir = path_of(options.data_dir or config.dir)
-    source = options.data or config.source
+    source = config.source if options.data is None else options.data
     if not isinstance(source, str):
         return config.name, config.read()
     try:
@@ -128,6 +164,60 @@ def _read(console: Console, options: Namespace, candidates: Sequence[Candidate])
         raise InputError(error.reason, field="data") from None
 
 
-def _number(value: float, sd: float | None = None) -> str:
-    digits = 3 if abs(value) >= 0.1 or value == 0 else 5
-    return f"{value:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
+def _reference(
+    console: Console, options: Namespace, candidates: Sequence[Candidate], progress: Progress
+) -> tuple[Dataset, Reference]:
+    name, data = _read(console, options, candidates)
+    for sets, run in candidates:
+        if sets.shape != data.shape:
+            trained = "were trained on" if run else "are of shape"
+            raise InputError(
+                f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
+                "name other data by --data, or give them one size and number of channels"
+            )
+    part = data.held_out if options.split == "held_out" else data.train
+    against = reference(
+        data,
+        _network(options, name, data.shape),
+        name=name,
+        n=options.n or min(len(part), MAX_SAMPLES, *_counts(candidates)),
+        n_real=options.n_real,
+        n_fake=options.n_fake,
+        split=options.split,
+        seed=options.seed,
+        scores=options.scores,
+        progress=progress,
+    )
+    return data, against
+
+
+def _statistics_reference(options: Namespace, candidates: Sequence[Candidate]) -> Reference:
+    statistics = read_statistics(Path(options.statistics).expanduser())
+    name = next((run.experiment.data.name for _, run in candidates if run), "")
+    n = options.n_fake or options.n or min(MAX_SAMPLES, *_counts(candidates))
+    network = _network(options, name, candidates[0].sets.shape)
+    return statistics_reference(statistics, network, n_fake=n, seed=options.seed)
+
+
+def _network(options: Namespace, name: str, shape: tuple[int, ...]) -> FeatureNetwork:
+    return FEATURES[options.features or usual(name, shape)](path_of(options.weights))
+
+
+def _counts(candidates: Sequence[Candidate]) -> list[int]:
+    """How many samples the files among them hold."""
+    return [sets.n_available for sets, _ in candidates if sets.n_available is not None]
+
+
+def _number(value: float) -> str:
+    return f"{value:.{_digits(value)}f}"
+
+
+def _spread(console: Console, value: Value) -> str:
+    if value.sd is None:
+        return ""
+    sign = "±" if "±".encode(console.encoding, "ignore") else "+-"
+    return f" {sign} {value.sd:.{_digits(value.mean)}f}"
+
+
+def _digits(value: float) -> int:
+    return 3 if abs(value) >= 0.1 or value == 0 else 5

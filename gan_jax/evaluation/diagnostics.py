@@ -8,6 +8,7 @@ import numpy as np
 
 from gan_jax.data.dataset import Dataset, Source
 from gan_jax.data.pipeline import prepare
+from gan_jax.evaluation.samples import chunk_size
 from gan_jax.systems.system import Metric, State, System
 from gan_jax.types import Batch, Key, PerSample
 
@@ -15,8 +16,6 @@ __all__ = ["MAX_SAMPLES", "Statistics", "diagnose", "history"]
 
 MAX_SAMPLES = 1000
 """More samples hardly change the statistics."""
-
-_CHUNK = 500  # samples measured at a time
 
 Statistics = dict[str, dict[str, float]]
 """By the name of a measurement, its "mean", "sd", "q05", "median", "q95" and "max" over samples."""
@@ -99,9 +98,9 @@ def history(statistics: Mapping[str, Statistics], metrics: Mapping[str, Metric])
 def _measure(system: System, state: State, key: Key, batch: Batch, dequantization: float) -> dict[str, np.ndarray]:
     """The system's measurements of all samples of a batch, a chunk at a time, each chunk with noise of its own."""
     measure = _compiled(system.diagnose, dequantization)
-    chunks = []
-    for start in range(0, len(batch["sample"]), _CHUNK):
-        chunk = {name: array[start : start + _CHUNK] for name, array in batch.items()}
+    chunks, size = [], chunk_size(batch["sample"].shape[1:])
+    for start in range(0, len(batch["sample"]), size):
+        chunk = {name: array[start : start + size] for name, array in batch.items()}
         chunks.append(jax.device_get(measure(state, jax.random.fold_in(key, start), chunk)))
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 

@@ -13,10 +13,10 @@ class Protocol:
     """How samples were scored.
 
     Attributes:
-      data: the name of the real data.
-      fingerprint: hash of training and held-out data.
-      split: the part of the real data that samples are compared with, "held_out" or "train".
-      n_real, n_fake: numbers of real and of generated samples.
+      data: the name of the real data, or of the file of their statistics.
+      fingerprint: hash of training and held-out data, or of that file.
+      split: the part of the real data that samples are compared with, "held_out" or "train"; "statistics" of a file.
+      n_real, n_fake: numbers of real and of generated samples; a file of statistics does not say that of real ones.
       n_baseline: number of real samples of the other part, which are scored for the baseline.
       features: the name of the feature network.
       weights: SHA-256 of its weights; None if it has none.
@@ -27,7 +27,7 @@ class Protocol:
     data: str
     fingerprint: str
     split: str
-    n_real: int
+    n_real: int | None
     n_fake: int
     n_baseline: int
     features: str
@@ -42,9 +42,13 @@ class Protocol:
         '300 samples against 360 held out of digits (baseline: 360 real), features pixels, resize none, seed 0'
         """
         weights = f" {self.weights[:8]}" if self.weights else ""
+        if self.n_real is None:
+            real = f"the statistics {self.data} {self.fingerprint[:8]}"
+        else:
+            part = self.split.replace("_", " ")
+            real = f"{self.n_real:,} {part} of {self.data} (baseline: {self.n_baseline:,} real)"
         return (
-            f"{self.n_fake:,} samples against {self.n_real:,} {self.split.replace('_', ' ')} of {self.data} "
-            f"(baseline: {self.n_baseline:,} real), features {self.features}{weights}, resize {self.resize}, "
+            f"{self.n_fake:,} samples against {real}, features {self.features}{weights}, resize {self.resize}, "
             f"seed {self.seed}"
         )
 

@@ -1,5 +1,6 @@
 """Real data to score samples against: their features, and what other real data score."""
 
+import math
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -14,9 +15,10 @@ from gan_jax.evaluation.features.network import SamplesLike
 from gan_jax.evaluation.protocol import Protocol
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.evaluation.scores import SCORES, FeatureSets, measure
+from gan_jax.evaluation.statistics import Statistics
 from gan_jax.types import Array, Key
 
-__all__ = ["MAX_SAMPLES", "MIN_SAMPLES", "Reference", "reference", "score_key"]
+__all__ = ["MAX_SAMPLES", "MIN_SAMPLES", "Reference", "reference", "score_key", "statistics_reference"]
 
 MIN_SAMPLES = 10
 MAX_SAMPLES = 10_000
@@ -30,8 +32,8 @@ class Reference(NamedTuple):
       protocol: of every score against this reference.
       network: the feature network.
       scores: names in `SCORES`.
-      shape: of one sample.
-      real: features of the chosen real samples.
+      shape: of one sample; None if samples of any shape are scored.
+      real: features of the chosen real samples, or their statistics.
       train, held_out: features of all the data, if a score needs them.
       baseline: what real samples of the other part score, by the name of the number in `GOOD`.
     """
@@ -39,8 +41,8 @@ class Reference(NamedTuple):
     protocol: Protocol
     network: FeatureNetwork
     scores: tuple[str, ...]
-    shape: tuple[int, ...]
-    real: Features
+    shape: tuple[int, ...] | None
+    real: Features | Statistics
     train: Features | None
     held_out: Features | None
     baseline: dict[str, float]
@@ -52,6 +54,8 @@ def reference(
     *,
     name: str,
     n: int | None = None,
+    n_real: int | None = None,
+    n_fake: int | None = None,
     split: Literal["held_out", "train"] = "held_out",
     seed: int = 0,
     scores: Iterable[str] | None = None,
@@ -67,6 +71,7 @@ def reference(
       network: from `gan_jax.evaluation.features.FEATURES`.
       name: of the data, for the protocol.
       n: how many real samples, and how many generated ones; by default all real ones, at most 10,000.
+      n_real, n_fake: either of the two numbers where they are to differ.
       split: the part of the data to compare with.
       seed: of the choice of real samples, and of what is random in the scores.
       scores: names in `SCORES`; by default all that the features suffice for.
@@ -84,15 +89,15 @@ def reference(
     (20, (20, 2), True)
     """
     real, other = (data.held_out, data.train) if split == "held_out" else (data.train, data.held_out)
-    n = _checked_count(n, len(real), f"{split.replace('_', '-')} samples of {name}")
+    n_real, n_fake = _counts(n, n_real, n_fake, len(real), f"{split.replace('_', '-')} samples of {name}")
     real_key, other_key, _ = _keys(seed)
     protocol = Protocol(
         data=name,
         fingerprint=data.fingerprint,
         split=split,
-        n_real=n,
-        n_fake=n,
-        n_baseline=min(n, len(other)),
+        n_real=n_real,
+        n_fake=n_fake,
+        n_baseline=min(n_fake, len(other)),
         features=network.name,
         weights=network.weights,
         resize=network.resize,
@@ -102,7 +107,7 @@ def reference(
     def features_of(samples: SamplesLike, what: str) -> Features:
         return cached(network, samples, advance=progress(what, len(samples)))
 
-    real_features = features_of(_choose(real_key, real, n), "real samples")
+    real_features = features_of(_choose(real_key, real, n_real), "real samples")
     # Only the features themselves tell whether there are logits.
     chosen = _checked_scores(scores, real_features, network.name)
     train = held_out = None
@@ -122,6 +127,43 @@ def reference(
     )
 
 
+def statistics_reference(
+    statistics: Statistics, network: FeatureNetwork, *, n_fake: int = MAX_SAMPLES, seed: int = 0
+) -> Reference:
+    """Return the reference of statistics of real data: samples of any shape get a Fréchet distance, but no baseline.
+
+    Args:
+      statistics: from `read_statistics`.
+      network: whose features they are of.
+      n_fake: how many generated samples.
+      seed: of the protocol.
+
+    Raises:
+      InputError: there are too few samples.
+
+    >>> from gan_jax.evaluation.features import FEATURES
+    >>> statistics = Statistics("mine.npz", "ab" * 32, np.zeros(2), np.eye(2))
+    >>> statistics_reference(statistics, FEATURES["coordinates"](), n_fake=20).protocol.describe()
+    '20 samples against the statistics mine.npz abababab, features coordinates, resize none, seed 0'
+    """
+    _check_enough(n_fake, "n_fake")
+    protocol = Protocol(
+        data=statistics.name,
+        fingerprint=statistics.sha256,
+        split="statistics",
+        n_real=None,
+        n_fake=n_fake,
+        n_baseline=0,
+        features=network.name,
+        weights=network.weights,
+        resize=network.resize,
+        seed=seed,
+    )
+    scores = tuple(name for name, score in SCORES.items() if score.takes_statistics)
+    baseline = {name: math.nan for score in scores for name in SCORES[score].names}
+    return Reference(protocol, network, scores, None, statistics, None, None, baseline)
+
+
 def score_key(seed: int) -> Key:
     """Return the key of what is random in scores, from the protocol's seed."""
     return _keys(seed)[2]
@@ -131,15 +173,22 @@ def _keys(seed: int) -> Array:
     return jax.random.split(jax.random.key(seed), 3)
 
 
-def _checked_count(n: int | None, available: int, what: str) -> int:
-    """How many samples to score."""
+def _counts(n: int | None, n_real: int | None, n_fake: int | None, available: int, what: str) -> tuple[int, int]:
+    """How many real samples, and how many generated ones."""
     if available < MIN_SAMPLES:
         raise InputError(f"there are {available} {what}, too few; give at least {MIN_SAMPLES}", field="data")
-    if n is None:
-        return min(available, MAX_SAMPLES)
-    if not MIN_SAMPLES <= n <= available:
-        raise InputError(f"{n} is not between {MIN_SAMPLES} and {available:,}, the number of {what}", field="n")
-    return n
+    both = min(available, MAX_SAMPLES) if n is None else n
+    real, fake = (both if own is None else own for own in (n_real, n_fake))
+    if not MIN_SAMPLES <= real <= available:
+        reason = f"{real} is not between {MIN_SAMPLES} and {available:,}, the number of {what}"
+        raise InputError(reason, field="n" if n_real is None else "n_real")
+    _check_enough(fake, "n" if n_fake is None else "n_fake")
+    return real, fake
+
+
+def _check_enough(n_fake: int, field: str) -> None:
+    if n_fake < MIN_SAMPLES:
+        raise InputError(f"{n_fake} samples are too few to score; give at least {MIN_SAMPLES}", field=field)
 
 
 def _checked_scores(scores: Iterable[str] | None, features: Features, network: str) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.evaluation.features import Features
+from gan_jax.evaluation.statistics import Statistics
 from gan_jax.scores.diversity import intra_class_diversity
-from gan_jax.scores.frechet import frechet_distance
+from gan_jax.scores.frechet import frechet_distance, frechet_distance_of_moments, moments
 from gan_jax.scores.inception_score import inception_score
 from gan_jax.scores.kernel import kernel_distance
 from gan_jax.scores.manifold import density_coverage, precision_recall
@@ -27,12 +28,12 @@ class FeatureSets(NamedTuple):
     """What a score may compare.
 
     Attributes:
-      real: features of the real samples.
+      real: features of the real samples, or their statistics, with which only some scores can compare.
       fake: features of the samples that are scored.
       train, held_out: features of all the data, for scores that need them.
     """
 
-    real: Features
+    real: Features | Statistics
     fake: Features
     train: Features | None
     held_out: Features | None
@@ -48,6 +49,7 @@ class Score(NamedTuple):
       settings: in words, for tables.
       needs_logits: whether the feature network must be a classifier.
       needs_all_data: whether it needs the features of all training and held-out data.
+      takes_statistics: whether statistics of the real samples suffice.
     """
 
     measure: Callable[[Key, FeatureSets], tuple[float, ...]]
@@ -55,12 +57,15 @@ class Score(NamedTuple):
     settings: str
     needs_logits: bool = False
     needs_all_data: bool = False
+    takes_statistics: bool = False
 
 
 def _frechet(key: Key, features: FeatureSets) -> tuple[float, ...]:
     with jax.enable_x64(True):
-        real, fake = (jnp.asarray(x.vectors, jnp.float64) for x in (features.real, features.fake))
-        return (float(frechet_distance(real=real, fake=fake)),)
+        fake = jnp.asarray(features.fake.vectors, jnp.float64)
+        if isinstance(features.real, Statistics):
+            return (float(frechet_distance_of_moments(real=features.real.moments(), fake=moments(fake))),)
+        return (float(frechet_distance(real=jnp.asarray(features.real.vectors, jnp.float64), fake=fake)),)
 
 
 def _kernel(key: Key, features: FeatureSets) -> tuple[float, ...]:
@@ -106,11 +111,12 @@ def _diversity(key: Key, features: FeatureSets) -> tuple[float, ...]:
 
 
 def _vectors(features: FeatureSets) -> tuple[Array, Array]:
+    assert isinstance(features.real, Features)  # `takes_statistics` says which scores come here
     return jnp.asarray(features.real.vectors), jnp.asarray(features.fake.vectors)
 
 
 SCORES: dict[str, Score] = {
-    "frechet": Score(_frechet, {"frechet": "low"}, "in float64"),
+    "frechet": Score(_frechet, {"frechet": "low"}, "in float64", takes_statistics=True),
     "kernel": Score(
         _kernel,
         {"kernel": "low", "kernel_sd": "low"},

@@ -7,11 +7,14 @@ import jax
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.evaluation.features import Features
 from gan_jax.evaluation.features.extract import extract
 from gan_jax.evaluation.protocol import Protocol
 from gan_jax.evaluation.reference import Reference, score_key
 from gan_jax.evaluation.samples import Progress, SampleSets, no_progress, of_array
 from gan_jax.evaluation.scores import GOOD, SCORES, FeatureSets, measure
+from gan_jax.evaluation.statistics import Statistics
+from gan_jax.types import Array
 
 __all__ = ["Evaluation", "Value", "evaluate"]
 
@@ -65,7 +68,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    samples: np.ndarray | SampleSets,
+    samples: Array | np.ndarray | SampleSets,
     against: Reference,
     *,
     seeds: tuple[int, ...] = (0, 1, 2),
@@ -74,14 +77,14 @@ def evaluate(
     """Score samples against real data.
 
     Args:
-      samples: uint8 images (N, H, W, C) or float32 points (N, D), which are shuffled and cut into disjoint sets, one
-        for each seed as far as they suffice; or `SampleSets`.
+      samples: an array of JAX or NumPy, uint8 images (N, H, W, C) or float32 points (N, D), which are shuffled and cut
+        into disjoint sets, one for each seed as far as they suffice; or `SampleSets`.
       against: from `reference`; its protocol says how many samples a set has.
       seeds: of the sets.
       progress: is called as features are extracted.
 
     Raises:
-      InputError: the samples are no 8-bit images, not of the data's shape, not finite, or too few.
+      InputError: the samples are no array, no 8-bit images, not of the data's shape, not finite, or too few.
 
     >>> from gan_jax.data.dataset import from_arrays
     >>> from gan_jax.evaluation.features import FEATURES
@@ -93,25 +96,25 @@ def evaluate(
     >>> far.seeds, bool(far.scores["frechet"].mean > 10 * far.scores["frechet"].baseline)
     ((0, 1), True)
     """
-    sets = of_array(samples) if isinstance(samples, np.ndarray) else samples
+    if not seeds:
+        raise InputError("there are none; give one for each set of samples", field="seeds")
+    sets = samples if isinstance(samples, SampleSets) else of_array(samples)
     n = against.protocol.n_fake
-    if sets.shape != against.shape:
+    if against.shape is not None and sets.shape != against.shape:
         raise InputError(
             f"{sets.name}: is of shape {sets.shape}, {against.protocol.data} of {against.shape}; resize it"
         )
     if sets.n_available is not None and sets.n_available < n:
         raise InputError(
-            f"{sets.name}: holds {sets.n_available:,} samples; choose at most so many, not {n:,}", field="n"
+            f"{sets.name}: holds {sets.n_available:,} samples; choose at most so many, not {n:,}",
+            field="n" if n == against.protocol.n_real else "n_fake",
         )
     key = score_key(against.protocol.seed)
     used, numbers = [], []
-    for seed, fake in sets.take(seeds, n):
-        features = FeatureSets(
-            real=against.real,
-            fake=extract(against.network, fake, advance=progress(f"samples, seed {seed}", n)),
-            train=against.train,
-            held_out=against.held_out,
-        )
+    for seed, drawn in sets.take(seeds, n):
+        fake = extract(against.network, drawn, advance=progress(f"samples, seed {seed}", n))
+        _check_width(against, fake)
+        features = FeatureSets(real=against.real, fake=fake, train=against.train, held_out=against.held_out)
         used.append(seed)
         # The baseline has the key itself; each set of samples has one of its own.
         numbers.append(measure(against.scores, jax.random.fold_in(key, len(used)), features))
@@ -119,3 +122,12 @@ def evaluate(
         name: Value(tuple(each[name] for each in numbers), baseline) for name, baseline in against.baseline.items()
     }
     return Evaluation(sets.name, against.protocol, tuple(used), scores)
+
+
+def _check_width(against: Reference, fake: Features) -> None:
+    """Refuse statistics of features of another length."""
+    if isinstance(against.real, Statistics) and fake.vectors.shape[1:] != against.real.mean.shape:
+        width, own = len(against.real.mean), fake.vectors.shape[1]
+        name = against.protocol.features
+        reason = f"{name} has {own} features, {against.real.name} is of {width}; choose those that it was made with"
+        raise InputError(reason, field="features")

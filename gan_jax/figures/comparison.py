@@ -28,7 +28,7 @@ def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequ
     Args:
       file: the PNG.
       evaluations: by one protocol.
-      samples: of each, uint8 images (N, H, W, C) or points (N, 2).
+      samples: of each, uint8 images (N, H, W, C) or points (N, D).
     """
     from matplotlib.figure import Figure  # imported late: it takes long
 

@@ -14,7 +14,7 @@ _COLUMNS = 10
 
 
 def save_samples(path: Path, samples: UInt8[Array | np.ndarray, "n h w c"] | Float[Array | np.ndarray, "n d"]) -> None:
-    """Write a PNG: a grid of the first hundred images (N, H, W, C), uint8, or a scatter plot of points (N, 2).
+    """Write a PNG: a grid of the first hundred images (N, H, W, C), uint8, or a plot of points (N, D).
 
     >>> import tempfile
     >>> from PIL import Image

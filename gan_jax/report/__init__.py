@@ -45,7 +45,7 @@ class ReportContents(NamedTuple):
       metrics: of the system, which describe the numbers below.
       counts: names of what training counts, as in `System.counts`.
       evaluation: "scores", "protocol" and "seeds" of `Evaluation.to_json`, and where there are such the "step" that was
-        evaluated, "modes" of `mode_counts` and "diagnostics" of `diagnose`.
+        evaluated, "modes" of `mode_counts`, "diagnostics" of `diagnose`, and "chosen_by" of a best checkpoint.
       training_lines: numbers of training, of some iterations.
       evaluation_lines: numbers of the run's evaluations, of some iterations.
       protocol: of the scores in `evaluation_lines`, its fields.

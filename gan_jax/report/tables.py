@@ -58,7 +58,8 @@ def score_table(evaluation: Mapping[str, Any]) -> str:
     table = _table(("score", "better", "samples", "real data", "settings"), rows, "wide scores")
     seeds = ", ".join(map(str, evaluation.get("seeds", [])))
     modes = {f"modes: {name}": value for name, value in evaluation.get("modes", {}).items()}
-    return table + _definitions({"iteration": evaluation.get("step"), "seeds": seeds} | protocol | modes)
+    chosen = {"chosen by": evaluation["chosen_by"]} if "chosen_by" in evaluation else {}
+    return table + _definitions({"iteration": evaluation.get("step"), "seeds": seeds} | chosen | protocol | modes)
 
 
 def diagnostics_table(

@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.errors import InputError
-from gan_jax.evaluation.samples import SampleSets
+from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
@@ -21,8 +21,6 @@ from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Spec
 
 __all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample", "sample_sets"]
-
-_CHUNK = 500  # samples drawn at a time
 
 
 class Run(NamedTuple):
@@ -86,16 +84,18 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
-    A condition is a batch of n labels, or whatever else the system is conditioned on.
+    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
+    whatever else the system is conditioned on.
     """
-    key = jax.random.key(seed)
+    key, size = jax.random.key(seed), chunk_size(run.shape)
+    draw = _sampler(run.system.sample, size)
     chunks = []
-    for i in range(-(-n // _CHUNK)):
+    for i in range(-(-n // size)):
         chunk = None
         if condition is not None:
-            rows = np.arange(i * _CHUNK, (i + 1) * _CHUNK) % n  # of one size, for one compilation
+            rows = np.arange(i * size, (i + 1) * size) % n  # of one size, for one compilation
             chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
-        chunks.append(np.asarray(_sampler(run.system.sample)(run.state, jax.random.fold_in(key, i), chunk)))
+        chunks.append(np.asarray(draw(run.state, jax.random.fold_in(key, i), chunk)))
     return np.concatenate(chunks)[:n]
 
 
@@ -147,5 +147,5 @@ def _function_of(run: Run, name: str) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=4)  # one program for every time that a run draws
-def _sampler(sample: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, _CHUNK, condition)))
+def _sampler(sample: Callable[..., Any], size: int) -> Callable[..., Any]:
+    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition)))

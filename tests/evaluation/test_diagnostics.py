@@ -61,7 +61,7 @@ def test_the_data_are_dequantized_as_they_are_in_training():
 
 
 def test_many_samples_are_measured_in_chunks(monkeypatch):
-    monkeypatch.setattr(diagnostics, "_CHUNK", 27)
+    monkeypatch.setattr(diagnostics, "chunk_size", lambda shape: 27)
     points = np.arange(30.0, dtype=np.float32)[:, None]
     sizes = []
 

@@ -23,6 +23,11 @@ def test_any_difference_is_named(name):
     assert "\n" not in str(error.value)
 
 
+def test_statistics_say_no_number_of_real_samples():
+    line = replace(PROTOCOL, data="mine.npz", split="statistics", n_real=None, n_baseline=0).describe()
+    assert line.startswith("360 samples against the statistics mine.npz abababab, features digits")
+
+
 def test_one_line_describes_it():
     line = PROTOCOL.describe()
     for part in ("360", "300", "held out", "digits", "cdcdcdcd", "28x28, bilinear", "seed 0"):

@@ -98,6 +98,30 @@ def test_samples_that_are_drawn_have_each_seed_of_their_own(against):
     assert len({*found.scores["frechet"].values}) == 2
 
 
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({"n_fake": 70}, (40, 70, 40)),
+        ({"n": 20, "n_fake": 35}, (20, 35, 35)),
+        ({"n_real": 12}, (12, 40, 40)),
+        ({"n": 15, "n_real": 30}, (30, 15, 15)),
+    ],
+)
+def test_real_and_generated_samples_may_differ_in_number(numbers, expected):
+    """More generated samples than there are real ones, too; other real ones stand for as many generated ones."""
+    apart = reference(DATA, CLASSES, name="mine", **numbers)
+    assert (apart.protocol.n_real, apart.protocol.n_fake, apart.protocol.n_baseline) == expected
+    n_fake = expected[1]
+    assert len(apart.real.vectors) == expected[0]
+    images = RNG.integers(0, 256, (2 * n_fake, 2, 2, 1)).astype(np.uint8)
+    found = evaluate(images, apart)
+    assert found.seeds == (0, 1)
+    assert found.scores.keys() == GOOD.keys()
+    assert all(np.isfinite(value.values).all() for value in found.scores.values())
+    with pytest.raises(InputError, match=rf"^n_fake: .* choose at most so many, not {n_fake}"):
+        evaluate(images[: n_fake - 1], apart)
+
+
 def test_progress_counts_every_sample(against):
     counts = {}
 
@@ -119,6 +143,24 @@ def test_sets_of_an_array_share_no_sample():
     assert sorted(sets[0].ravel()) != list(range(30))  # shuffled: files may come in the order of their classes
 
 
+def test_arrays_of_jax_score_as_those_of_numpy_do(against):
+    assert evaluate(jnp.asarray(TRAIN), against) == evaluate(TRAIN, against)
+    points = RNG.normal(size=(3, 20, 2)).astype(np.float32)
+    of_points = reference(dataset(points[0], points[1]), FEATURES["coordinates"](), name="mine", scores=["frechet"])
+    assert evaluate(jnp.asarray(points[2]), of_points) == evaluate(points[2], of_points)
+
+
+@pytest.mark.parametrize("samples", [TRAIN.tolist(), 0.5, None, [TRAIN], "a.npz", {"images": TRAIN}], ids=type)
+def test_what_is_no_array_is_one_line(against, unchecked_types, samples):
+    with pytest.raises(InputError, match=rf"must be an array of JAX or NumPy, not {type(samples).__name__}; give"):
+        evaluate(samples, against)
+
+
+def test_no_seeds_are_one_line(against):
+    with pytest.raises(InputError, match=r"^seeds: there are none; give one for each"):
+        evaluate(TRAIN, against, seeds=())
+
+
 def test_what_cannot_be_scored_is_one_line(against):
     images = TRAIN
     cases = [
@@ -130,6 +172,7 @@ def test_what_cannot_be_scored_is_one_line(against):
         (images.astype(np.uint16) * 256, "must be uint8, 0 to 255, got uint16 from"),
         ((images > 99).astype(np.uint8), "no gray but 1 of 255"),
     ]
+    cases += [(jnp.asarray(samples), message) for samples, message in cases if samples.dtype != np.float64]
     for samples, message in cases:
         with pytest.raises(InputError, match=message) as error:
             evaluate(samples, against)
@@ -150,8 +193,11 @@ def test_what_cannot_be_scored_is_one_line(against):
         (DATA, {"scores": ["fid"]}, "^scores: there is no fid; choose from frechet, "),
         (dataset(TRAIN, HELD_OUT[:9]), {}, "^data: there are 9 held-out samples of mine, too few; give at least 10"),
         (DATA, {"n": 41}, "^n: 41 is not between 10 and 40, the number of held-out samples of mine"),
+        (DATA, {"n_real": 41}, "^n_real: 41 is not between 10 and 40, the number of held-out samples of mine"),
+        (DATA, {"n_fake": 9}, "^n_fake: 9 samples are too few to score; give at least 10"),
+        (DATA, {"n": 9, "n_real": 10}, "^n: 9 samples are too few to score; give at least 10"),
     ],
-    ids=["classes", "unknown", "few", "many"],
+    ids=["classes", "unknown", "few", "many", "many real", "few fake", "few"],
 )
 def test_a_reference_that_cannot_be_made_is_one_line(data, options, message):
     with pytest.raises(InputError, match=message) as error:

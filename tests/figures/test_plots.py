@@ -41,7 +41,9 @@ def test_a_run_that_has_diverged_has_no_curves(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "samples", [np.zeros((40, 4, 4, 1), np.uint8), np.ones((40, 4, 4, 3), np.uint8), np.zeros((9, 2))], ids=len
+    "samples",
+    [np.zeros((40, 4, 4, 1), np.uint8), np.ones((40, 4, 4, 3), np.uint8), np.zeros((9, 2)), np.zeros((8, 1))],
+    ids=len,
 )
 def test_kinds_of_samples_are_compared(tmp_path, samples):
     scores = {"kernel": Value((1.0, 2.0), 0.5), "kernel_sd": Value((0.1, 0.1), 0.1), "recall": Value((0.5,), 1.0)}

@@ -181,6 +181,14 @@ def test_a_run_without_scores_has_a_page(tmp_path):
     assert not {"Scores", "Diagnostics", "Training"} & {*page.text}
 
 
+def test_what_chose_the_checkpoint_is_told(tmp_path):
+    contents = contents_of(tmp_path, lines=0, scores=0, pictures=0)
+    chosen = contents._replace(evaluation={**contents.evaluation, "chosen_by": "frechet on the same held-out data"})
+    cells = Page(report(tmp_path, chosen).read_text()).cells()
+    assert cells[cells.index("chosen by") + 1] == "frechet on the same held-out data"
+    assert "chosen by" not in Page(report(tmp_path, contents).read_text()).cells()
+
+
 def test_missing_numbers_are_left_out(tmp_path):
     contents = contents_of(tmp_path, scores=0, pictures=0)._replace(
         training_lines=[{"step": 1, "wasserstein": 1.0}, {"step": 2, "wasserstein": float("inf")}],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import Experiment, System
+from gan_jax.data.images import to_uint8
 from gan_jax.errors import InputError
 from gan_jax.runs import decode
 from gan_jax.runs.folder import RunFolder
@@ -36,6 +37,30 @@ def test_each_set_of_a_run_is_what_its_seed_draws(run):
 
 def test_fewer_samples_are_the_first_of_more(run):
     np.testing.assert_array_equal(sample(run, 600, seed=1)[:7], sample(run, 7, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((2,), 500), ((32, 32, 3), 500), ((64, 64, 3), 125), ((128, 128, 3), 31), ((999, 999, 3), 1)]
+)
+def test_large_samples_are_drawn_a_few_at_a_time(run, shape, size):
+    drawn = []
+
+    def count(state, key, n, condition=None):
+        drawn.append(n)
+        return jax.random.uniform(key, (n, *shape))
+
+    spec = {"sample": jax.ShapeDtypeStruct(shape, "float32")}
+    run = run._replace(system=run.system._replace(sample=count), spec=spec)
+    np.testing.assert_array_equal(sample(run, size + 1)[:1], sample(run, 1))
+    assert drawn == [size]  # one program for all chunks
+
+
+def test_the_bytes_of_a_seed_stay(run):
+    """Of samples of at most 32x32x3, the i-th 500 are of the i-th key."""
+    drawn = sample(run, 1000, seed=4)
+    for i in range(2):
+        levels = uniform(None, jax.random.fold_in(jax.random.key(4), i), 500)
+        np.testing.assert_array_equal(drawn[500 * i : 500 * (i + 1)], to_uint8(levels))
 
 
 def test_each_sample_meets_its_condition(run):

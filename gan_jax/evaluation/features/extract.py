@@ -1,7 +1,9 @@
 """Features of many samples: a chunk at a time, sharded over all devices, cached on disk."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -9,6 +11,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.data.dataset import sha256
+from gan_jax.data.files import one_line
+from gan_jax.errors import InputError
 from gan_jax.evaluation.features.network import FeatureNetwork, Features, SamplesLike
 from gan_jax.evaluation.features.weights import cache_folder
 from gan_jax.files import atomic_write
@@ -18,7 +22,7 @@ __all__ = ["cached", "extract", "extract_moments"]
 
 Devices = Sequence[jax.Device]
 
-_FORMAT = 2  # of the cached files
+_FORMAT = 3  # of the cached files
 
 
 def extract(
@@ -88,37 +92,58 @@ def _chunks(network: FeatureNetwork, samples: SamplesLike, devices: Devices | No
 def cached(network: FeatureNetwork, samples: SamplesLike, **options) -> Features:
     """Return what `extract` does, cached on disk under a hash of the samples and the network's weights.
 
-    Features of networks without weights are not cached: they are computed sooner than read.
+    Features of networks without weights are not cached: they are computed sooner than read. An entry that holds another
+    key, or other numbers than were written, is made anew. Where the cache cannot be written, a line on stderr says so.
     """
     if network.weights is None:
         return extract(network, samples, **options)
-    file = cache_folder() / f"features-{_key(network, samples)}.safetensors"
-    features = _read(file)
+    key = _key(network, samples)
+    try:
+        file = cache_folder() / f"features-{key[:32]}.safetensors"
+    except InputError as error:
+        _say_once(error.reason)
+        return extract(network, samples, **options)
+    features = _read(file, key)
     if features is None:
         features = extract(network, samples, **options)
-        _write(file, features)
+        _write(file, key, features)
     return features
 
 
 def _key(network: FeatureNetwork, samples: SamplesLike) -> str:
     origin = f"{_FORMAT} {network.name} {network.weights} {network.resize} {sha256({'sample': np.asarray(samples)})}"
-    return hashlib.sha256(origin.encode()).hexdigest()[:32]
+    return hashlib.sha256(origin.encode()).hexdigest()
 
 
-def _read(file: Path) -> Features | None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def _read(file: Path, key: str) -> Features | None:
+    from safetensors import SafetensorError, safe_open
 
     try:
-        arrays = load_file(file)
-        return Features(arrays["vectors"], arrays.get("logits"))
+        with safe_open(file, "np") as entry:
+            arrays = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 - it is no mapping
+            whole = (entry.metadata() or {}) == _about(key, arrays)
+        return Features(arrays["vectors"], arrays.get("logits")) if whole else None
     except (OSError, SafetensorError, KeyError):  # missing or damaged
         return None
 
 
-def _write(file: Path, features: Features) -> None:
+def _write(file: Path, key: str, features: Features) -> None:
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(leaf) for name, leaf in features._asdict().items() if leaf is not None}
-    with atomic_write(file) as part:
-        save_file(arrays, part)
+    try:
+        with atomic_write(file) as part:
+            save_file(arrays, part, _about(key, arrays))
+    except (OSError, SafetensorError) as error:
+        _say_once(f"{file.parent}: cannot be written ({one_line(error)}); choose another folder by GAN_JAX_CACHE")
+
+
+def _about(key: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """What an entry says of itself, so that neither a file that was exchanged nor a changed one passes for it."""
+    return {"key": key, "sha256": sha256(arrays)}
+
+
+@cache
+def _say_once(reason: str) -> None:
+    print(f"gan-jax: features are not kept for the next time; {reason}", file=sys.stderr)

@@ -21,16 +21,20 @@ _TIMEOUT = 30.0  # seconds without a byte
 def cache_folder() -> Path:
     """Return the folder of the cache: $GAN_JAX_CACHE, $XDG_CACHE_HOME/gan_jax or ~/.cache/gan_jax.
 
+    Raises:
+      InputError: the user has no home.
+
     >>> from unittest.mock import patch
     >>> with patch.dict(os.environ, GAN_JAX_CACHE="/tmp/weights"):
     ...     cache_folder().as_posix()
     '/tmp/weights'
     """
-    if own := os.environ.get("GAN_JAX_CACHE"):
-        return Path(own).expanduser()
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser() / "gan_jax"
-    return Path("~/.cache/gan_jax").expanduser()
+    own, shared = os.environ.get("GAN_JAX_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    folder = own or (f"{shared}/gan_jax" if shared else "~/.cache/gan_jax")
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise InputError(f"{folder}: there is no such home; name a folder by GAN_JAX_CACHE") from None
 
 
 def verify_sha256(path: Path, sha256: str) -> Path:

@@ -75,6 +75,45 @@ def test_a_damaged_file_is_made_anew(cache):
     assert [*cache.iterdir()] == [file]
 
 
+def test_an_entry_that_was_exchanged_or_changed_is_made_anew(cache):
+    other = IMAGES[::-1].copy()
+    first, second = cached(NETWORK, IMAGES), cached(NETWORK, other)
+    one, two = cache.iterdir()
+    contents = {one: two.read_bytes(), two: one.read_bytes()}
+    for file, content in contents.items():
+        file.write_bytes(content)
+    np.testing.assert_array_equal(cached(NETWORK, IMAGES).vectors, first.vectors)
+    np.testing.assert_array_equal(cached(NETWORK, other).vectors, second.vectors)
+    for file in (one, two):
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1  # a bit of the last number
+        file.write_bytes(content)
+    np.testing.assert_array_equal(cached(NETWORK, IMAGES).vectors, first.vectors)
+    np.testing.assert_array_equal(cached(NETWORK, other).vectors, second.vectors)
+
+
+@pytest.mark.parametrize("own", ["a-file/cache", "~nobody-of-this-name/cache"])
+def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, capsys, own):
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("GAN_JAX_CACHE", own if own.startswith("~") else str(tmp_path / own))
+    for _ in range(2):
+        found = cached(NETWORK, IMAGES)
+    np.testing.assert_array_equal(found.vectors, extract.extract(NETWORK, IMAGES).vectors)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("gan-jax: features are not kept for the next time; ")
+    assert line.endswith("by GAN_JAX_CACHE")
+
+
+def test_a_full_disk_stops_nothing(cache, monkeypatch, capsys):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    assert cached(NETWORK, IMAGES).vectors.shape == (21, 3)
+    assert "No space left on device" in capsys.readouterr().err
+    assert not [*cache.iterdir()]
+
+
 def test_features_without_weights_are_not_kept(cache):
     cached(FEATURES["pixels"](), IMAGES)
     assert not [*cache.iterdir()]
