@@ -8,7 +8,7 @@ from rich.console import Console
 from gan_jax.commands.options import out_path
 from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_all, score_table, scoring_parser
 from gan_jax.figures.comparison import plot_comparison
-from gan_jax.files import write_json
+from gan_jax.files import expand_user, write_json
 from gan_jax.runs.samples import open_candidate
 
 __all__ = ["main"]
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--out", default="compare.png", help="the figure; the numbers are written beside it as JSON")
     options, _ = parse_scoring(parser, arguments)
     out = out_path(options.out, Path("compare.png"), ".png")
-    candidates = [open_candidate(Path(name).expanduser()) for name in options.samples]
+    candidates = [open_candidate(expand_user(name)) for name in options.samples]
     _, found = score_all(console, options, candidates)
     shown = []
     for sets, _ in candidates:

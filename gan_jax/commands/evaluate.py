@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_one, scoring_parser
 from gan_jax.errors import InputError
-from gan_jax.files import read_json, write_json
+from gan_jax.files import expand_user, read_json, write_json
 from gan_jax.runs import Run
 from gan_jax.runs.samples import open_candidate
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--best", action="store_true", help="the run's checkpoint that scored best, not the newest")
     parser.add_argument("--out", help="JSON file; by default RUN/evaluation.json, or SAMPLES.evaluation.json")
     options, _ = parse_scoring(parser, arguments)
-    path = Path(options.samples).expanduser()
+    path = expand_user(options.samples)
     candidate = open_candidate(path, best=options.best)
     run = candidate.run
     if options.out is not None:

@@ -12,6 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from gan_jax.config import parse_value
 from gan_jax.errors import InputError
+from gan_jax.files import expand_user
 
 __all__ = ["command_parser", "out_path", "parse", "path_of", "progress_bars", "reader"]
 
@@ -63,7 +64,7 @@ def reader(annotation: Any) -> Callable[[str], Any]:
 
 def path_of(name: str | None) -> Path | None:
     """Return the path of a name with `~` in its place, None of none."""
-    return None if name is None else Path(name).expanduser()
+    return None if name is None else expand_user(name)
 
 
 def out_path(name: str | None, default: Path, suffix: str) -> Path:

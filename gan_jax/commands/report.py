@@ -1,14 +1,13 @@
 """`gan-jax report`: all about a run in one HTML file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from gan_jax import runs
 from gan_jax.commands.options import out_path
 from gan_jax.commands.scoring import parse_scoring, score_one, scoring_parser
-from gan_jax.files import read_json, read_json_lines, write_json
+from gan_jax.files import expand_user, read_json, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
 from gan_jax.runs.run import sample_sets
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("run", help="run folder")
     parser.add_argument("--out", help="HTML file; by default RUN/report.html")
     options, given = parse_scoring(parser, arguments)
-    folder = Path(options.run).expanduser()
+    folder = expand_user(options.run)
     out = out_path(options.out, folder / "report.html", ".html")
     run = runs.open_run(folder)
     if given or not _is_scored(run):

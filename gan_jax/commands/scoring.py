@@ -3,7 +3,6 @@
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -32,6 +31,7 @@ from gan_jax.evaluation.features import FEATURES, FeatureNetwork, usual
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
 from gan_jax.evaluation.samples import Progress
 from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
+from gan_jax.files import expand_user
 from gan_jax.runs import DataConfig
 from gan_jax.runs.samples import Candidate
 
@@ -192,7 +192,7 @@ def _reference(
 
 
 def _statistics_reference(options: Namespace, candidates: Sequence[Candidate]) -> Reference:
-    statistics = read_statistics(Path(options.statistics).expanduser())
+    statistics = read_statistics(expand_user(options.statistics))
     name = next((run.experiment.data.name for _, run in candidates if run), "")
     n = options.n_fake or options.n or min(MAX_SAMPLES, *_counts(candidates))
     network = _network(options, name, candidates[0].sets.shape)

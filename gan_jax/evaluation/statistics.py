@@ -10,8 +10,7 @@ from zipfile import BadZipFile
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.data.files import one_line
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, one_line
 from gan_jax.scores.frechet import Moments
 from gan_jax.types import Float
 

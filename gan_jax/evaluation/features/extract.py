@@ -11,8 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.data.dataset import sha256
-from gan_jax.data.files import one_line
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, one_line
 from gan_jax.evaluation.features.network import FeatureNetwork, Features, SamplesLike
 from gan_jax.evaluation.features.weights import cache_folder
 from gan_jax.files import atomic_write

@@ -16,6 +16,7 @@ from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.resize import bilinear
 from gan_jax.evaluation.features.weights import cache_folder, download, verify_sha256
+from gan_jax.files import expand_user
 from gan_jax.networks.inception import SIDE, Inception
 from gan_jax.types import Array, Images, Params
 
@@ -44,7 +45,7 @@ def load(weights: Path | None = None) -> FeatureNetwork:
 
 def _find(weights: Path | None) -> Path:
     if weights is not None:
-        path = weights.expanduser()
+        path = expand_user(weights)
         if not path.is_file():
             raise InputError(f"there is no file {path}; {_advice()}", field="weights")
         return path

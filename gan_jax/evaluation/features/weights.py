@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import wrap_file
 
 from gan_jax.errors import InputError
-from gan_jax.files import atomic_write
+from gan_jax.files import atomic_write, expand_user
 
 __all__ = ["cache_folder", "download", "verify_sha256"]
 
@@ -32,7 +32,7 @@ def cache_folder() -> Path:
     own, shared = os.environ.get("GAN_JAX_CACHE"), os.environ.get("XDG_CACHE_HOME")
     folder = own or (f"{shared}/gan_jax" if shared else "~/.cache/gan_jax")
     try:
-        return Path(folder).expanduser()
+        return expand_user(folder)
     except RuntimeError:
         raise InputError(f"{folder}: there is no such home; name a folder by GAN_JAX_CACHE") from None
 
