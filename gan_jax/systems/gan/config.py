@@ -11,7 +11,6 @@ from pydantic import BeforeValidator
 from gan_jax.config import Choice, Count, Decay, config
 from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
-from gan_jax.penalties import SLOPES, Penalty
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.components import (
     AdamConfig,
@@ -117,10 +116,11 @@ class GAN:
         _check_batch_size(batch_size, getattr(critic, "set_size", 1), sharding.device_count)
         with within("penalty"):
             penalty = self.penalty.build()
-            if isinstance(penalty, Penalty) and penalty.slope is SLOPES["gradient_sobolev"] and len(shape) != 3:
-                raise InputError(
-                    f"gradient_sobolev is of images, these data are {shape}; choose another", field="slope"
-                )
+            if penalty and "images" in penalty.needs and len(shape) != 3:
+                raise InputError(f"it is of images, these data are {shape}; choose another", field="slope")
+        if penalty and "float32" in penalty.needs and self.precision != "float32":
+            reason = f"{self.precision} rounds away the small differences that this penalty takes"
+            raise InputError(f"{reason}; choose float32, or a penalty of gradients, as r1", field="precision")
         every = penalty.every if penalty else 1
         return gan(
             generator=generator,
