@@ -100,7 +100,8 @@ def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
 def interpolate_beta(key: Key, *, real: Samples, fake: Samples, a: float = 0.5, b: float = 0.5) -> Samples:
     """As `interpolate`, with `e_i ~ Beta(a, b)`: where both are below 1, most points are near the segments' ends.
 
-    Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (the weights, for classifiers).
+    Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (the weights, for classifiers; their code
+    draws one for a whole batch).
 
     >>> interpolate_beta(jax.random.key(0), real=jnp.ones((3, 2)), fake=jnp.zeros((3, 2))).shape
     (3, 2)

@@ -101,7 +101,8 @@ class GAN:
           trains: whether the system is to be trained, as in `gan`.
 
         Raises:
-          InputError: a network cannot take the shape, or has no such field, or the batch cannot be sharded.
+          InputError: a network cannot take the shape, or has no such field, the batch cannot be sharded, or the penalty
+            needs images or a precision that there are not.
 
         >>> GAN().build({"sample": jax.ShapeDtypeStruct((8, 8, 1), jnp.float32)}, batch_size=64).counts
         {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
@@ -118,7 +119,7 @@ class GAN:
             penalty = self.penalty.build()
             if penalty and "images" in penalty.needs and len(shape) != 3:
                 raise InputError(f"it is of images, these data are {shape}; choose another", field="slope")
-        if penalty and "float32" in penalty.needs and self.precision != "float32":
+        if trains and penalty and "float32" in penalty.needs and self.precision != "float32":
             reason = f"{self.precision} rounds away the small differences that this penalty takes"
             raise InputError(f"{reason}; choose float32, or a penalty of gradients, as r1", field="precision")
         every = penalty.every if penalty else 1

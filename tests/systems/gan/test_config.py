@@ -275,6 +275,8 @@ def test_half_precision_is_refused_where_a_penalty_takes_small_differences():
         build(penalty=PenaltyConfig("r1", slope=slope))
     build(penalty=PenaltyConfig("r1"), precision="bfloat16")
     build(penalty=PenaltyConfig("consistency"), precision="bfloat16")
+    trained = dataclasses.replace(CONFIG, penalty=PenaltyConfig("finite_difference_r1"), precision="bfloat16")
+    trained.build(spec(3), batch_size=4, trains=False)  # a run that is there can be opened
 
 
 def test_a_slope_of_images_is_refused_for_points_however_it_is_given():
