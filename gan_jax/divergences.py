@@ -148,7 +148,7 @@ def log10_cells(cells: int, dimensions: int) -> float:
 
 def _information(p: Probabilities, q: Probabilities) -> Probabilities:
     """`p log(p / q)` in each cell, and zero where either is zero: a difference of logs, as 1/q^2 leaves float32."""
-    both = (p > 0) & (q > 0)
+    both = ~((p <= 0) | (q <= 0))  # true of NaN, which stays
     return jnp.where(both, p * (jnp.log(jnp.where(both, p, 1)) - jnp.log(jnp.where(both, q, 1))), 0)
 
 

@@ -9,7 +9,7 @@ import optax
 from jax import lax
 
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Float, Key, Latents, Samples, Scores
+from gan_jax.types import Array, Float, Int, Key, Latents, Samples, Scores
 
 __all__ = ["Inversion", "invert"]
 
@@ -20,12 +20,14 @@ class Inversion(NamedTuple):
     Attributes:
       latents: the best noise vector, (N, z).
       samples: what the generator makes of it, (N, ...).
-      errors: root mean square, over all its values, of the difference from the target, (N,).
+      errors: root mean square, over all its values, of the difference from the target, (N,); inf if all diverged.
+      diverged: how many starts ended in an error that is not finite, and were left out, (N,) int32.
     """
 
     latents: Latents
     samples: Samples
     errors: Scores
+    diverged: Int[Array, " n"]
 
 
 def invert(
@@ -41,7 +43,8 @@ def invert(
     """Find noise that a trained generator maps to given samples: `argmin_z mean((G(z) - x)^2)`, by Adam, with restarts.
 
     A GAN has no likelihood and no encoder: whether it can make a sample at all is a search, which descends from
-    `restarts` standard normal vectors for each target, all at once, and keeps the best. Rates follow a cosine to zero.
+    `restarts` standard normal vectors for each target, all at once, and keeps the best of those that did not diverge.
+    Rates follow a cosine to zero.
     The search may miss, so the error bounds the distance from x to the generator's range from above. The z found may be
     far longer than the root of `latent`, the length of those that are drawn: x is then within the range, but not
     within what is ever sampled.
@@ -83,10 +86,12 @@ def invert(
         noise = lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0]
         return noise, mean_square(noise, target)
 
-    def best(starts: Latents, target: Array) -> tuple[Float[Array, " z"], Float[Array, ""]]:
+    def best(starts: Latents, target: Array) -> tuple[Float[Array, " z"], Float[Array, ""], Int[Array, ""]]:
         noise, errors = jax.vmap(lambda start: descend(start, target))(starts)
-        return noise[jnp.argmin(errors)], jnp.sqrt(jnp.min(errors))
+        diverged = ~jnp.isfinite(errors)
+        errors = jnp.where(diverged, jnp.inf, errors)  # argmin and min would take NaN
+        return noise[jnp.argmin(errors)], jnp.sqrt(jnp.min(errors)), diverged.sum(dtype=jnp.int32)
 
     starts = jax.random.normal(key, (len(targets), restarts, latent))
-    latents, errors = jax.vmap(best)(starts, targets)
-    return Inversion(latents, generator(latents), errors)
+    latents, errors, diverged = jax.vmap(best)(starts, targets)
+    return Inversion(latents, generator(latents), errors, diverged)

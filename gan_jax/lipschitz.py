@@ -118,7 +118,7 @@ def holder_fit(critic: Critic, x: Samples, y: Samples, *, bins: int = 16) -> tup
     distance = jnp.pad(jnp.linalg.norm(_rows(x) - _rows(y), axis=1), fill)
     change = jnp.pad(jnp.abs(_scores(critic, x) - _scores(critic, y)), fill)
     # Pairs whose logarithms are finite.
-    valid = (distance > 0) & (change > 0)
+    valid = (distance > 0) & (change != 0)  # NaN is no flat place
     log_distance, log_change = jnp.log(jnp.where(valid, distance, 1)), jnp.where(valid, jnp.log(change), -jnp.inf)
     # The other pairs come last, so that they take no place in the groups of the valid ones.
     groups = jnp.argsort(jnp.where(valid, distance, jnp.inf)).reshape(bins, -1)

@@ -2,7 +2,7 @@
 
 Scores, norms and probabilities are computed in float32 whatever the networks' precision. At zero the functions below
 are zero and have finite derivatives. Whatever is below 1e-12 counts as zero: second derivatives hold the third power of
-its inverse, and float32 ends at 1e38.
+its inverse, and float32 ends at 1e38. NaN stays NaN.
 """
 
 import jax
@@ -41,8 +41,8 @@ def safe_sqrt(square: Array) -> Array:
     [2.0, 0.0]
     """
     # sqrt has no derivative at zero: give it a one there, and take the zero from the outer branch.
-    is_positive = square > _TINY**2
-    return jnp.where(is_positive, jnp.sqrt(jnp.where(is_positive, square, 1)), 0)
+    is_zero = square <= _TINY**2  # false of NaN
+    return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
 
 
 def safe_divide(x: Array, by: Float[Array, "..."]) -> Array:
@@ -51,4 +51,4 @@ def safe_divide(x: Array, by: Float[Array, "..."]) -> Array:
     >>> safe_divide(jnp.array([1.0, 0.0]), jnp.array([2.0, 0.0])).tolist()
     [0.5, 0.0]
     """
-    return x / jnp.where(by > _TINY, by, 1)
+    return x / jnp.where(by <= _TINY, 1, by)

@@ -159,7 +159,8 @@ def wasserstein_1d(x: Real[ArrayLike, " n"], y: Real[ArrayLike, " m"], p: float 
     scale = jnp.where(scale > 0, scale, 1)
     total = jnp.sum(width * (distance / scale) ** p)
     # A root has no derivative at zero: give it a one there, and take the zero from the outer branch.
-    return scale * jnp.where(total > 0, _or_one(total) ** (1 / p), 0)
+    is_zero = total == 0  # false of NaN
+    return scale * jnp.where(is_zero, 0, jnp.where(is_zero, 1, total) ** (1 / p))
 
 
 def _checked(pdf: VectorLike, grid: VectorLike) -> tuple[Vector, Vector]:

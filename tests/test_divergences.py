@@ -203,3 +203,8 @@ def test_the_number_of_cells():
     for arguments in ((0, 3), (2, 0)):
         with pytest.raises(ValueError, match="at least 1, got"):
             log10_cells(*arguments)
+
+
+def test_the_divergence_of_what_is_not_a_number_is_none():
+    p, q = jnp.array([jnp.nan, 0.5]), jnp.array([0.5, 0.5])
+    assert jnp.isnan(jnp.stack([kl(p, q), kl(q, p), js(p, q), js(q, p)])).all()

@@ -43,6 +43,23 @@ def test_restarts_escape_a_local_minimum():
     assert often.errors.max() < 1e-2
 
 
+def test_starts_that_diverge_are_counted_and_left_out():
+    """The generator fails above 0.5, from where some starts come; that of the second target fails everywhere."""
+
+    def generator(noise):
+        return jnp.where(noise > 0.5, jnp.nan, noise)
+
+    targets = jnp.array([[0.2], [jnp.nan]])
+    found = invert(generator, KEY, targets, latent=1, restarts=16, steps=100)
+    assert 0 < found.diverged[0] < 16
+    assert found.errors[0] < 1e-2
+    np.testing.assert_allclose(found.samples[0], targets[0], atol=1e-2)
+    assert found.diverged[1] == 16
+    assert found.errors[1] == jnp.inf
+    often = invert(lambda z: z, KEY, targets[:1], latent=1, restarts=3, steps=2)
+    assert often.diverged.tolist() == [0]
+
+
 def test_targets_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"makes \(2,\), the targets .* \(3, 4\)"):
         invert(lambda z: z, KEY, jnp.zeros((3, 4)), latent=2)

@@ -413,3 +413,9 @@ def test_half_precision_gives_float32():
 def test_mistakes_are_refused_with_the_shapes(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_critic_that_fails_somewhere_has_no_exponent():
+    x = jnp.linspace(0.0, 1.0, 64)[:, None]
+    found = holder_fit(lambda x: jnp.where(x[:, 0] > 0.5, jnp.nan, x[:, 0]), x, jnp.zeros_like(x))
+    assert jnp.isnan(jnp.stack(found)).all()

@@ -199,3 +199,8 @@ def test_densities_off_their_grid_are_refused(pdf, grid):
 def test_samples_that_are_no_vectors_and_exponents_below_one_are_refused(x, y, p):
     with pytest.raises(ValueError, match=r"not empty, got \(.*\) and \(" if p == 1 else r"at least 1, got 0\.5"):
         wasserstein_1d(jnp.ones(x), jnp.ones(y), p)
+
+
+def test_the_distance_of_what_is_not_a_number_is_none():
+    for other in (jnp.zeros(3), jnp.zeros(5)):
+        assert jnp.isnan(wasserstein_1d(jnp.array([0.0, jnp.nan, 1.0]), other))

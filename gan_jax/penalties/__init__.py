@@ -9,6 +9,12 @@ value per point: the caller takes the mean and multiplies it by `penalty.weight`
 >>> real, fake = jnp.ones((4, 1)), jnp.zeros((4, 1))
 >>> PENALTIES["wgan_gp"](critic, jax.random.key(0), real=real, fake=fake).tolist()
 [1.0, 1.0, 1.0, 1.0]
+
+A critic that takes labels beside samples is given those of the pairs, and is called with 2N of each, too:
+
+>>> labeled, labels = (lambda x, label: label * x.sum(axis=1)), jnp.array([1.0, 2.0, 3.0, 4.0])
+>>> PENALTIES["wgan_gp"](labeled, jax.random.key(0), real=real, fake=fake, condition=labels).tolist()
+[0.0, 1.0, 4.0, 9.0]
 """
 
 from gan_jax.penalties.critic_pass import CriticPass, score_batch

@@ -1,7 +1,8 @@
 """A critic's scores of a batch, and its scores and gradients at points: all that a penalty is computed from."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +15,15 @@ from gan_jax.types import Array, Critic, Float, Key, PyTree, Samples, Scores
 
 __all__ = ["CriticPass", "score_batch"]
 
+_Scored = TypeVar("_Scored")
+
 
 class CriticPass(NamedTuple):
     """A critic's scores of N real and N generated samples, and its scores and gradients at M points.
 
     Attributes:
-      score: the critic, `(samples (n, ...)) -> (n,)`, or `(samples, condition) -> (n,)` if there is a condition.
+      score: the critic, `(samples (n, ...)) -> (n,)`, or `(samples, condition) -> (n,)` if there is a condition; n is N
+        or a multiple.
       real, fake: the samples (N, ...).
       real_score, fake_score: their scores (N,).
       points: where the penalty is taken, (M, ...); M is a multiple of N, and point i belongs to pair i modulo N.
@@ -44,7 +48,8 @@ class CriticPass(NamedTuple):
 
     def critic(self, points: Samples) -> Scores:
         """Score points (M, ...), each under the condition of the point in its place."""
-        return _bind(self.score, self.condition)(points)
+        score = partial(_bind(self.score, self.condition), points)
+        return _of_several(score, self.score, points[: len(self.real)], self.condition)
 
     def score_together(self, *batches: Samples) -> Float[Array, "k m"]:
         """Score K batches of M points in one pass, (K, M): each point under the condition of the point in its place."""
@@ -75,7 +80,8 @@ def score_batch(
     points as another.
 
     Args:
-      critic: `(N, ...) -> (N,)`; called as `critic(x, condition)` if there is a condition.
+      critic: `(N, ...) -> (N,)`, for 2N samples too; called as `critic(x, condition)` if there is a condition. One that
+        has its labels closed over scores N only: give them as the condition, which is split with the samples.
       points: one of `POINTS`, or any function `(key, *, real, fake) -> points`.
       key: for the points.
       real, fake: samples (N, ...) of one shape and dtype, this device's shard where the batch is sharded.
@@ -86,7 +92,8 @@ def score_batch(
 
     Raises:
       ValueError: real and fake differ in shape or dtype, points or condition do not fit them, or scores are not (N,).
-      InputError: there is a condition, and the points do not belong to pairs.
+      InputError: there is a condition, and the points do not belong to pairs; or there is none, and the critic scores N
+        samples but no more at once.
 
     >>> from gan_jax.penalties.points import at_both
     >>> real, fake = jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))
@@ -122,7 +129,8 @@ def score_batch(
     chosen_condition = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * len(blocks)), condition)
 
     if points.shares is None:
-        scores, gradient = score_and_gradient(_bind(critic, chosen_condition), chosen)
+        score = partial(score_and_gradient, _bind(critic, chosen_condition), chosen)
+        scores, gradient = _of_several(score, critic, real, condition)
         real_score, fake_score = _score_stacked(critic, (real, fake), condition, sharding)
     else:
         # Real and generated samples pass apart, with the derivative that Wasserstein's loss has in their scores: a
@@ -163,4 +171,25 @@ def _score_stacked(
     arguments = (batches,) if condition is None else (batches, [condition] * len(batches))
     # One tree, so that samples and conditions are reordered alike.
     stacked = tuple(jax.tree.map(lambda *leaves: jnp.stack(leaves), *each) for each in arguments)
-    return sharding.concat_apply(lambda batch: critic(*batch), stacked)
+    score = partial(sharding.concat_apply, lambda batch: critic(*batch), stacked)
+    return _of_several(score, critic, batches[0], condition)
+
+
+def _of_several(
+    score: Callable[[], _Scored], critic: Callable[..., Scores], one: Samples, condition: PyTree[Array] | None
+) -> _Scored:
+    """Scores of several batches at once, or an error that says why a critic takes but one."""
+    try:
+        return score()
+    except Exception as error:
+        if condition is not None or not _takes(critic, one):
+            raise
+        reason = f"the critic scores {len(one)} samples but no more at once; if it has labels closed over, let it"
+        raise InputError(f"{reason} take them, critic(x, condition), and give condition=", field="critic") from error
+
+
+def _takes(critic: Callable[..., Scores], batch: Samples) -> bool:
+    try:
+        return jax.eval_shape(critic, batch).shape == (len(batch),)
+    except Exception:
+        return False

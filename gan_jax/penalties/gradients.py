@@ -79,10 +79,10 @@ def lp(gradient: Samples, exponent: float) -> PerSample:
     """
     size = jnp.abs(_rows(gradient))
     largest = jax.lax.stop_gradient(size.max(axis=1))
-    scale = jnp.where(largest > 0, largest, 1)  # powers of small numbers would vanish
-    positive = size > 0
-    powers = jnp.where(positive, jnp.where(positive, size / scale[:, None], 1) ** exponent, 0).sum(axis=1)
-    return jnp.where(largest > 0, scale * jnp.where(largest > 0, powers, 1) ** (1 / exponent), 0)
+    flat, zero = largest == 0, size == 0  # both false of NaN
+    scale = jnp.where(flat, 1, largest)  # powers of small numbers would vanish
+    powers = jnp.where(zero, 0, jnp.where(zero, 1, size / scale[:, None]) ** exponent).sum(axis=1)
+    return jnp.where(flat, 0, scale * jnp.where(flat, 1, powers) ** (1 / exponent))
 
 
 def sobolev(gradient: Samples, order: float | Float[Array, ""] = -1.5) -> PerSample:

@@ -8,6 +8,7 @@ import jax
 from gan_jax.errors import InputError
 from gan_jax.losses import LOSSES, Loss
 from gan_jax.penalties.critic_pass import CriticPass, score_batch
+from gan_jax.penalties.needs import Need, needed_by, unwrapped
 from gan_jax.penalties.plain import Value
 from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
@@ -25,7 +26,10 @@ def _values(
     fake: Samples,
     condition: PyTree[Array] | None = None,
 ) -> Float[Array, " m"]:
-    """Return one value per point, without weight; arguments and errors are those of `score_batch`."""
+    """Return one value per point, without weight; arguments and errors are those of `score_batch`.
+
+    A critic that takes labels gets them by `condition`, an array (N,), or a tree of arrays, that belongs to the pairs.
+    """
     points_key, terms_key = jax.random.split(key)
     scored = score_batch(critic, self.points, points_key, real=real, fake=fake, condition=condition)
     return self.terms(scored, terms_key)["penalty"]
@@ -69,6 +73,16 @@ class Penalty(NamedTuple):
         slope = scored.sharding.all_gather(self.slope(scored, key))  # first, since a shape may be of the whole batch
         return {"penalty": self.shape(slope), "slope": slope}
 
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the penalty, or its slope, says that it needs.
+
+        >>> from gan_jax.penalties.presets import PENALTIES
+        >>> PENALTIES["finite_difference_r1"].needs
+        frozenset({'float32'})
+        """
+        return needed_by(self.slope) | _anchored(self)
+
 
 class PlainPenalty(NamedTuple):
     """A penalty that is not a function of a slope: `value(scored, key)`; otherwise as `Penalty`.
@@ -99,12 +113,23 @@ class PlainPenalty(NamedTuple):
         """Return the "penalty" (M,) at the points of all devices."""
         return {"penalty": scored.sharding.all_gather(self.value(scored, key))}
 
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the penalty, or its value, says that it needs.
+
+        >>> from gan_jax.penalties.presets import PENALTIES
+        >>> PENALTIES["lecam"].needs
+        frozenset({'anchored'})
+        """
+        return needed_by(self.value) | _anchored(self)
+
 
 def check_loss(penalty: Penalty | PlainPenalty, loss: Loss) -> None:
     """Refuse a penalty that does not fit a loss.
 
     Raises:
-      InputError: it is not among the losses that the penalty lists, or is not anchored where the penalty needs it.
+      InputError: it is not among the losses that the penalty lists, or is not anchored where the penalty needs it. A
+        loss of compiled or partial functions is that of the functions themselves.
 
     >>> from gan_jax.penalties.presets import PENALTIES
     >>> check_loss(PENALTIES["gan_qp"], LOSSES["hinge"])
@@ -112,9 +137,19 @@ def check_loss(penalty: Penalty | PlainPenalty, loss: Loss) -> None:
     gan_jax.errors.InputError: penalty: it fits the losses wasserstein only; choose one of these, or another penalty
     """
 
+    listed = [_functions(loss) for loss in penalty.losses]
+
     def fits(loss: Loss) -> bool:
-        return (not penalty.losses or loss in penalty.losses) and (loss.anchored or not penalty.needs_anchored)
+        return (not listed or _functions(loss) in listed) and (loss.anchored or "anchored" not in penalty.needs)
 
     if not fits(loss):
         names = ", ".join(name for name, other in LOSSES.items() if fits(other)) or "that it lists"
         raise InputError(f"it fits the losses {names} only; choose one of these, or another penalty", field="penalty")
+
+
+def _functions(loss: Loss) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return unwrapped(loss.critic), unwrapped(loss.generator)
+
+
+def _anchored(penalty: Penalty | PlainPenalty) -> frozenset[Need]:
+    return frozenset({"anchored"}) if penalty.needs_anchored else frozenset()

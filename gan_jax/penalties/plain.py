@@ -18,6 +18,7 @@ from jax import lax
 
 from gan_jax.numerics import at_least_float32
 from gan_jax.penalties.critic_pass import CriticPass
+from gan_jax.penalties.needs import needs
 from gan_jax.types import Key, PerSample
 
 __all__ = ["Value", "consistency", "lecam"]
@@ -35,7 +36,9 @@ class Value(Protocol):
 def consistency(scored: CriticPass, key: Key, sd: float = 0.1) -> PerSample:
     """Squared difference of two noisy passes: `(D(x + sd e) - D(x + sd e'))^2 / 2`, e and e' standard normal.
 
-    The source's noise is dropout inside the critic. A critic here is a function, so the noise is in the points.
+    The source's noise is dropout inside the critic. A critic here is a function of samples that gives nothing but a
+    score, so the noise is in the points, and the source's second term is left out: a tenth of the mean squared
+    difference of the last hidden layer's outputs. Its threshold M is 0, as in the authors' code.
 
     Source: Wei et al. (2018), Improving the improved training of Wasserstein GANs: a consistency term and its dual
     effect.
@@ -49,11 +52,14 @@ def consistency(scored: CriticPass, key: Key, sd: float = 0.1) -> PerSample:
     return (first - second) ** 2 / 2
 
 
+@needs("anchored")
 def lecam(scored: CriticPass, key: Key) -> PerSample:
     """Squared distance of each score to the running mean of the other side's scores, 2N values whatever the points.
 
     `(D(real_i) - a_fake)^2 / 2` of the N real samples, then `(D(fake_i) - a_real)^2 / 2` of the N generated ones, with
-    the running means a_real and a_fake, `scored.averages`, which are constants.
+    the running means a_real and a_fake, `scored.averages`, which are constants. That is the paper's formula; the
+    authors' code takes the square where a real sample scores above a_fake, or a generated one below a_real, and zero
+    elsewhere.
 
     Source: Tseng et al. (2021), Regularizing generative adversarial networks under limited data.
     """

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from gan_jax.penalties.needs import unwrapped
 from gan_jax.types import Array, Float, Key, Samples
 
 __all__ = [
@@ -53,12 +54,17 @@ class Points:
 
 
 def as_points(points: Callable[..., Samples]) -> Points:
-    """Return a plain function as points, and points as they are.
+    """Return a plain function as points, and points as they are; partial and compiled points say what these say.
 
     >>> as_points(at_real) is at_real, as_points(lambda key, *, real, fake: real).shares
     (True, None)
+    >>> as_points(jax.jit(at_real)).shares
+    'real'
     """
-    return points if isinstance(points, Points) else Points(points)
+    if isinstance(points, Points):
+        return points
+    made_of = unwrapped(points)
+    return Points(points, made_of.shares, made_of.pairs) if isinstance(made_of, Points) else Points(points)
 
 
 def _points(shares: Literal["real", "fake", "both"] | None = None, pairs: bool = True) -> Callable[..., Points]:
@@ -94,7 +100,8 @@ def interpolate(key: Key, *, real: Samples, fake: Samples) -> Samples:
 def interpolate_beta(key: Key, *, real: Samples, fake: Samples, a: float = 0.5, b: float = 0.5) -> Samples:
     """As `interpolate`, with `e_i ~ Beta(a, b)`: where both are below 1, most points are near the segments' ends.
 
-    Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (the weights, for classifiers).
+    Source: Zhang et al. (2018), mixup: beyond empirical risk minimization (the weights, for classifiers; their code
+    draws one for a whole batch).
 
     >>> interpolate_beta(jax.random.key(0), real=jnp.ones((3, 2)), fake=jnp.zeros((3, 2))).shape
     (3, 2)
@@ -123,9 +130,11 @@ def mix(key: Key, *, real: Samples, fake: Samples) -> Samples:
 
 @_points()
 def around_real(key: Key, *, real: Samples, fake: Samples, spread: float = 0.5) -> Samples:
-    """Points near the data: `real + spread sd u`, u ~ U[0, 1) in every coordinate, sd the batch's standard deviation.
+    """Points near the data: `real + e_i spread sd u`, u ~ U[0, 1) in every coordinate, one `e_i ~ U[0, 1)` a sample.
 
-    The deviation is one number, over samples and coordinates; the noise is not centered, as in the authors' code.
+    The batch's standard deviation sd is one number, over samples and coordinates. As in the authors' code the noise is
+    not centered, and points lie on the way from each sample to the one that it is moved to; the paper has centered
+    noise.
 
     Source: Kodali et al. (2017), On convergence and stability of GANs (DRAGAN).
 
@@ -134,7 +143,9 @@ def around_real(key: Key, *, real: Samples, fake: Samples, spread: float = 0.5) 
     True
     """
     real, _ = checked_samples(real, fake)
-    return real + jnp.asarray(spread, real.dtype) * real.std() * jax.random.uniform(key, real.shape, real.dtype)
+    noise_key, weight_key = jax.random.split(key)
+    moved = jnp.asarray(spread, real.dtype) * real.std() * jax.random.uniform(noise_key, real.shape, real.dtype)
+    return real + jax.vmap(jnp.multiply)(jax.random.uniform(weight_key, (len(real),), real.dtype), moved)
 
 
 @_points(shares="real")

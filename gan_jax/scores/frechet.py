@@ -130,7 +130,8 @@ def frechet_distance(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d
     `|m_r - m_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))` with means m and unbiased covariances S, as in FID. Takes
     feature vectors (N, d) and (M, d); returns a scalar in squared units of the features, at least 0. Its error in
     float32 is at most about 2e-7 tr S (measured for d up to 512, also with N below d). It is biased upwards by order
-    1/N: compare sets of one size, and state the size.
+    1/N: compare sets of one size, and state the size. Covariances of a singular product are taken as they are; the
+    authors' code may add 1e-6 to their diagonals.
 
     Raises:
       ValueError: the sets are not vectors of one length, or one has fewer than 2.

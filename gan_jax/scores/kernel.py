@@ -95,7 +95,7 @@ def kernel_distance(
 
     Takes a key and feature vectors (N, d) and (M, d). Draws `size` of both without replacement, `subsets` times, with
     one pair of subsets in memory at a time. The standard deviation (of N, not N - 1) is over subsets, which overlap: it
-    is no error of the mean.
+    is no error of the mean. The authors' code draws 50 subsets by default.
 
     Raises:
       ValueError: the sets are not vectors of one length, one has fewer than `size`, `size` is below 2, or `subsets` 0.

@@ -2,7 +2,7 @@
 
 A set's manifold is the union of balls around its vectors, the radius of each the distance to its k-th nearest neighbor
 in the set. Balls are closed, as in Kynkäänniemi et al.: the balls of repeated data, whose radius is 0, contain their
-copies.
+copies. One vector that is not finite makes every score NaN.
 """
 
 from functools import partial
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.scores.distances import map_distances, smallest
-from gan_jax.scores.vectors import vectors
+from gan_jax.scores.vectors import nan_unless_finite, vectors
 from gan_jax.types import Array, ArrayLike, Float, Real
 
 __all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_recall"]
@@ -50,7 +50,8 @@ def precision_recall(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d
     (0.67, 0.67)
     """
     real, fake = vectors(more_than=k, real=real, fake=fake)
-    return PrecisionRecall(precision=_covered(fake, real, k).mean(), recall=_covered(real, fake, k).mean())
+    score = PrecisionRecall(precision=_covered(fake, real, k).mean(), recall=_covered(real, fake, k).mean())
+    return nan_unless_finite(score, real, fake)
 
 
 @partial(jax.jit, static_argnames="k")
@@ -79,7 +80,8 @@ def density_coverage(*, real: Real[ArrayLike, "n d"], fake: Real[ArrayLike, "m d
 
     # Both sets at once, so that ties of a real neighbour and a fake are rounded alike.
     inside = map_distances(fakes_inside, real, jnp.concatenate([real, fake]))
-    return DensityCoverage(density=inside.mean() * (len(real) / (len(fake) * k)), coverage=(inside > 0).mean())
+    score = DensityCoverage(density=inside.mean() * (len(real) / (len(fake) * k)), coverage=(inside > 0).mean())
+    return nan_unless_finite(score, real, fake)
 
 
 def _covered(points: Array, centres: Array, k: int) -> Array:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.scores.distances import nearest_distance
-from gan_jax.scores.vectors import vectors
+from gan_jax.scores.vectors import nan_unless_finite, vectors
 from gan_jax.types import Array, ArrayLike, Float, Real
 
 __all__ = ["Memorization", "memorization"]
@@ -35,7 +35,7 @@ def memorization(
     fraction of fakes for which fewer than 1 % of the held-out vectors are as near. Takes feature vectors (M, d), (N, d)
     and (L, d), training and held-out data of one distribution. For new samples `copied` is `ceil(L / 100) / (L + 1)` in
     expectation: L should be 100 or more. Where 1 % of the held-out vectors occur in the training set too, `copied` is 0
-    for every fake.
+    for every fake. One vector that is not finite makes both NaN.
 
     Raises:
       ValueError: the sets are not vectors of one length, or one is empty.
@@ -52,4 +52,5 @@ def memorization(
     nearer = jnp.searchsorted(of_held_out, of_fake, side="left")  # how many held-out ones are
     as_near = jnp.searchsorted(of_held_out, of_fake, side="right")
     total = len(held_out)
-    return Memorization((2 * total - nearer - as_near).mean() / (2 * total), (100 * as_near < total).mean())
+    score = Memorization((2 * total - nearer - as_near).mean() / (2 * total), (100 * as_near < total).mean())
+    return nan_unless_finite(score, fake, train, held_out)

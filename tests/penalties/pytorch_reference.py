@@ -26,9 +26,10 @@ def inputs():
     params = {"w": normal(D, WIDTH), "b": normal(WIDTH), "v": normal(WIDTH), "c": normal()}
     real, fake = normal(N, D), normal(N, D)
     weights, noise = random.uniform(size=(N, 1)).round(3), random.uniform(size=(N, D)).round(3)
+    ways = random.uniform(size=(N, 1)).round(3)
     points = {
         "interpolated": weights * real + (1 - weights) * fake,
-        "around_real": real + 0.5 * real.std() * noise,
+        "around_real": real + ways * 0.5 * real.std() * noise,
     }
     return params, real, fake, points
 

@@ -1,5 +1,7 @@
 """Scores of a batch and of points: the same whether passes are shared or not, no pass too many, labels in place."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,6 +40,8 @@ def real_ones(key, *, real, fake):
     [
         (at_real, [3, 3]),
         (at_both, [3, 3]),
+        (jax.jit(at_real), [3, 3]),
+        (partial(at_both), [3, 3]),
         (Points(real_ones, shares="real"), [3, 3]),
         (Points(at_both, shares="both"), [3, 3]),
         (POINTS["mixed"], [3, 6]),
@@ -131,9 +135,10 @@ def test_a_condition_is_any_tree_of_arrays():
 
 
 def test_points_between_unlike_labels_are_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^points: .*unlike labels.* choose .*interpolated$") as error:
-        score_batch(labeled, POINTS["mixed"], KEY, real=REAL, fake=FAKE, condition=LABELS)
-    assert "\n" not in str(error.value)
+    for points in (POINTS["mixed"], partial(POINTS["mixed"]), jax.jit(POINTS["mixed"])):
+        with pytest.raises(InputError, match=r"^points: .*unlike labels.* choose .*interpolated$") as error:
+            score_batch(labeled, points, KEY, real=REAL, fake=FAKE, condition=LABELS)
+        assert "\n" not in str(error.value)
     score_batch(labeled, lambda key, *, real, fake: (real + fake) / 2, KEY, real=REAL, fake=FAKE, condition=LABELS)
 
 

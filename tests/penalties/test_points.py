@@ -1,6 +1,7 @@
 """Where a penalty is taken: every choice against its formula."""
 
 import inspect
+from functools import partial
 
 import chex
 import jax
@@ -76,11 +77,21 @@ def test_mixed_points_lie_on_segments_within_a_side_and_across():
     np.testing.assert_allclose((sides == 1).mean(), 0.5, atol=0.15)
 
 
-def test_points_around_real_are_moved_by_half_the_batchs_deviation_at_most():
-    real, fake = 3 + 2 * normal(0, 500, 2, 3), normal(1, 500, 2, 3)
+def test_points_around_real_lie_on_the_way_to_where_half_the_batchs_deviation_at_most_would_move_them():
+    """By `e u`: of a product of two uniform numbers the distribution is `p - p log p`; e is one for all coordinates."""
+    real, fake = 3 + 2 * normal(0, 500, 200), normal(1, 500, 200)
     unit = np.asarray((around_real(KEY, real=real, fake=fake) - real) / (0.5 * np.std(real)))
-    assert kstest(unit.ravel(), "uniform").pvalue > 1e-3
-    assert np.abs(np.corrcoef(unit.reshape(500, 6).T) - np.eye(6)).max() < 0.2  # a draw per coordinate
+    assert kstest(unit[:, 0], lambda p: p - p * np.log(np.maximum(p, 1e-30))).pvalue > 1e-3
+    weights = unit.max(axis=1)  # of 200 uniform numbers the largest is nearly one
+    assert kstest(weights, "uniform").pvalue > 1e-3
+    noise = unit / weights[:, None]
+    assert kstest(noise[:, 0], "uniform").pvalue > 1e-3
+    assert np.abs(np.corrcoef(noise[:, :6].T) - np.eye(6)).max() < 0.2  # a draw per coordinate
+
+
+def test_points_around_real_are_scaled_by_their_spread():
+    real, fake = 3 + 2 * normal(0, 5, 2, 3), normal(1, 5, 2, 3)
+    unit = np.asarray((around_real(KEY, real=real, fake=fake) - real) / (0.5 * np.std(real)))
     np.testing.assert_allclose(
         around_real(KEY, real=real, fake=5 * fake, spread=2.0) - real, 2 * np.std(real) * unit, atol=1e-5
     )
@@ -148,4 +159,17 @@ def test_a_function_is_points_of_pairs_with_a_pass_of_their_own():
 
     assert as_points(middle) == Points(middle, shares=None, pairs=True)
     assert as_points(interpolate) is interpolate
+    assert as_points(jax.jit(middle)).shares is None
     np.testing.assert_array_equal(as_points(middle)(KEY, real=jnp.ones((2, 1)), fake=jnp.zeros((2, 1))), [[0.5], [0.5]])
+
+
+@every_choice
+@pytest.mark.parametrize("wrap", [partial, jax.jit, lambda points: jax.jit(partial(points))])
+def test_partial_and_compiled_points_say_what_the_points_say(name, wrap):
+    points = POINTS[name]
+    wrapped = as_points(wrap(points))
+    assert (wrapped.shares, wrapped.pairs) == (points.shares, points.pairs)
+    real, fake = normal(0, 4, 3), normal(1, 4, 3)
+    np.testing.assert_allclose(
+        wrapped(KEY, real=real, fake=fake), points(KEY, real=real, fake=fake), rtol=1e-6, atol=1e-6
+    )

@@ -95,6 +95,21 @@ def test_a_loss_of_ones_own_meets_what_it_fits():
     check_loss(PENALTIES["gan_qp"], Loss(wasserstein.critic, wasserstein.generator))  # the same, made anew
 
 
+@pytest.mark.parametrize("wrap", [jax.jit, partial, lambda function: jax.jit(partial(function))])
+def test_compiled_and_partial_functions_fit_what_the_functions_fit(wrap):
+    def wrapped(loss):
+        return loss._replace(critic=wrap(loss.critic), generator=wrap(loss.generator))
+
+    for name, penalty in PENALTIES.items():
+        for of, loss in LOSSES.items():
+            assert fits(penalty, wrapped(loss)) == fits(penalty, loss), (name, of)
+    own = PlainPenalty(at_fake, wrap(PENALTIES["lecam"].value))  # which says by itself what it needs
+    assert not fits(own, LOSSES["relativistic"])
+    assert fits(own, LOSSES["hinge"])
+    assert fits(Penalty(at_fake, two_sided()), LOSSES["relativistic"])
+    assert not fits(Penalty(at_fake, two_sided(), needs_anchored=True), LOSSES["relativistic"])
+
+
 def test_weights_make_up_for_the_factors_of_the_papers():
     """What the papers write, for a slope of 3: their factor times its square or power."""
     papers = {"r1": 10 / 2, "r2": 10 / 2, "zero_centered": 10.0, "finite_difference_r1": 0.01}
@@ -147,15 +162,53 @@ def test_terms_are_the_penalty_and_if_there_is_one_the_slope():
     assert {name: value.tolist() for name, value in terms.items()} == {"penalty": [12.5]}
 
 
-@pytest.mark.parametrize("name", ["r1_r2", "wgan_gp", "consistency"])
+LABELS = jnp.array([0.0, 9.0])
+PAIRS = {"real": jnp.array([[1.0, 2.0], [0.5, -1.0]]), "fake": jnp.array([[0.0, 0.1], [-1.0, -0.3]])}
+
+
+def labeled(x, label):
+    return label * jnp.tanh(x).sum(axis=1)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
 def test_a_critic_with_labels_is_given_them(name):
-    real, fake, labels = jnp.ones((2, 2)), jnp.zeros((2, 2)), jnp.array([0.0, 3.0])
-    one_each = PENALTIES[name](
-        lambda x, label: label * x.sum(axis=1), KEY, real=real, fake=fake, condition=labels
-    ).reshape(-1, 2)
-    for i, label in enumerate(labels):
-        alone = PENALTIES[name](lambda x, label=label: label * x.sum(axis=1), KEY, real=real, fake=fake)
-        np.testing.assert_allclose(one_each[:, i], alone.reshape(-1, 2)[:, i], rtol=1e-4, atol=1e-6)
+    penalty, averages = PENALTIES[name], jnp.array([1.0, 2.0])
+
+    def values(critic, condition=None):
+        scored = score_batch(critic, penalty.points, KEY, **PAIRS, condition=condition, averages=averages)
+        return penalty.terms(scored, KEY)["penalty"].reshape(-1, 2)
+
+    one_each = values(labeled, LABELS)
+    alone = [values(lambda x, label=label: labeled(x, label))[:, i] for i, label in enumerate(LABELS)]
+    expected = jnp.stack(alone, axis=1)
+    if name == "max_gradient":
+        expected = jnp.broadcast_to(expected.max(), expected.shape)
+    np.testing.assert_allclose(one_each, expected, rtol=1e-4, atol=1e-6)
+    assert one_each.max() > 1e-3
+    assert penalty(labeled, KEY, **PAIRS, condition=LABELS).shape == (one_each.size,)
+
+
+OF_N = {"r1", "r2", "r1_r2", "finite_difference_r1", "gan_qp", "pair_slope", "lecam"}  # pass by pass, N samples each
+
+
+@pytest.mark.parametrize("name", sorted(OF_N))
+def test_a_critic_with_its_labels_closed_over_is_scored_where_n_samples_pass_at_once(name):
+    found = PENALTIES[name](lambda x: labeled(x, LABELS), KEY, **PAIRS)
+    np.testing.assert_allclose(found, PENALTIES[name](labeled, KEY, **PAIRS, condition=LABELS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES.keys() - OF_N))
+def test_a_critic_with_its_labels_closed_over_is_refused_in_one_line_elsewhere(name):
+    with pytest.raises(InputError, match=r"^critic: .* 2 samples but no more .* labels .* give condition=") as error:
+        PENALTIES[name](lambda x: labeled(x, LABELS), KEY, **PAIRS)
+    assert "\n" not in str(error.value)
+
+
+def test_an_error_of_the_critics_own_is_not_hidden():
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        PENALTIES["wgan_gp"](lambda x: x.sum(axis=1) * jnp.ones(7), KEY, **PAIRS)
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        PENALTIES["wgan_gp"](lambda x, label: x.sum(axis=1) * LABELS, KEY, **PAIRS, condition=LABELS)
 
 
 def test_weight_and_interval_are_left_to_the_caller():

@@ -1,11 +1,15 @@
 """How steep a critic is: differences and gradients by hand, on average, and in their units."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax.errors import InputError
 from gan_jax.penalties import SLOPES, at_both, at_fake, at_real, interpolate, score_batch
+from gan_jax.penalties.needs import needed_by
 from gan_jax.penalties.slopes import adversarial, noisy
 
 KEY = jax.random.key(0)
@@ -89,10 +93,35 @@ def test_noisy_differences_estimate_the_square_of_the_gradients_norm():
 
 
 def test_the_adversarial_slope_of_a_linear_critic_is_the_norm_of_its_weight():
-    real, fake = normal(0, 4, 3), normal(1, 4, 3)
+    """Where the range of the data, which two samples make wide, has room for the step."""
+    real, fake = normal(0, 5, 3).at[0].set(-9), normal(1, 5, 3).at[0].set(9)
     for seed in range(5):
         slopes = slope("adversarial", linear, real, fake, key=jax.random.key(seed))
-        np.testing.assert_allclose(slopes, [3.0] * 8, rtol=1e-3)
+        np.testing.assert_allclose(jnp.delete(slopes, jnp.array([0, 5])), [3.0] * 8, rtol=1e-3)
+
+
+def test_the_adversarial_step_stays_in_the_range_of_the_data():
+    """Of black and white images every coordinate is at an end of the range."""
+    real, fake = jnp.sign(normal(0, 8, 16, 16)), jnp.sign(normal(1, 8, 16, 16))
+    seen = []
+
+    def critic(x):
+        jax.debug.callback(lambda x: seen.append(np.asarray(x)), x)
+        return jnp.tanh(x.reshape(len(x), -1) @ jnp.linspace(-0.1, 0.1, 256))
+
+    slopes = slope("adversarial", critic, real, fake)
+    jax.effects_barrier()
+    assert len(seen) >= 3
+    assert max(np.abs(x).max() for x in seen) <= 1 + 1e-6
+    moved = seen[-1] - np.concatenate([real, fake])
+    assert 0.2 < (np.abs(moved) > 1e-7).mean() < 0.8  # inwards
+    change = np.abs(np.asarray(critic(jnp.asarray(seen[-1])) - critic(jnp.concatenate([real, fake]))))
+    np.testing.assert_allclose(slopes, change / np.sqrt((moved**2).sum(axis=(1, 2))), rtol=1e-2, atol=1e-4)
+
+
+def test_the_adversarial_slope_is_zero_where_the_data_have_no_range():
+    same = jnp.full((4, 3), 0.5)
+    np.testing.assert_array_equal(slope("adversarial", linear, same, same), np.zeros(8))
 
 
 def test_the_adversarial_slope_of_a_flat_critic_is_zero():
@@ -106,7 +135,7 @@ def test_the_adversarial_step_leads_uphill_or_downhill_by_a_length_between_the_b
 
     @jax.jit
     def slopes_of(points):
-        scored = score_batch(quadratic, at_real, KEY, real=points, fake=points)
+        scored = score_batch(quadratic, at_real, KEY, real=points, fake=2 * points)
         return adversarial(scored, KEY, least=0.5, most=1.0, probe=1e-2)
 
     slopes = np.asarray(slopes_of(points))
@@ -176,3 +205,26 @@ def test_only_differences_in_random_directions_depend_on_the_key(name):
 def test_real_and_generated_samples_get_their_own_noise():
     x = jnp.ones((4, 3))
     assert len(np.unique(slope("noisy", linear, x, x))) == 8
+
+
+@pytest.mark.parametrize("name", ["noisy", "adversarial"])
+def test_half_precision_is_refused_where_differences_are_small(name):
+    """Of the score `x`, which bfloat16 rounds to a multiple of 2^-7, differences over 0.01 would be far off."""
+    x = jnp.linspace(1.0, 2.0, 64)[:, None]
+    with pytest.raises(InputError, match=r"^scores: bfloat16 rounds away .* give float32 scores, or choose .*, as r1$"):
+        slope(name, lambda x: x[:, 0].astype(jnp.bfloat16), x, x)
+    with pytest.raises(InputError, match=r"^samples: bfloat16 rounds away"):
+        slope(name, lambda x: x[:, 0], x.astype(jnp.bfloat16), x.astype(jnp.bfloat16))
+
+
+def test_a_gradient_that_is_not_a_number_is_no_slope_of_zero():
+    x = normal(0, 4, 2, 2, 1)
+    for name in GRADIENTS:
+        slopes = slope(name, lambda x: jnp.nan * smooth(x), x, x)
+        assert jnp.isnan(slopes).all(), name
+
+
+def test_slopes_say_what_they_need_also_within_partial_and_jit():
+    for name, needed in {"gradient": set(), "gradient_sobolev": {"images"}, "noisy": {"float32"}}.items():
+        for wrap in (lambda slope: slope, partial, jax.jit, lambda slope: jax.jit(partial(slope))):
+            assert needed_by(wrap(SLOPES[name])) == needed

@@ -89,6 +89,25 @@ def test_an_offset_moves_no_score():
     np.testing.assert_allclose(scores, brute_force_density(*exact, 3), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["real", "fake"])
+def test_one_vector_that_is_not_finite_makes_every_score_nan(kind):
+    sets = dict(zip(("real", "fake"), np.random.default_rng(0).normal(size=(2, 30, 3)).astype(np.float32), strict=True))
+    sets[kind][7] = np.nan
+    assert np.isnan(precision_recall(**sets)).all()
+    assert np.isnan(density_coverage(**sets)).all()
+
+
+@pytest.mark.parametrize(("d", "grows"), [(8, True), (64, False)])
+def test_recall_of_one_distribution_depends_on_the_size_of_the_sets_either_way(d, grows):
+    def recall(n, seed=0):
+        real, fake = np.random.default_rng(seed).normal(size=(2, n, d)).astype(np.float32)
+        return float(precision_recall(real=real, fake=fake).recall)
+
+    few, many = np.mean([recall(100, seed) for seed in range(10)]), recall(2000)
+    assert abs(many - few) > 0.02
+    assert (many > few) == grows
+
+
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(("real", "fake"), [((5, 2), (5, 3)), ((5, 2), (3, 2)), ((5,), (5,))], ids=str)
 def test_sets_that_cannot_be_compared_are_refused(real, fake):

@@ -61,3 +61,11 @@ def test_all_but_one_in_a_hundred():
 def test_sets_that_cannot_be_compared_are_refused(shape):
     with pytest.raises(ValueError, match=r"more than 0 vectors of one length; got fake \(5, 2\), train"):
         memorization(fake=jnp.zeros((5, 2)), train=jnp.zeros(shape), held_out=jnp.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("kind", ["fake", "train", "held_out"])
+def test_one_vector_that_is_not_finite_makes_both_scores_nan(kind):
+    random = np.random.default_rng(0)
+    sets = {name: random.normal(size=(20, 2)).astype(np.float32) for name in ("fake", "train", "held_out")}
+    sets[kind][3, 0] = np.nan
+    assert np.isnan(memorization(**sets)).all()

@@ -15,12 +15,27 @@ scores_of = jax.jit(partial(mode_scores, modes=MODES, sd=0.1))
 
 
 def test_scores_by_hand():
-    near = [[0.1, 0.0], [0.0, -0.1], [1.0, 0.3], [0.0, 1.0]]
-    scores = scores_of(samples=np.array([*near, [1.0, 0.41], [5.0, 5.0], [0.0, 1.5]], np.float32))
+    near = [[0.1, 0.0], [0.0, -0.1], [1.0, 0.29], [0.0, 1.0]]
+    scores = scores_of(samples=np.array([*near, [1.0, 0.31], [5.0, 5.0], [0.0, 1.5]], np.float32))
     assert scores.counts.tolist() == [2, 1, 1]
     assert scores.high_quality == pytest.approx(4 / 7)
     assert float(scores.kl) == pytest.approx(entropy([0.5, 0.25, 0.25], np.full(3, 1 / 3)), abs=1e-6)
     assert [int(scores.hit(n)) for n in (1, 2, 3)] == [3, 1, 0]
+
+
+def test_samples_too_wide_are_of_lower_quality():
+    """A blur of 1.8, of which three standard deviations hold `1 - exp(-(3 / 1.8)^2 / 2)`."""
+    samples = 1.8 * np.random.default_rng(0).normal(size=(20_000, 2)).astype(np.float32)
+    scores = mode_scores(samples=samples, modes=np.zeros((1, 2), np.float32), sd=1.0)
+    assert float(scores.high_quality) == pytest.approx(1 - np.exp(-((3 / 1.8) ** 2) / 2), abs=0.01)
+    wider = mode_scores(samples=samples, modes=np.zeros((1, 2), np.float32), sd=1.0, within=4.0)
+    assert float(wider.high_quality) == pytest.approx(1 - np.exp(-((4 / 1.8) ** 2) / 2), abs=0.01)
+
+
+def test_a_sample_that_is_not_finite_is_near_no_mode():
+    scores = scores_of(samples=np.array([[0.0, 0.0], [np.nan, 0.0]], np.float32))
+    assert scores.counts.tolist() == [1, 0, 0]
+    assert scores.high_quality == 0.5
 
 
 def test_missed_modes():

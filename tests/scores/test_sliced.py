@@ -56,3 +56,9 @@ def test_sets_that_cannot_be_compared_are_refused(real, fake):
 def test_no_projection_is_refused():
     with pytest.raises(ValueError, match="at least 1 projection, got 0"):
         sliced_wasserstein(KEY, real=jnp.zeros((5, 2)), fake=jnp.zeros((5, 2)), projections=0)
+
+
+def test_a_vector_that_is_not_finite_has_no_distance():
+    real, fake = np.random.default_rng(0).normal(size=(2, 20, 2)).astype(np.float32)
+    fake[3] = np.nan
+    assert np.isnan(sliced_wasserstein(jax.random.key(0), real=real, fake=fake, projections=2))

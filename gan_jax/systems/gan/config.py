@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 from gan_jax.config import Choice, Count, Decay, config
 from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
-from gan_jax.penalties import SLOPES, Penalty
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.checks import check_network
 from gan_jax.systems.gan.components import (
@@ -101,7 +100,8 @@ class GAN:
           trains: whether the system is to be trained, as in `gan`.
 
         Raises:
-          InputError: a network cannot take the shape, or has no such field, or the batch cannot be sharded.
+          InputError: a network cannot take the shape, or has no such field, the batch cannot be sharded, or the penalty
+            needs images or a precision that there are not.
 
         >>> GAN().build({"sample": jax.ShapeDtypeStruct((8, 8, 1), jnp.float32)}, batch_size=64).counts
         {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
@@ -116,10 +116,11 @@ class GAN:
             check_network(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec, shape=())
         with within("penalty"):
             penalty = self.penalty.build()
-            if isinstance(penalty, Penalty) and penalty.slope is SLOPES["gradient_sobolev"] and len(shape) != 3:
-                raise InputError(
-                    f"gradient_sobolev is of images, these data are {shape}; choose another", field="slope"
-                )
+            if penalty and "images" in penalty.needs and len(shape) != 3:
+                raise InputError(f"it is of images, these data are {shape}; choose another", field="slope")
+        if trains and penalty and "float32" in penalty.needs and self.precision != "float32":
+            reason = f"{self.precision} rounds away the small differences that this penalty takes"
+            raise InputError(f"{reason}; choose float32, or a penalty of gradients, as r1", field="precision")
         every = penalty.every if penalty else 1
         return gan(
             generator=generator,

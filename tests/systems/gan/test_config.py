@@ -1,6 +1,7 @@
 """Every setting of a GAN's configuration reaches the system that it builds."""
 
 import dataclasses
+from functools import partial
 
 import chex
 import flax.linen as nn
@@ -23,6 +24,8 @@ from gan_jax import (
 )
 from gan_jax.errors import InputError
 from gan_jax.networks import mlp
+from gan_jax.penalties import SLOPES
+from gan_jax.penalties.slopes import noisy
 from gan_jax.systems.gan import gan
 from gan_jax.transport import wasserstein_1d
 
@@ -260,3 +263,23 @@ def test_a_critic_that_takes_labels_can_be_constrained():
     batch = {"sample": jax.ShapeDtypeStruct((8, 3), jnp.float32), "label": jax.ShapeDtypeStruct((8,), jnp.int32)}
     state = jax.eval_shape(lambda: system.init(KEY, with_labels))
     chex.assert_trees_all_equal_shapes(jax.eval_shape(system.update, state, KEY, batch)[0], state)
+
+
+def test_half_precision_is_refused_where_a_penalty_takes_small_differences():
+    with pytest.raises(InputError, match=r"^precision: bfloat16 rounds away .* choose float32, or .* r1$") as error:
+        build(penalty=PenaltyConfig("finite_difference_r1"), precision="bfloat16")
+    assert "\n" not in str(error.value)
+    for slope in (SLOPES["adversarial"], partial(noisy, sd=0.02), jax.jit(noisy)):
+        with pytest.raises(InputError, match=r"^precision: "):
+            build(penalty=PenaltyConfig("r1", slope=slope), precision="bfloat16")
+        build(penalty=PenaltyConfig("r1", slope=slope))
+    build(penalty=PenaltyConfig("r1"), precision="bfloat16")
+    build(penalty=PenaltyConfig("consistency"), precision="bfloat16")
+    trained = dataclasses.replace(CONFIG, penalty=PenaltyConfig("finite_difference_r1"), precision="bfloat16")
+    trained.build(spec(3), batch_size=4, trains=False)  # a run that is there can be opened
+
+
+def test_a_slope_of_images_is_refused_for_points_however_it_is_given():
+    for slope in ("gradient_sobolev", partial(SLOPES["gradient_sobolev"]), jax.jit(SLOPES["gradient_sobolev"])):
+        with pytest.raises(InputError, match=r"^penalty.slope: it is of images, these data are \(3,\); choose another"):
+            build(penalty=PenaltyConfig("r1", slope=slope))
