@@ -33,7 +33,7 @@ def cache_folder() -> Path:
     folder = own or (f"{shared}/gan_jax" if shared else "~/.cache/gan_jax")
     try:
         return expand_user(folder)
-    except RuntimeError:
+    except InputError:
         raise InputError(f"{folder}: there is no such home; name a folder by GAN_JAX_CACHE") from None
 
 

@@ -29,15 +29,19 @@ __all__ = ["GAN", "Optimizer"]
 
 
 def _generator_config(value: Any) -> Any:
-    return GeneratorConfig(name=value) if is_module(value) else value
+    return GeneratorConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
 def _critic_config(value: Any) -> Any:
-    return CriticConfig(name=value) if is_module(value) else value
+    return CriticConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
 def _penalty_config(value: Any) -> Any:
-    return PenaltyConfig(name=value) if is_penalty(value) else value
+    return PenaltyConfig(name=value) if isinstance(value, str) or is_penalty(value) else value
+
+
+def _constraint_config(value: Any) -> Any:
+    return ConstraintConfig(name=value) if isinstance(value, str) else value
 
 
 def _is_optimizer(value: Any) -> bool:
@@ -58,11 +62,11 @@ class GAN:
     """The system: two networks, what they minimize, and how they take turns.
 
     Attributes:
-      generator: the network that maps noise to samples; a module class is short for its configuration.
-      critic: the network that scores samples; a module class is short for its configuration.
+      generator: the network that maps noise to samples; a name or a module class is short for its configuration.
+      critic: the network that scores samples; a name or a module class is short for its configuration.
       loss: what the critic and the generator minimize; in Python also a `gan_jax.losses.Loss`.
       penalty: the soft Lipschitz constraint; a name or a penalty of one's own is short for its configuration.
-      constraint: the hard Lipschitz constraint.
+      constraint: the hard Lipschitz constraint; a name is short for its configuration.
       generator_optimizer: Adam's configuration, or any optax optimizer.
       critic_optimizer: Adam's configuration, or any optax optimizer.
       critic_steps: critic steps for each generator step.
@@ -74,7 +78,7 @@ class GAN:
     critic: Annotated[CriticConfig, BeforeValidator(_critic_config)] = CriticConfig()
     loss: Annotated[str | Loss, Choice(LOSSES, _is_loss, "a Loss")] = "wasserstein"
     penalty: Annotated[PenaltyConfig, BeforeValidator(_penalty_config)] = PenaltyConfig()
-    constraint: ConstraintConfig = ConstraintConfig()
+    constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()
     critic_steps: Count = 5

@@ -96,6 +96,16 @@ def test_networks_that_cannot_take_the_data(network, shape, message):
         build(shape, **network)
 
 
+def test_names_are_short_for_configurations():
+    short = GAN(generator="dcgan", critic="resnet", penalty="r1", constraint="bjorck")
+    assert short.generator == GeneratorConfig("dcgan")
+    assert short.critic == CriticConfig("resnet")
+    assert short.penalty == PenaltyConfig("r1")
+    assert short.constraint == ConstraintConfig("bjorck")
+    with pytest.raises(InputError, match=r"r2d2"):
+        GAN(penalty="r2d2")
+
+
 def test_a_penalty_is_the_preset_but_for_what_is_chosen():
     presets = penalties.PENALTIES
     assert PenaltyConfig().build() == presets["wgan_gp"]
