@@ -1,8 +1,8 @@
 """WGAN-GP on 8 Gaussians on a circle.
 
 `gan-jax train experiments/toy_8gaussians.py` takes about 55 s on two CPU cores. Of 10,000 samples all 8 modes then have
-more than 20, 95 % lie within three standard deviations of one, and their spread over the modes has a divergence of 0.001
-from an even one (seed 0).
+more than 20, 95 % lie within three standard deviations of one, and their spread over the modes has a divergence of
+0.001 from an even one (seed 0).
 """
 
 from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig

@@ -17,10 +17,11 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("train", "sample", "evaluate", "compare", "report")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
+  gan-jax data IMAGES --out DIR   make a data set of any size of them
   gan-jax train EXPERIMENT.py     train; any setting of the experiment is an option
   gan-jax sample RUN              draw images from a trained run
   gan-jax evaluate SAMPLES        score a run, an .npz file or a folder of images

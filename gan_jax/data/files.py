@@ -6,7 +6,7 @@ import numpy as np
 
 from gan_jax.data.large_arrays import blocks
 from gan_jax.data.npz import array_names, declared, read_array
-from gan_jax.data.pictures import read_folder
+from gan_jax.data.pictures import picture_files, read_pictures
 from gan_jax.errors import InputError
 
 __all__ = ["check_images", "check_points", "read_images", "read_labeled_images", "read_samples"]
@@ -21,7 +21,7 @@ def read_images(path: Path) -> np.ndarray:
       InputError: it is neither, cannot be read, or holds anything but 8-bit images; the message names the file.
     """
     if path.is_dir():
-        return check_images(read_folder(path), str(path))
+        return check_images(read_pictures(picture_files(path), path), str(path))
     if "images" not in (names := array_names(path)):
         some = f"{sorted(names)[:9]}"[1:-1] + (" ..." if len(names) > 9 else "")
         raise InputError(f"{path}: has no array 'images', only {some}; use np.savez(images=...)")

@@ -36,7 +36,7 @@ def array_names(path: Path) -> tuple[str, ...]:
     with _archive(path) as archive:
         names = tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
     if not names:
-        raise InputError(f"{path}: is a zip file without arrays; unpack it, and give the folder of its images")
+        raise InputError(f"{path}: is a zip file without arrays; prepare it by `gan-jax data`")
     return names
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from gan_jax.data.large_arrays import check_room
 from gan_jax.errors import InputError, one_line
 
-__all__ = ["picture_files", "read_folder", "read_picture"]
+__all__ = ["picture_files", "read_picture", "read_pictures"]
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _SUFFIXES = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
@@ -22,22 +23,21 @@ _MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB", "RGBA": "RGBA", "CMYK": 
 _COLORS = {1: "grayscale", 3: "RGB color", 4: "RGBA color"}
 
 
-def read_folder(path: Path) -> np.ndarray:
-    """Read the pictures of a folder and of those in it, sorted by path, as uint8 (N, H, W, C).
+def read_pictures(files: Sequence[Path], folder: Path) -> np.ndarray:
+    """Read pictures of a folder as uint8 (N, H, W, C).
 
     Raises:
       InputError: one cannot be read or is unlike the first; the message names it and says what to do.
     """
-    files = picture_files(path)
     if not files:
-        raise InputError(f"{path}: the folder holds no images")
+        raise InputError(f"{folder}: the folder holds no images")
     first = read_picture(files[0])
-    check_room(len(files) * first.nbytes, f"{path}: {len(files):,} images")
+    check_room(len(files) * first.nbytes, f"{folder}: {len(files):,} images")
     images = np.empty((len(files), *first.shape), np.uint8)
     for i, file in enumerate(files):
         image = read_picture(file)
         if image.shape != first.shape:
-            name = files[0].relative_to(path)
+            name = files[0].relative_to(folder)
             raise InputError(f"{file}: is {_says(image)}, but {name} is {_says(first)}; make them alike")
         images[i] = image
     return images

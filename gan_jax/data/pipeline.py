@@ -14,21 +14,25 @@ import numpy as np
 
 from gan_jax.data.dataset import Source
 from gan_jax.data.images import preprocess
+from gan_jax.data.large_arrays import available_memory
+from gan_jax.data.order import Order, with_replacement
 from gan_jax.data.prefetch import Prefetcher
 from gan_jax.errors import InputError
-from gan_jax.types import Array, ArrayLike, Batch, Int, Key, PyTree, Samples, Spec
+from gan_jax.types import Array, ArrayLike, Batch, Key, PyTree, Samples, Spec
 
 __all__ = [
     "Pipeline",
     "Replicate",
     "batch_spec",
     "dequantize",
+    "fits",
     "prepare",
     "resident",
-    "sample_indices",
     "step_keys",
     "streamed",
 ]
+
+_ITERATIONS, _BLOCK_BYTES = 16, 1 << 26  # that are copied to the device at a time, at most
 
 Replicate = Callable[[Any], Any]
 """Copies a tree of arrays to every device."""
@@ -57,13 +61,19 @@ class Pipeline(NamedTuple):
 
 
 def resident(
-    source: Source, *, size: int, dequantization: float = 0.0, replicate: Replicate = jax.device_put
+    source: Source,
+    *,
+    size: int,
+    order: Order | None = None,
+    dequantization: float = 0.0,
+    replicate: Replicate = jax.device_put,
 ) -> Pipeline:
     """Keep all data on every device, so that nothing is copied from the host while a run trains.
 
     Args:
       source: of the samples.
-      size: samples in the batch of one iteration, drawn with replacement.
+      size: samples in the batch of one iteration.
+      order: which samples each iteration takes, from `gan_jax.data.order`; by default drawn with replacement.
       dequantization: half-width of the uniform noise on each number of a sample, as in `dequantize`.
       replicate: copies arrays to the devices.
 
@@ -74,10 +84,11 @@ def resident(
     (3, 2, 2, 1)
     """
     arrays = replicate(source.batch(slice(None)))
+    order = order or _usual_order(source, size)
 
     def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         index_key, noise_key = jax.random.split(key)
-        indices = sample_indices(index_key, size, len(source))
+        indices = order(index_key, step)
         return prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
 
     return Pipeline(
@@ -89,29 +100,45 @@ def resident(
     )
 
 
+def fits(source: Source) -> bool:
+    """Whether a source takes at most a quarter of a device's memory, or of the machine's where that is the device's.
+
+    >>> from gan_jax.data.dataset import ArraySource
+    >>> fits(ArraySource({"sample": np.zeros((5, 2, 2, 1), np.uint8)}))
+    True
+    """
+    size = len(source) * sum(array.nbytes for array in source.batch(slice(0, 1)).values())
+    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or available_memory()
+    return size <= memory // 4
+
+
 def streamed(
     source: Source,
     key: Key,
     *,
     size: int,
+    order: Order | None = None,
     dequantization: float = 0.0,
     replicate: Replicate = jax.device_put,
-    max_iterations: int = 16,
+    max_iterations: int | None = None,
 ) -> Pipeline:
     """Read the batches of some iterations at a time on the host, ahead of the device, which holds no more than these.
 
     Args:
-      source, size, dequantization, replicate: as for `resident`.
+      source, size, order, dequantization, replicate: as for `resident`.
       key: of the run, from which `step_keys` are made.
-      max_iterations: how many iterations are copied to the device at a time.
+      max_iterations: how many iterations are copied to the device at a time; by default 16, fewer of large batches.
     """
-    length = len(source)
+    order = order or _usual_order(source, size)
+    if max_iterations is None:
+        bytes_each = size * sum(array.nbytes for array in source.batch(slice(0, 1)).values())
+        max_iterations = max(1, min(_ITERATIONS, _BLOCK_BYTES // bytes_each))
     host_key = jax.device_put(key, jax.local_devices(backend="cpu")[0])  # what it computes, it computes there
 
     @jax.jit
     def indices_of(key: Key, step: ArrayLike) -> Array:
         index_key, _ = jax.random.split(step_keys(key, step)[0])
-        return sample_indices(index_key, size, length)
+        return order(index_key, step)
 
     def read(step: int) -> dict[str, np.ndarray]:
         return source.batch(np.asarray(indices_of(host_key, np.int32(step))))
@@ -147,15 +174,6 @@ def step_keys(key: Key, step: ArrayLike) -> tuple[Key, Key]:
     return batch_key, update_key
 
 
-def sample_indices(key: Key, size: int, length: int) -> Int[Array, " n"]:
-    """Draw so many indices below a length, with replacement.
-
-    >>> sample_indices(jax.random.key(0), 4, length=1).tolist()
-    [0, 0, 0, 0]
-    """
-    return jax.random.randint(key, (size,), 0, length)
-
-
 def prepare(batch: Batch, key: Key, dequantization: float) -> Batch:
     """Return a batch as a system is trained on it: samples in [-1, 1] (or points as they are), dequantized.
 
@@ -189,6 +207,10 @@ def batch_spec(source: Source) -> Spec:
         dtype = jnp.float32 if name == "sample" else jax.dtypes.canonicalize_dtype(array.dtype)
         spec[name] = jax.ShapeDtypeStruct(array.shape[1:], dtype)
     return spec
+
+
+def _usual_order(source: Source, size: int) -> Order:
+    return with_replacement(jax.random.key(0), size, len(source))
 
 
 def _position(source: Source, step: int) -> dict[str, Any]:

@@ -1,15 +1,18 @@
-"""Reading ahead on a thread of its own."""
+"""Reading ahead by Grain: several threads, in the order of the steps."""
 
-import queue
-import threading
 from collections.abc import Callable
 from typing import Any
 
+import grain
+
 __all__ = ["Prefetcher"]
+
+_THREADS = 4
+_LAST = 2**31 - 1  # step
 
 
 class Prefetcher:
-    """Calls `read(step)` for one step after another, some steps ahead of `get`; an error in it is raised by `get`.
+    """Calls `read(step)` for steps in turn, some of them ahead of `get`; an error in it is raised by `get`.
 
     >>> ahead = Prefetcher(lambda step: step**2, ahead=2)
     >>> [ahead.get(step) for step in (3, 4, 7)]
@@ -18,48 +21,35 @@ class Prefetcher:
     """
 
     def __init__(self, read: Callable[[int], Any], ahead: int):
-        self._read, self._next = read, 0
-        self._results: queue.Queue = queue.Queue(maxsize=ahead)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._read = read
+        self._options = grain.ReadOptions(num_threads=min(_THREADS, ahead), prefetch_buffer_size=ahead)
+        self._results: Any = None
+        self._next = -1
 
     def get(self, step: int) -> Any:
         """Return what was read for a step; out of turn, reading starts anew from there."""
-        if self._thread is None or step != self._next:
-            self.seek(step)
-        value, error = self._results.get()
-        if error is not None:
+        results = self._results
+        if results is None or step != self._next:
+            results = self.seek(step)
+        try:
+            value = next(results)
+        except Exception:
             self.close()
-            raise error
+            raise
         self._next = step + 1
         return value
 
-    def seek(self, step: int) -> None:
-        """Read from a step on."""
+    def seek(self, step: int) -> Any:
+        """Read from a step on; return the iterator."""
         self.close()
         self._next = step
-        self._results = queue.Queue(maxsize=self._results.maxsize)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(step, self._results, self._stop), daemon=True)
-        self._thread.start()
+        steps = grain.MapDataset.range(step, _LAST).map(lambda at: self._read(int(at)))
+        self._results = iter(steps.to_iter_dataset(self._options))
+        self._results.start_prefetch()
+        return self._results
 
     def close(self) -> None:
         """Stop reading."""
-        if self._thread is not None:
-            self._stop.set()
-            while self._thread.is_alive():  # it may wait for room
-                try:
-                    self._results.get(timeout=0.01)
-                except queue.Empty:
-                    continue
-            self._thread.join()
-            self._thread = None
-
-    def _run(self, step: int, results: queue.Queue, stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                results.put((self._read(step), None))
-            except Exception as error:
-                results.put((None, error))
-                return
-            step += 1
+        if self._results is not None:
+            self._results.close()
+            self._results = None

@@ -10,9 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from gan_jax.data.alike import held_out
 from gan_jax.data.dataset import Dataset, from_arrays
-from gan_jax.data.files import check_images, read_labeled_images
+from gan_jax.data.files import check_images
 from gan_jax.data.large_arrays import check_room, reorder
+from gan_jax.data.originals import find_originals
+from gan_jax.data.pictures import read_pictures
+from gan_jax.data.records import is_prepared, read_records
 from gan_jax.data.toy import TOYS
 from gan_jax.errors import InputError, one_line
 from gan_jax.files import expand_user
@@ -28,9 +32,10 @@ def read(source: str, data_dir: Path | None = None) -> Dataset:
 
     `source` is a name in `DATASETS` (`"digits"`, the real 8x8 digits that scikit-learn ships, or a two-dimensional
     distribution of `gan_jax.data.toy.TOYS`, 100,000 points to train on, 10,000 held out), an `.npz` file with an array
-    `images` and perhaps `labels`, a folder of images (searched through its subfolders), or else a TensorFlow Datasets
-    name such as `"mnist"`, looked for in `data_dir`. A data set without a split of its own for testing keeps back every
-    fifth image.
+    `images` and perhaps `labels`, a folder of images (searched through its subfolders, which are classes or splits as
+    `gan_jax.data.originals` finds them), a folder that `gan-jax data` has written, of which nothing is read yet, or a
+    TensorFlow Datasets name such as `"mnist"`, looked for in `data_dir`. Of one's own images without splits one in five
+    is held out, by its content; a TFDS data set without a split for testing keeps back every fifth.
 
     Raises:
       InputError: nothing can be read; the message names the source and says what to do.
@@ -47,7 +52,7 @@ def read(source: str, data_dir: Path | None = None) -> Dataset:
             raise InputError(
                 f"there is no file or folder {path}; give a folder of images, an .npz or a TFDS name", field=_FIELD
             )
-        return _hold_out(*read_labeled_images(path))
+        return read_records(path) if is_prepared(path) else _own(path)
     return _tfds(source, data_dir)
 
 
@@ -86,12 +91,34 @@ def _tfds_knows(name: str, data_dir: Path | None) -> bool:
     )
 
 
+def _own(path: Path) -> Dataset:
+    """One's own images. Where they have no splits, each is held out or not by its content: another moves none."""
+    originals = find_originals(path)
+    images = originals.images
+    if not isinstance(images, np.ndarray):
+        images = check_images(read_pictures(images, path), str(path))
+    if originals.splits:
+        is_held_out = np.array([split == "held_out" for split in originals.splits])
+    else:
+        is_held_out = np.array([held_out(image) for image in images])
+    if is_held_out.all() or not is_held_out.any():
+        raise InputError(
+            f"{len(images)} images are too few, or too alike, to hold any out by their content; give more", field=_FIELD
+        )
+    order = np.argsort(~is_held_out, kind="stable")
+    return _split(images, originals.labels, order, int(is_held_out.sum()), originals.classes)
+
+
 def _hold_out(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> Dataset:
     """Keep back every fifth image, after a shuffle that is the same on every machine, in the memory of the images."""
     if len(images) < 5:
         raise InputError(f"{len(images)} images are too few to hold any out; give at least 5", field=_FIELD)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
-    count = -(-len(images) // 5)
+    return _split(images, labels, order, -(-len(images) // 5), classes)
+
+
+def _split(images: np.ndarray, labels: np.ndarray | None, order: np.ndarray, count: int, classes: tuple) -> Dataset:
+    """Hold out the first so many of an order, in the memory of the images."""
     train, held_out = {}, {}
     for name, array in _entries(images, labels).items():
         reorder(array, order)

@@ -1,11 +1,13 @@
 """The description of a run: its data, its system, how long it trains, what it writes."""
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainValidator
 
 from gan_jax.config import Choice, Count, NonNegative, Seed, config
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
@@ -19,7 +21,8 @@ from gan_jax.types import Spec
 __all__ = ["FREE", "DataConfig", "EvaluationConfig", "Experiment"]
 
 # What may differ between a run and its continuation: where the data lie, when to stop, what to write.
-FREE = ("data.dir", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints", "evaluation")
+FREE = ("data.dir", "data.resident", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints")
+FREE += ("evaluation",)
 
 
 def _check_source(value: Any) -> Any:
@@ -38,11 +41,16 @@ class DataConfig:
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
         coarse gray levels.
+      sampling: "with_replacement", or "epochs", in which every sample comes once before any comes again.
+      resident: whether the training data lie on the devices ("yes"), or are streamed from the host ("no"); by default
+        ("auto") they do up to a quarter of a device's memory. The run is the same.
     """
 
     source: Annotated[Any, PlainValidator(_check_source)] = "digits"
     dir: str | None = None
     dequantization: NonNegative = 0.0
+    sampling: Annotated[str, Choice(ORDERS)] = "with_replacement"
+    resident: Literal["auto", "yes", "no"] = "auto"
 
     @property
     def name(self) -> str:
@@ -66,7 +74,7 @@ class DataConfig:
         """Return the same data with absolute paths, so that a run can be evaluated from anywhere."""
         folder = expand_user(self.dir).absolute() if self.dir else None
         source = resolve(self.source, folder) if isinstance(self.source, str) else self.source
-        return DataConfig(source=source, dir=folder and str(folder), dequantization=self.dequantization)
+        return replace(self, source=source, dir=folder and str(folder))
 
 
 _COMPARABLE = {name: good for name, good in GOOD.items() if good in ("low", "high")}

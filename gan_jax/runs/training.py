@@ -3,14 +3,15 @@
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from rich.console import Console
 
-from gan_jax.data.dataset import Dataset
-from gan_jax.data.pipeline import Pipeline, batch_spec, resident
+from gan_jax.data.dataset import Dataset, Source
+from gan_jax.data.order import ORDERS
+from gan_jax.data.pipeline import Pipeline, batch_spec, fits, resident, streamed
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.figures.samples import save_samples
@@ -27,6 +28,7 @@ from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, loop
 from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.logging import MetricsLog
+from gan_jax.types import Key
 
 __all__ = ["Prepared", "prepare", "run_training", "train"]
 
@@ -95,13 +97,28 @@ def prepare(
         reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
         raise InputError(reason, field="batch_size")
     system = experiment.build(batch_spec(data.train), classes=len(data.classes), sharding=parallel.sharding)
-    pipeline = resident(
-        data.train,
-        size=system.counts["images"],
-        dequantization=experiment.data.dequantization,
-        replicate=parallel.replicate,
-    )
+    pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
     return Prepared(experiment, file, data, pipeline, system, self_evaluation(experiment, data, progress), parallel)
+
+
+def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataParallel) -> Pipeline:
+    """The data on the devices, or streamed to them, in the same order."""
+    _, _, run_key = _keys(experiment)
+    settings: dict[str, Any] = {
+        "size": size,
+        "order": ORDERS[experiment.data.sampling](jax.random.fold_in(run_key, 2**32 - 1), size, len(source)),
+        "dequantization": experiment.data.dequantization,
+        "replicate": devices.replicate,
+    }
+    if experiment.data.resident == "yes" or (experiment.data.resident == "auto" and fits(source)):
+        return resident(source, **settings)
+    return streamed(source, run_key, **settings)
+
+
+def _keys(experiment: Experiment) -> tuple[Key, Key, Key]:
+    """Of the parameters, of the sample grids, of the iterations."""
+    init_key, sample_key, run_key = jax.random.split(jax.random.key(experiment.seed), 3)
+    return init_key, sample_key, run_key
 
 
 def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
@@ -110,7 +127,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     _write_description(folder, experiment, data, prepared.file)
     if evaluation:
         evaluation.keep_protocol(folder)
-    init_key, sample_key, run_key = jax.random.split(jax.random.key(experiment.seed), 3)
+    init_key, sample_key, run_key = _keys(experiment)
     run = Run(experiment, system, None, 0, pipeline.spec, data.classes, folder)
 
     with ExitStack() as stack:

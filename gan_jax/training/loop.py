@@ -113,19 +113,25 @@ def train(
     longest = pipeline.max_iterations or steps
     blocks: list[list[Block]] = [[] for _ in callbacks]  # since each callback's last call
 
+    def reach(step: int) -> int:
+        """One compiled call reaches to the next callback, or as far as the pipeline has batches."""
+        return min(steps, step + longest, *(step - step % every + every for every, _ in callbacks))
+
+    end = reach(step)
+    arrays = pipeline.fetch(step, end)
     with _progress(console) as progress, _stop_requests(console) as stop_requested:
         bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
         while step < steps:
-            # One compiled call reaches to the next callback, or as far as the pipeline has batches.
-            end = min(steps, step + longest, *(step - step % every + every for every, _ in callbacks))
-            arrays = pipeline.fetch(step, end)
+            # While the device is at these iterations, the host gets what the next ones need.
             began = time.perf_counter()
             state, metrics = run(state, arrays, key, np.int32(step), np.int32(end))
+            following = reach(end)
+            arrays = pipeline.fetch(end, following) if following > end else None
             metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
             block = (end - step, time.perf_counter() - began, metrics)
             check_finite(metrics, step, end)
 
-            step, stopping = end, stop_requested.is_set()
+            step, end, stopping = end, following, stop_requested.is_set()
             counts = {name: step * count for name, count in system.counts.items()}
             speed = f"{_images_per_s(system, [block]):,.0f} images/s"
             progress.update(bar, completed=step, counts=_describe(counts), speed=speed)

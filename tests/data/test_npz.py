@@ -73,7 +73,7 @@ def unknown_compression(path):
         (lambda path: write(path, images=b"\x93NUMPY\x07\x00"), "not a readable .npz file"),
         (lambda path: write(path, images=b"\x93NUMPY\x03\x00"), "not a readable .npz file.*version"),
         (lambda path: write(path, images=b""), "not a readable .npz file"),
-        (lambda path: write(path), "zip file without arrays; unpack it"),
+        (lambda path: write(path), "zip file without arrays; prepare it"),
     ],
 )
 @pytest.mark.parametrize("read", [read_images, read_labeled_images, read_samples])
