@@ -175,6 +175,11 @@ def _reference(
                 f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
                 "name other data by --data, or give them one size and number of channels"
             )
+        if run and name == run.experiment.data.name and data.train.fingerprint != run.fingerprint:
+            raise InputError(
+                f"{sets.name}: {name} is no longer what the run was trained on, so that samples held out now may have "
+                "been trained on; restore the data, or name other data by --data"
+            )
     part = data.held_out if options.split == "held_out" else data.train
     against = reference(
         data,

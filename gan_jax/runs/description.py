@@ -76,7 +76,9 @@ def refuse_another_run(folder: RunFolder, new: Description, *, free: tuple[str, 
     if step is None:
         return
     before = read(folder.experiment)
-    found = differences(before.settings, new.settings, free)
+    # The same data may lie elsewhere now.
+    moved = ("data.source",) if before.fingerprint == new.fingerprint else ()
+    found = differences(before.settings, new.settings, free + moved)
     found += [
         f"{name}: {getattr(before, name)} became {getattr(new, name)}"
         for name in ("spec", "classes", "fingerprint")

@@ -33,6 +33,7 @@ class Run(NamedTuple):
       step: iterations done.
       spec: of the batches that it was trained on, without the batch axis.
       classes: names of the classes.
+      fingerprint: of the data that it was trained on.
       folder: where it lies.
     """
 
@@ -42,6 +43,7 @@ class Run(NamedTuple):
     step: int
     spec: Spec
     classes: tuple[str, ...]
+    fingerprint: str
     folder: RunFolder
 
     @property
@@ -78,7 +80,7 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
     state = jax.eval_shape(lambda: system.init(jax.random.key(0), spec))
     with checkpoint.manager(saved, create=False) as checkpoints:
         restored = checkpoint.restore(checkpoints, state)
-    return Run(experiment, system, restored.state, restored.step, spec, classes, folder)
+    return Run(experiment, system, restored.state, restored.step, spec, classes, described.fingerprint, folder)
 
 
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:

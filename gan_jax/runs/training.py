@@ -85,7 +85,7 @@ def prepare(
     Raises:
       InputError: any of it cannot be done.
     """
-    if devices:
+    if devices and devices > jax.config.read("jax_num_cpu_devices"):
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)
     parallel = data_parallel(devices or (1 if jax.default_backend() == "cpu" else None))
@@ -128,7 +128,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     if evaluation:
         evaluation.keep_protocol(folder)
     init_key, sample_key, run_key = _keys(experiment)
-    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, folder)
+    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder)
 
     with ExitStack() as stack:
         # The state: new, or the newest checkpoint's.

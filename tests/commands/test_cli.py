@@ -349,8 +349,23 @@ def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
     assert main([*options, "--steps", "2"]) == 0
     np.savez(source, images=images[:39])
     assert "fingerprint: " in fails(capsys, *options, "--steps", "4", "--resume")
+    for command in ("evaluate", "report"):
+        assert "mine.npz is no longer what the run was trained on" in fails(capsys, command, folder)
     np.savez(source, images=images[:, :6, :6])
     assert "of shape (6, 6, 1), these were trained on (8, 8, 1)" in fails(capsys, "evaluate", folder)
+
+
+def test_data_that_have_moved_are_the_same_data(file, tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    folder, options = tmp_path / "run", ["train", file, "--workdir", str(tmp_path / "run")]
+    assert main([*options, "--data.source", str(tmp_path / "a.npz"), "--steps", "2"]) == 0
+    (tmp_path / "a.npz").rename(tmp_path / "b.npz")
+    assert "there is no file or folder" in fails(capsys, "evaluate", folder)
+    moved = ["--data.source", str(tmp_path / "b.npz"), "--steps", "4", "--resume"]
+    assert main([*options, *moved]) == 0
+    assert main(["evaluate", str(folder), "--features", "pixels", "--scores", "frechet"]) == 0
+    assert "gan.critic_steps: " in fails(capsys, *options, *moved, "--gan.critic_steps", "3")
 
 
 def test_a_diverging_run_exits_with_1_and_can_be_started_anew(file, tmp_path, capsys):

@@ -24,7 +24,7 @@ def uniform(state, key, n, condition=None):
 @pytest.fixture
 def run(tmp_path):
     system = System(init=None, update=None, sample=uniform, metrics={}, counts={})
-    return Run(Experiment(), system, (), 7, SPEC, (), RunFolder(tmp_path))
+    return Run(Experiment(), system, (), 7, SPEC, (), "", RunFolder(tmp_path))
 
 
 def test_each_set_of_a_run_is_what_its_seed_draws(run):
