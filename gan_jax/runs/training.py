@@ -85,7 +85,7 @@ def prepare(
     Raises:
       InputError: any of it cannot be done.
     """
-    if devices and devices > jax.config.jax_num_cpu_devices:
+    if devices and devices > jax.config.jax_num_cpu_devices:  # pyright: ignore[reportAttributeAccessIssue]
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)
     parallel = data_parallel(devices or (1 if jax.default_backend() == "cpu" else None))
