@@ -15,6 +15,7 @@ __all__ = [
     "Choice",
     "Count",
     "Decay",
+    "Name",
     "NonNegative",
     "Positive",
     "Seed",
@@ -22,15 +23,18 @@ __all__ = [
     "input_error",
     "is_config",
     "parse_value",
+    "short",
 ]
 
 T = TypeVar("T")
 
-# Counts and seeds are 32-bit on the device.
+# Numbers have 32 bits on the device, where a larger float would be infinite and a smaller one zero.
+_LARGEST, _SMALLEST = 3e38, 2e-38
 Count = Annotated[int, Field(gt=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=_SMALLEST, le=_LARGEST, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, extra="forbid")
@@ -100,7 +104,7 @@ class Choice:
             return value
         allowed = [f"one of {', '.join(self.names)}"] if self.names else []
         allowed += [f"{'in Python ' if self.names else ''}{self.kind}"] if self.kind else []
-        raise ValueError(f"must be {', or '.join(allowed)}; got {value!r}")
+        raise ValueError(f"must be {', or '.join(allowed)}; got {short(value)}")
 
 
 def parse_value(annotation: Any, text: str) -> Any:
@@ -116,8 +120,10 @@ def parse_value(annotation: Any, text: str) -> Any:
     try:
         if text == "null":
             return adapter.validate_python(None)
-        if get_origin(annotation) is tuple:
-            return tuple(parse_value(get_args(annotation)[0], part.strip()) for part in text.strip("[]()").split(","))
+        plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+        if get_origin(plain) is tuple:
+            parts = [part.strip() for part in text.strip("[]()").split(",")]
+            return adapter.validate_python(tuple(parse_value(get_args(plain)[0], part) for part in parts if part))
         return adapter.validate_strings(text)
     except ValidationError as error:
         raise input_error(error, []) from None
@@ -130,7 +136,7 @@ def input_error(error: ValidationError, positions: list[str]) -> InputError:
     field = str(place[0]) if place else None
     if first["type"] == "unexpected_keyword_argument":
         return InputError(f"there is no such field; choose one of {', '.join(positions)}", field=field)
-    reason = str(first.get("ctx", {}).get("error", "")) or f"{_lowered(first['msg'])}, got {_short(first['input'])}"
+    reason = str(first.get("ctx", {}).get("error", "")) or f"{_lowered(first['msg'])}, got {short(first['input'])}"
     return InputError(" ".join(reason.split()), field=field)
 
 
@@ -143,6 +149,11 @@ def _lowered(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as messages show it.
+
+    >>> short(10**99)
+    '100000000000000000000000000000000000000000000000000000000...'
+    """
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

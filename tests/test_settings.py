@@ -1,7 +1,10 @@
 """Settings from command lines and JSON; every mistake is one line that names the setting."""
 
 import dataclasses
+import math
+import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,6 +154,36 @@ def test_values_are_checked_when_a_configuration_is_made(construct, message):
     with pytest.raises(InputError, match=message) as error:
         construct()
     assert "\n" not in str(error.value)
+
+
+ODD = [None, True, [], {}, (), "", "nonsense", math.nan, math.inf, 1e300, 1e-300, -1, -0.5, 0, 3.5, 2**33, 10**400]
+ODD += [b"x", object(), [5], {"a": 1}, ("a",), 1 + 2j]
+CONFIGS = [DataConfig, EvaluationConfig, GeneratorConfig, CriticConfig, PenaltyConfig, ConstraintConfig, AdamConfig]
+CONFIGS += [GAN, Experiment]
+FIELDS = [(config, field.name) for config in CONFIGS for field in dataclasses.fields(config)]
+
+
+@pytest.mark.parametrize(("config", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
+def test_odd_values_are_one_line_that_names_the_field(config, name):
+    """What is taken is none, a name, or a number that float32 or int32 holds."""
+    for value in ODD:
+        taken, message = None, None
+        try:
+            taken = getattr(config(**{name: value}), name)
+        except InputError as error:
+            message = str(error)
+        assert message is None or re.fullmatch(rf"{name}: .{{10,340}}", message)
+        assert taken is None or isinstance(taken, str | int | float) or dataclasses.is_dataclass(taken)
+        if isinstance(taken, float) and name not in ("b1", "b2", "ema_decay", "dequantization", "weight", "bound"):
+            assert np.float32(taken) not in (0, np.inf)
+        assert taken is not True
+        assert taken not in (1e300, math.inf, "", 10**400)
+
+
+def test_a_list_of_scores_has_one():
+    assert override(Experiment(), "evaluation.scores", "kernel, frechet").evaluation.scores == ("kernel", "frechet")
+    with pytest.raises(InputError, match=r"^evaluation.scores: .*at least 1 item"):
+        override(Experiment(), "evaluation.scores", "[]")
 
 
 def test_json_that_holds_no_experiment():

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 
-from gan_jax.config import Choice, Count, NonNegative, Seed, config
+from gan_jax.config import Choice, Count, Name, NonNegative, Seed, config, short
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
@@ -26,9 +26,12 @@ FREE += ("evaluation",)
 
 
 def _check_source(value: Any) -> Any:
+    if value == "":
+        raise ValueError("is empty; give a folder of images, an .npz or a TFDS name")
     if isinstance(value, str | Dataset) or callable(value):
         return value
-    raise ValueError(f"must be a name or a path, or in Python a Dataset or a function that reads one; got {value!r}")
+    expected = "a name or a path, or in Python a Dataset or a function that reads one"
+    raise ValueError(f"must be {expected}; got {short(value)}")
 
 
 @config
@@ -47,7 +50,7 @@ class DataConfig:
     """
 
     source: Annotated[Any, PlainValidator(_check_source)] = "digits"
-    dir: str | None = None
+    dir: Name | None = None
     dequantization: NonNegative = 0.0
     sampling: Annotated[str, Choice(ORDERS)] = "with_replacement"
     resident: Literal["auto", "yes", "no"] = "auto"
@@ -95,10 +98,10 @@ class EvaluationConfig:
     """
 
     every: Count | None = None
-    scores: tuple[Annotated[str, Choice(SCORES)], ...] = ("frechet",)
+    scores: Annotated[tuple[Annotated[str, Choice(SCORES)], ...], Field(min_length=1)] = ("frechet",)
     best: Annotated[str, Choice(_COMPARABLE)] = "frechet"
     features: Annotated[str, Choice(FEATURES)] | None = None
-    weights: str | None = None
+    weights: Name | None = None
     n: Count | None = None
 
 
