@@ -11,12 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 from flax.errors import FlaxError
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, one_line
 from gan_jax.penalties import mixes_samples
-from gan_jax.systems.gan.game import Game, generate, is_conditional, random_condition
+from gan_jax.systems.gan.game import Game, apply_gradient, generate, is_conditional, random_condition
 from gan_jax.types import Array, Scores, Spec
 
-__all__ = ["check_batch_size", "check_network", "check_params", "declares_mixing", "generator_mixes", "refuse_mixing"]
+__all__ = [
+    "check_batch_size",
+    "check_network",
+    "check_optimizers",
+    "check_params",
+    "declares_mixing",
+    "generator_mixes",
+    "refuse_mixing",
+]
 
 _QUICKLY: Any = {"xla_backend_optimization_level": 0}  # to compile, for two small batches
 
@@ -38,7 +46,7 @@ def check_network(module: nn.Module, example: jax.ShapeDtypeStruct, spec: Spec, 
         result = jax.eval_shape(module.apply, variables, example, *labels)
     except FlaxError as error:
         raise InputError(
-            f"{name} cannot be applied with parameters alone, as if it had dropout ({' '.join(str(error).split())}); "
+            f"{name} cannot be applied with parameters alone, as if it had dropout ({one_line(error)}); "
             "choose a network that draws nothing and keeps nothing"
         ) from None
     found = jax.tree.map(jnp.shape, result)
@@ -87,16 +95,9 @@ def refuse_mixing(game: Game) -> None:
     """
     if declares_mixing(game.critic):
         return
-
-    def fake(key, noise):
-        labels = random_condition(game, key, 1)
-        given = (labels,) if is_conditional(game.generator) else ()
-        return generate(game, game.generator.init(key, noise, *given), noise, labels)
-
-    noise = jax.ShapeDtypeStruct((1, game.latent), np.float32)
-    shape = jax.eval_shape(fake, jax.random.key(0), noise).shape[1:]
+    _, sample = _of_generator(game)
     try:
-        mixes = _mixes(game.critic, shape, game.batch_size)
+        mixes = _mixes(game.critic, sample.shape[1:], game.batch_size)
     except (ValueError, FloatingPointError) as error:
         raise InputError(f"{error} on a trial", field="critic") from None
     if mixes:
@@ -107,6 +108,43 @@ def refuse_mixing(game: Game) -> None:
             "generated samples are then scored apart, a batch of each at a time",
             field="critic",
         )
+
+
+def check_optimizers(game: Game) -> None:
+    """Raise if an optimizer needs more than gradients, parameters and the loss's value; nothing is computed.
+
+    Raises:
+      InputError: one does, as a line search, which would have to score other parameters.
+    """
+    generator, sample = _of_generator(game)
+    labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(game.critic)
+    critic = jax.eval_shape(game.critic.init, jax.random.key(0), sample, *labels)
+    for name, optimizer, params in (
+        ("generator_optimizer", game.generator_optimizer, generator),
+        ("critic_optimizer", game.critic_optimizer, critic),
+    ):
+
+        def step(params, optimizer=optimizer):
+            return apply_gradient(optimizer, params, optimizer.init(params), params, jnp.zeros(()))
+
+        try:
+            jax.eval_shape(step, params)
+        except TypeError as error:
+            if "argument" not in str(error):
+                raise
+            reason = f"needs more than gradients, parameters and the loss's value ({one_line(error)}); choose another"
+            raise InputError(reason, field=name) from None
+
+
+def _of_generator(game: Game) -> tuple[Any, jax.ShapeDtypeStruct]:
+    """Shapes of the generator's parameters, and of one sample."""
+
+    def draw(key, noise):
+        labels = random_condition(game, key, 1)
+        params = game.generator.init(key, noise, *(labels,) * is_conditional(game.generator))
+        return params, generate(game, params, noise, labels)
+
+    return jax.eval_shape(draw, jax.random.key(0), jax.ShapeDtypeStruct((1, game.latent), np.float32))
 
 
 def generator_mixes(game: Game) -> bool:

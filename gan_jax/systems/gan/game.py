@@ -119,11 +119,11 @@ def random_condition(game: Game, key: Key, n: int) -> Condition:
 
 
 def apply_gradient(
-    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params
+    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params, value: Array
 ) -> tuple[Params, optax.OptState]:
-    """Return the parameters after one step of an optimizer, and the optimizer's state."""
+    """Return the parameters after one step of an optimizer, which may read the loss's value, and its state."""
     with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
-        updates, state = optimizer.update(gradient, state, params)
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, params, value=value)
     return optax.apply_updates(params, updates), state
 
 

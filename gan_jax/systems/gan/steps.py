@@ -54,9 +54,12 @@ def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[
     # The averages of the scores: the first of them is the first step's mean.
     decay = jnp.minimum(_SCORE_DECAY, inputs.steps_done / (1 + inputs.steps_done))
     score_means = decay * critic.score_means + (1 - decay) * means
-    critic = _move(game, critic._replace(constraint=constraint, score_means=score_means), gradient)
-
     penalty = game.penalty
+    total = metrics["critic_loss"]
+    if penalty is not None and penalty.every == 1:
+        total += penalty.weight * metrics["penalty"]
+    critic = _move(game, critic._replace(constraint=constraint, score_means=score_means), gradient, total)
+
     if penalty is not None:
         if penalty.every > 1:
             critic, penalty_metrics = _lazy_penalty_step(game, penalty, critic, inputs)
@@ -83,7 +86,7 @@ def generator_step(
         return game.loss.generator(real=score(real, condition), fake=fake_score).mean()
 
     value, gradient = game.sharding.mean(jax.value_and_grad(loss)(params))
-    params, optimizer = apply_gradient(game.generator_optimizer, gradient, optimizer, params)
+    params, optimizer = apply_gradient(game.generator_optimizer, gradient, optimizer, params, value)
     return params, optimizer, {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)}
 
 
@@ -118,7 +121,7 @@ def _lazy_penalty_step(
     def due(critic: CriticState) -> tuple[CriticState, Metrics]:
         gradient, metrics = jax.grad(_lazy_penalty, has_aux=True)(critic.params, game, penalty, critic, inputs)
         gradient, metrics = game.sharding.mean((gradient, metrics))
-        return _move(game, critic, gradient), metrics
+        return _move(game, critic, gradient, penalty.weight * metrics["penalty"]), metrics
 
     def not_due(critic: CriticState) -> tuple[CriticState, Metrics]:
         _, metrics = jax.eval_shape(due, critic)
@@ -159,6 +162,6 @@ def _score_with_points(
     )
 
 
-def _move(game: Game, critic: CriticState, gradient: Params) -> CriticState:
-    params, optimizer = apply_gradient(game.critic_optimizer, gradient, critic.optimizer, critic.params)
+def _move(game: Game, critic: CriticState, gradient: Params, value: Array) -> CriticState:
+    params, optimizer = apply_gradient(game.critic_optimizer, gradient, critic.optimizer, critic.params, value)
     return critic._replace(params=game.constraint.project(params), optimizer=optimizer)

@@ -14,7 +14,14 @@ from gan_jax.inversion import invert
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss
 from gan_jax.sharding import UNSHARDED, BatchSharding, apply_each
-from gan_jax.systems.gan.checks import check_batch_size, check_params, declares_mixing, generator_mixes, refuse_mixing
+from gan_jax.systems.gan.checks import (
+    check_batch_size,
+    check_optimizers,
+    check_params,
+    declares_mixing,
+    generator_mixes,
+    refuse_mixing,
+)
 from gan_jax.systems.gan.diagnosis import diagnose
 from gan_jax.systems.gan.game import (
     CriticState,
@@ -71,7 +78,8 @@ def gan(
         sample by its batch and there is a penalty, unless its class has `mixes_samples = True`.
       loss: the pair of losses, from `gan_jax.losses.LOSSES` or one's own.
       penalty: from `gan_jax.penalties.PENALTIES`, or one's own; None for none at all.
-      generator_optimizer, critic_optimizer: any optax optimizers; schedules count the optimizer's own steps.
+      generator_optimizer, critic_optimizer: any optax optimizers that need gradients, parameters and the loss's value,
+        so no line search; schedules count the optimizer's own steps.
       latent: length of a noise vector.
       batch_size: samples of one step.
       critic_steps: critic steps for each generator step.
@@ -123,6 +131,7 @@ def gan(
         sharding,
     )
     if trains:
+        check_optimizers(game)
         refuse_mixing(game)
         if declares_mixing(critic) or generator_mixes(game):
             # Such a network is one function only if it always has a batch of one kind, and of one size.

@@ -238,3 +238,26 @@ def test_a_network_is_a_function_of_its_parameters_and_of_the_samples(critic, me
 def test_a_state_is_refused_where_a_system_is_put_together_by_hand_too():
     with pytest.raises(InputError, match=r"^Averaging has batch_stats beside its parameters"):
         jax.eval_shape(lambda: system(critic=Averaging(), trains=False).init(KEY, SPEC))
+
+
+def test_an_optimizer_may_read_the_losss_value():
+    """A plateau: the rate falls where the loss does, or does not. Of each network the value is its own loss."""
+    seen = optax.GradientTransformationExtraArgs(
+        lambda params: jnp.zeros(()), lambda updates, state, params=None, *, value, **_: (updates, value)
+    )
+    for every in (1, 2):
+        penalty = PENALTIES["wgan_gp"]._replace(every=every)
+        game = system(penalty=penalty, generator_optimizer=seen, critic_optimizer=seen)
+        state, metrics = jax.jit(game.update)(game.init(KEY, SPEC), KEY, {"sample": jnp.ones((BATCH, 3))})
+        np.testing.assert_allclose(state.generator_optimizer, metrics["generator_loss"], rtol=1e-6)
+        expected = metrics["critic_total"] if every == 1 else penalty.weight * metrics["penalty"]
+        np.testing.assert_allclose(state.critic.optimizer, expected, rtol=1e-6)
+    plateau = optax.chain(optax.adam(1e-3), optax.contrib.reduce_on_plateau())
+    game = system(generator_optimizer=plateau, critic_optimizer=plateau)
+    jax.eval_shape(lambda: game.update(game.init(KEY, SPEC), KEY, {"sample": jnp.ones((BATCH, 3))}))
+
+
+def test_an_optimizer_that_searches_along_a_line_is_refused():
+    with pytest.raises(InputError, match=r"^critic_optimizer: needs more than .*missing.*; choose another") as error:
+        system(critic_optimizer=optax.lbfgs())
+    assert "\n" not in str(error.value)
