@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan_jax.commands.options import command_parser, parse, path_of, progress_bars, reader
-from gan_jax.config import Count, Seed
+from gan_jax.config import Count, Name, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.sources import resolve
 from gan_jax.errors import InputError
@@ -49,7 +49,7 @@ def scoring_parser(command: str) -> ArgumentParser:
     parser = command_parser(command)
     add = partial(parser.add_argument, default=SUPPRESS)
     add("--data", help="the real data, as for --data.source of `gan-jax train`; by default the run's own")
-    add("--data-dir", help="folder of prepared TFDS data sets; by default the run's own")
+    add("--data-dir", type=reader(Name | None), help="folder of prepared TFDS data sets; by default the run's own")
     add("--statistics", help="an .npz of mu and sigma of real features, as pytorch-fid writes it, in place of data")
     add("--n", type=reader(Count), help="samples of each kind; by default all there are, at most 10000")
     add("--n-real", type=reader(Count), help="real samples, if another number than --n")
