@@ -22,7 +22,7 @@ def with_replacement(key: Key, size: int, length: int) -> Order:
     >>> with_replacement(jax.random.key(0), size=4, length=1)(jax.random.key(1), 0).tolist()
     [0, 0, 0, 0]
     """
-    return lambda step_key, step: jax.random.randint(step_key, (size,), 0, length)
+    return lambda step_key, step: jax.random.randint(step_key, (size,), 0, length, jnp.int32)
 
 
 def in_epochs(key: Key, size: int, length: int) -> Order:

@@ -197,7 +197,7 @@ def dequantize(key: Key, samples: Samples, half_width: float) -> Samples:
     >>> bool((abs(dequantize(jax.random.key(0), jnp.zeros((3, 2)), 0.1)) <= 0.1).all())
     True
     """
-    return samples + half_width * jax.random.uniform(key, samples.shape, minval=-1)
+    return samples + half_width * jax.random.uniform(key, samples.shape, samples.dtype, minval=-1)
 
 
 def batch_spec(source: Source) -> Spec:

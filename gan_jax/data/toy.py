@@ -36,7 +36,7 @@ class Mixture(NamedTuple):
         """
         mode_key, noise_key = jax.random.split(key)
         centres = self.modes[jax.random.randint(mode_key, (count,), 0, len(self.modes))]
-        return centres + self.sd * jax.random.normal(noise_key, (count, 2))
+        return centres + self.sd * jax.random.normal(noise_key, (count, 2), jnp.float32)
 
 
 def gaussians_8() -> Mixture:
@@ -83,9 +83,9 @@ class SwissRoll(NamedTuple):
     def sample(self, key: Key, count: int) -> Points:
         """Draw float32 points (count, 2)."""
         angle_key, noise_key = jax.random.split(key)
-        t = jax.random.uniform(angle_key, (count,), minval=1.5 * np.pi, maxval=4.5 * np.pi)
+        t = jax.random.uniform(angle_key, (count,), jnp.float32, minval=1.5 * np.pi, maxval=4.5 * np.pi)
         roll = jnp.stack([t * jnp.cos(t), t * jnp.sin(t)], axis=1) / 7.5
-        return roll + self.sd * jax.random.normal(noise_key, (count, 2))
+        return roll + self.sd * jax.random.normal(noise_key, (count, 2), jnp.float32)
 
 
 TOYS: dict[str, Callable[[], Mixture | SwissRoll]] = {

@@ -56,7 +56,8 @@ def diagnose(
     choose_key, measure_key = jax.random.split(jax.random.key(seed))
 
     def statistics(source: Source) -> Statistics:
-        chosen = source.batch(np.asarray(jax.random.permutation(choose_key, len(source))[:count]))
+        order = jax.random.permutation(jax.random.clone(choose_key), len(source))  # meant to be the same of either
+        chosen = source.batch(np.asarray(order[:count]))
         return _statistics(_measure(system, state, measure_key, chosen, dequantization))
 
     return {"train": statistics(data.train), "held_out": statistics(data.held_out)}

@@ -104,9 +104,10 @@ def _memorization(key: Key, features: FeatureSets) -> tuple[float, ...]:
 
 def _diversity(key: Key, features: FeatureSets) -> tuple[float, ...]:
     logits = jnp.asarray(features.fake.logits)
-    spread = np.asarray(
-        intra_class_diversity(jnp.asarray(features.fake.vectors), logits.argmax(axis=1), logits.shape[-1])
-    )
+    with jax.debug_nans(False):  # of a class with fewer than two samples NaN is the answer
+        spread = np.asarray(
+            intra_class_diversity(jnp.asarray(features.fake.vectors), logits.argmax(axis=1), logits.shape[-1])
+        )
     return (float(np.nanmean(spread)) if np.isfinite(spread).any() else float("nan"),)
 
 
@@ -148,7 +149,7 @@ def measure(scores: Iterable[str], key: Key, features: FeatureSets) -> dict[str,
     numbers = {}
     for name in scores:
         score = SCORES[name]
-        numbers |= dict(zip(score.names, score.measure(key, features), strict=True))
+        numbers |= dict(zip(score.names, score.measure(jax.random.clone(key), features), strict=True))
     return numbers
 
 

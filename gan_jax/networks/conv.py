@@ -199,7 +199,7 @@ class ConvTranspose(nn.Module):
 
 def with_bias(module: nn.Module, operation: Callable[..., Array], x: Array, channels: tuple[int, int]) -> Array:
     """Within a layer's `__call__`: make its parameters, and apply the operation in its dtype."""
-    kernel = module.param("kernel", module.kernel_init, (*sides(module.kernel_size), *channels))
-    bias = module.param("bias", nn.initializers.zeros, (channels[1],))
+    kernel = module.param("kernel", module.kernel_init, (*sides(module.kernel_size), *channels), jnp.float32)
+    bias = module.param("bias", nn.initializers.zeros, (channels[1],), jnp.float32)
     x, kernel, bias = (array.astype(module.dtype or x.dtype) for array in (x, kernel, bias))
     return operation(x, kernel, stride=module.stride, padding=module.padding) + bias.reshape(1, 1, 1, -1)

@@ -102,7 +102,7 @@ class SetCritic(nn.Module):
     def __call__(self, samples: Samples) -> Scores:
         """Score each sample by its set."""
         n = len(samples)
-        of = jnp.arange(n) // self.set_size
+        of = jnp.arange(n, dtype=jnp.int32) // self.set_size
         sets = -(-n // self.set_size)
         features = _Hidden(self.width, self.depth, self.dtype)(samples.reshape(n, -1))
         total = jax.ops.segment_sum(features, of, sets, indices_are_sorted=True)

@@ -85,6 +85,8 @@ def prepare(
     Raises:
       InputError: any of it cannot be done.
     """
+    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        raise InputError("JAX_DISABLE_JIT is set, and training is one compiled program; unset it")
     if devices and devices > jax.config.jax_num_cpu_devices:  # pyright: ignore[reportAttributeAccessIssue]
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)

@@ -113,4 +113,4 @@ def evaluate_and_keep_best(
 def _finite_sum(state: State) -> Array:
     """A number that is finite only if every number of the state is."""
     leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return sum((jnp.sum(0 * leaf) for leaf in leaves), start=jnp.zeros(()))
+    return sum((jnp.sum(0 * leaf) for leaf in leaves), start=jnp.zeros((), jnp.float32))

@@ -125,7 +125,7 @@ def check_optimizers(game: Game) -> None:
     ):
 
         def step(params, optimizer=optimizer):
-            return apply_gradient(optimizer, params, optimizer.init(params), params, jnp.zeros(()))
+            return apply_gradient(optimizer, params, optimizer.init(params), params, jnp.zeros((), jnp.float32))
 
         try:
             jax.eval_shape(step, params)

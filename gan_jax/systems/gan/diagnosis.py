@@ -17,6 +17,7 @@ from gan_jax.systems.gan.game import (
     condition_of,
     generate,
     is_conditional,
+    normal,
     random_condition,
 )
 from gan_jax.types import Batch, Float, Key, PerSample, Samples
@@ -33,7 +34,7 @@ def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerS
     """
     sample_key, points_key = jax.random.split(key)
     real, condition = jnp.asarray(batch["sample"]), condition_of(game, batch)
-    noise = jax.random.normal(sample_key, (len(real), game.latent))
+    noise = normal(sample_key, (len(real), game.latent))
     labels = condition if is_conditional(game.generator) else random_condition(game, sample_key, len(real))
     fake = generate(game, state.generator, noise, labels)
     score, _ = bind_critic(game, state.critic.params, state.critic.constraint)

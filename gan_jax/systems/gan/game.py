@@ -24,6 +24,7 @@ __all__ = [
     "generate",
     "is_conditional",
     "mean_score",
+    "normal",
     "random_condition",
 ]
 
@@ -111,10 +112,15 @@ def condition_of(game: Game, batch: Batch) -> Condition:
     return None
 
 
+def normal(key: Key, shape: tuple[int, ...]) -> Array:
+    """Draw noise of a shape, float32 even where jax's default is wider."""
+    return jax.random.normal(key, shape, jnp.float32)
+
+
 def random_condition(game: Game, key: Key, n: int) -> Condition:
     """Return uniform labels (n,) for a generator that takes labels."""
     if is_conditional(game.generator):
-        return jax.random.randint(key, (n,), 0, game.generator.classes)
+        return jax.random.randint(key, (n,), 0, game.generator.classes, jnp.int32)
     return None
 
 

@@ -30,6 +30,7 @@ from gan_jax.systems.gan.game import (
     condition_of,
     generate,
     is_conditional,
+    normal,
     random_condition,
 )
 from gan_jax.systems.gan.metrics import metrics_of
@@ -154,7 +155,9 @@ def init(game: Game, key: Key, spec: Spec) -> State:
     generator_key, critic_key = jax.random.split(key)
     example = jax.tree.map(lambda entry: jnp.zeros((1, *entry.shape), entry.dtype), dict(spec))
     labels = (example.get("label"),)
-    params = game.generator.init(generator_key, jnp.zeros((1, game.latent)), *labels * is_conditional(game.generator))
+    params = game.generator.init(
+        generator_key, jnp.zeros((1, game.latent), jnp.float32), *labels * is_conditional(game.generator)
+    )
     check_params(game.generator, params)
     critic_params = game.critic.init(critic_key, example["sample"], *labels * is_conditional(game.critic))
     check_params(game.critic, critic_params)
@@ -163,7 +166,7 @@ def init(game: Game, key: Key, spec: Spec) -> State:
         critic_params,
         game.critic_optimizer.init(critic_params),
         game.constraint.init(jax.random.fold_in(critic_key, 1), critic_params),
-        score_means=jnp.zeros(2),
+        score_means=jnp.zeros(2, jnp.float32),
     )
     return State(
         step=jnp.zeros((), jnp.int32),
@@ -182,13 +185,13 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     # Each critic step has samples of its own, of which this device takes its shard, labels included.
     reals = game.sharding.shard(_split(game, batch), axis=1)
     condition = condition_of(game, reals)
-    noise = game.sharding.shard(jax.random.normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
+    noise = game.sharding.shard(normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
     fakes = game.sharding.concat_apply(lambda inputs: generate(game, state.generator, *inputs), (noise, condition))
 
     inputs = CriticInputs(
-        steps_done=state.step * steps + jnp.arange(steps),
+        steps_done=state.step * steps + jnp.arange(steps, dtype=jnp.int32),
         points_key=jax.random.split(points_key, steps),
         slope_key=jax.random.split(slope_key, steps),
         real=reals["sample"],
@@ -199,7 +202,7 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 
     # The generator plays against the critic so obtained, beside the last real samples.
     last, last_condition = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], condition))
-    noise = game.sharding.shard(jax.random.normal(noise_key, (game.batch_size, game.latent)))
+    noise = game.sharding.shard(normal(noise_key, (game.batch_size, game.latent)))
     generator, optimizer, generator_metrics = generator_step(
         game, state.generator, state.generator_optimizer, critic, noise=noise, real=last, condition=last_condition
     )
@@ -212,15 +215,15 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 
 def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None = None) -> Samples:
     """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any."""
-    noise = jax.random.normal(key, (n, game.latent))
+    noise = normal(key, (n, game.latent))
     labels = random_condition(game, jax.random.fold_in(key, 1), n) if condition is None else condition["label"]
     return generate(game, state.generator_ema, noise, labels)
 
 
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
     """Draw samples along paths between noise vectors: quarters of a circle, on which noise stays normal."""
-    start, end = jax.random.normal(key, (2, paths, 1, game.latent))
-    angle = jnp.linspace(0, jnp.pi / 2, steps).reshape(1, steps, 1)
+    start, end = normal(key, (2, paths, 1, game.latent))
+    angle = jnp.linspace(0, jnp.pi / 2, steps, dtype=jnp.float32).reshape(1, steps, 1)
     noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
     labels = random_condition(game, jax.random.fold_in(key, 1), paths)
     return generate(game, state.generator_ema, noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
