@@ -17,7 +17,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "check")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -27,6 +27,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax evaluate SAMPLES        score a run, an .npz file or a folder of images
   gan-jax compare SAMPLES ...     score several side by side
   gan-jax report RUN              all about a run in one HTML file
+  gan-jax check RUN               whether a run folder is as it was written
 
 `gan-jax COMMAND --help` lists a command's options."""
 
