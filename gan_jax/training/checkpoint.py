@@ -127,7 +127,12 @@ def raise_errors(checkpoints: "CheckpointManager", *, wait: bool = False) -> Non
 
 
 def restore(checkpoints: "CheckpointManager", like: State, step: int | None = None) -> Checkpoint:
-    """Return the checkpoint of a step, or the newest, its state shaped as `like` (arrays or their shapes), on one device.
+    """Return the checkpoint of a step, by default the newest, its state shaped as `like`, on one device.
+
+    Args:
+      checkpoints: of a folder.
+      like: arrays, or their shapes and dtypes.
+      step: of the checkpoint.
 
     Raises:
       InputError: it is damaged, holds another kind of state, or no SHA-256.
