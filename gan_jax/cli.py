@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from types import TracebackType
 
 from rich.console import Console
 
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    sys.excepthook = _excepthook
     try:
         with suppress(BrokenPipeError):  # only what is printed is lost: commands write their files first
             return _run(sys.argv[1:] if arguments is None else arguments)
@@ -48,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except BrokenPipeError:
             _discard_output()
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """When Orbax has given up, its storage's threads complain each that nobody waits for them any more."""
+    if not (kind is RuntimeError and str(error) == "Event loop is closed"):
+        sys.__excepthook__(kind, error, trace)
 
 
 class _Console(Console):

@@ -138,14 +138,17 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         # The state: new, or the newest checkpoint's that is whole.
         checkpoints = stack.enter_context(checkpoint.manager(folder.checkpoints, experiment.keep_checkpoints))
 
+        def tell(line: str) -> None:
+            console.print(line, soft_wrap=True)
+
         def init():
             return system.init(init_key, pipeline.spec)
 
         step = 0
         if folder.has_checkpoint():
-            step, state, position = checkpoint.restore_newest(checkpoints, jax.eval_shape(init), console.print)
+            step, state, position = checkpoint.restore_newest(checkpoints, jax.eval_shape(init), tell)
             pipeline.resume(position)
-            console.print(f"going on from iteration {step:,}")
+            tell(f"going on from iteration {step:,}")
         else:
             state = jax.jit(init)()
             _save_beginning(checkpoints, Checkpoint(0, state, pipeline.position(0)))
