@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from types import TracebackType
 
 from rich.console import Console
 
@@ -40,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    sys.excepthook = _excepthook
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
     try:
         with suppress(BrokenPipeError):  # only what is printed is lost: commands write their files first
             return _run(sys.argv[1:] if arguments is None else arguments)
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _discard_output()
 
 
-def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """When Orbax has given up, its storage's threads complain each that nobody waits for them any more."""
-    if not (kind is RuntimeError and str(error) == "Event loop is closed"):
-        sys.__excepthook__(kind, error, trace)
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """When Orbax has given up, its storage's threads complain, each in a traceback, that nobody waits for them."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
 class _Console(Console):
