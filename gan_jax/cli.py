@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from inspect import iscoroutine
 
 from rich.console import Console
 
@@ -53,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    """When Orbax has given up, its storage's threads complain, each in a traceback, that nobody waits for them."""
-    if str(unraisable.exc_value) != "Event loop is closed":
+    """What Orbax has given up, its storage's threads and the coroutines that it drops tell again, in a traceback each."""
+    if str(unraisable.exc_value) != "Event loop is closed" and not iscoroutine(unraisable.object):
         sys.__unraisablehook__(unraisable)
 
 

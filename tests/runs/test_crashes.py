@@ -110,9 +110,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(file, uninterrupted, tmp_pa
     assert finish(process) == (130, "")
     assert steps(folder / "checkpoints")[-1] < 200
     assert finish(train(file, folder, "--resume")) == (0, "")
-    expected = content(uninterrupted[0])
-    # One more checkpoint was saved, and pushed another out.
-    assert content(folder) | {"checkpoints": None} == expected | {"checkpoints": None}
+    expected, found = content(uninterrupted[0]), content(folder)
+    found["grids"] = {name: found["grids"][name] for name in expected["grids"]}  # where it stopped it drew one more
+    assert found == expected
 
 
 @pytest.fixture
