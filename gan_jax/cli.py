@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    """What Orbax has given up, its storage's threads and the coroutines that it drops tell again, in a traceback each."""
+    """What Orbax has given up, its storage's threads and the coroutines it drops tell again, in a traceback each."""
     if str(unraisable.exc_value) != "Event loop is closed" and not iscoroutine(unraisable.object):
         sys.__unraisablehook__(unraisable)
 

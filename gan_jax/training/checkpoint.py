@@ -203,7 +203,7 @@ def _sha256(leaf: Any) -> str:
     """Of dtype, shape and bytes."""
     array = np.asarray(leaf)
     digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -47,18 +47,16 @@ class MetricsLog:
 
 
 def _metrics_event(step: int, **metrics: float) -> bytes:
-    from tensorboardX.proto.summary_pb2 import Summary  # imported late: whoever reads a run does without it
-
-    values = [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
-    return _event(step=step, summary=Summary(value=values))
+    values = [{"tag": name, "simple_value": value} for name, value in metrics.items()]
+    return _event(step=step, summary={"value": values})
 
 
 def _event(**fields) -> bytes:
     """A record of TensorBoard: length (8 bytes), its checksum (4), an event, its checksum (4)."""
-    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto import event_pb2  # imported late: whoever reads a run does without it
     from tensorboardX.record_writer import masked_crc32c
 
-    event = Event(wall_time=time.time(), **fields).SerializeToString()
+    event = event_pb2.Event(wall_time=time.time(), **fields).SerializeToString()
     length = struct.pack("<Q", len(event))
     checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, event)]
     return length + checksums[0] + event + checksums[1]
