@@ -56,7 +56,7 @@ def _event(**fields) -> bytes:
     from tensorboardX.proto import event_pb2  # imported late: whoever reads a run does without it
     from tensorboardX.record_writer import masked_crc32c
 
-    event = event_pb2.Event(wall_time=time.time(), **fields).SerializeToString()
+    event = event_pb2.Event(wall_time=time.time(), **fields).SerializeToString()  # pyright: ignore[reportAttributeAccessIssue]
     length = struct.pack("<Q", len(event))
     checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, event)]
     return length + checksums[0] + event + checksums[1]
