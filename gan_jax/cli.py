@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from inspect import iscoroutine
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "check")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -27,6 +28,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax evaluate SAMPLES        score a run, an .npz file or a folder of images
   gan-jax compare SAMPLES ...     score several side by side
   gan-jax report RUN              all about a run in one HTML file
+  gan-jax check RUN               whether a run folder is as it was written
 
 `gan-jax COMMAND --help` lists a command's options."""
 
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
     try:
         with suppress(BrokenPipeError):  # only what is printed is lost: commands write their files first
             return _run(sys.argv[1:] if arguments is None else arguments)
@@ -47,6 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except BrokenPipeError:
             _discard_output()
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """What Orbax has given up, its storage's threads and the coroutines it drops tell again, in a traceback each."""
+    if str(unraisable.exc_value) != "Event loop is closed" and not iscoroutine(unraisable.object):
+        sys.__unraisablehook__(unraisable)
 
 
 class _Console(Console):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = [
     "atomic_write",
     "expand_user",
     "forget_lines_after",
+    "naming",
     "read_json",
     "read_json_lines",
     "write_json",
@@ -41,7 +43,7 @@ def expand_user(path: str | Path) -> Path:
 def atomic_write(file: Path) -> Iterator[Path]:
     """Give a path beside a file to write to, which takes the file's place when all is written, or vanishes.
 
-    The suffix is the file's. Folders that are missing are made.
+    The suffix is the file's. Folders that are missing are made. What a crash has left of an earlier part makes room.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -53,10 +55,24 @@ def atomic_write(file: Path) -> Iterator[Path]:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")  # another process may write the same file
     try:
-        yield part
-        os.replace(part, file)
+        with naming(file):
+            if part.is_dir():  # of a process of the same number, as containers have them
+                shutil.rmtree(part)
+            yield part
+            os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Say of an error of the system inside which file it is about, where it does not say: a write on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(file)
+        raise
 
 
 def write_json(file: Path, value: Any, *, indent: int = 2) -> None:
@@ -89,7 +105,7 @@ def read_json(file: Path) -> Any:
 
 def append_json_line(file: Path, value: Any) -> None:
     """Append a value as one line, its numbers as `write_json` writes them."""
-    with file.open("a") as lines:
+    with naming(file), file.open("a") as lines:
         lines.write(_dumps(value) + "\n")
 
 

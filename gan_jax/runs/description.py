@@ -73,7 +73,7 @@ def refuse_another_run(folder: RunFolder, new: Description, *, free: tuple[str, 
       InputError: it does, or they are beyond the iterations to be done; the message shows what differs.
     """
     step = newest_step(folder.checkpoints)
-    if step is None:
+    if not step:
         return
     before = read(folder.experiment)
     # The same data may lie elsewhere now.

@@ -1,9 +1,15 @@
 """A run folder: the one place that knows the names of its files."""
 
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from gan_jax.errors import InputError
+from gan_jax.files import read_json_lines
 from gan_jax.training.checkpoint import newest_step
 
 __all__ = ["RunFolder", "candidates", "claim"]
@@ -42,6 +48,11 @@ class RunFolder(NamedTuple):
     def best(self) -> Path:
         """Folder of the checkpoint that scored best."""
         return self.path / "best"
+
+    @property
+    def lock(self) -> Path:
+        """Which process trains here, or has done so last."""
+        return self.path / ".lock"
 
     @property
     def samples(self) -> Path:
@@ -83,7 +94,37 @@ class RunFolder(NamedTuple):
 
     def has_checkpoint(self) -> bool:
         """Whether there is a state to go on from."""
-        return newest_step(self.checkpoints) is not None
+        return bool(newest_step(self.checkpoints))  # that of iteration 0 is no more than the seed
+
+    def refuse_lost_checkpoints(self) -> None:
+        """Raise if the run has trained and its checkpoints are gone; every run begins with one of iteration 0.
+
+        Raises:
+          InputError: they are; going on would start from scratch and overwrite what the run has written.
+        """
+        lines = read_json_lines(self.training_metrics)
+        if lines and newest_step(self.checkpoints) is None:
+            reason = f"its checkpoints are gone, though it has come to iteration {lines[-1]['step']}"
+            raise InputError(f"{self.path}: {reason}; put them back, or start another run in another folder")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training here, until the process ends, however it ends.
+
+        The system holds the lock, not the file: what a killed process leaves behind locks nothing. On a network file
+        system it holds between machines where the system's `flock` does (NFS since Linux 2.6.12, Lustre mounted with
+        `flock`), and within one machine elsewhere.
+
+        Raises:
+          InputError: another process trains here.
+        """
+        with self.lock.open("a+") as file:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                raise InputError(f"{self.path}: {file.read().strip() or 'another process'} trains here; wait for it")
+            file.truncate(0)
+            print(f"process {os.getpid()} on {socket.gethostname()}", file=file, flush=True)
+            yield
 
 
 def candidates(workdir: str | None, name: str, resume: bool) -> list[Path]:
@@ -106,7 +147,7 @@ def candidates(workdir: str | None, name: str, resume: bool) -> list[Path]:
         raise InputError(f"{path} holds no run; leave --resume out to start one there", field="resume")
     if not resume and path.exists() and folder.has_checkpoint():
         raise InputError(f"{path} holds a run; add --resume to go on with it, or give another folder", field="workdir")
-    if not resume and path.exists() and any(path.iterdir()) and not folder.is_run():
+    if not resume and path.exists() and not folder.is_run() and {*path.iterdir()} - {folder.lock}:
         raise InputError(f"{path} is not empty; give another folder", field="workdir")
     return paths
 
@@ -127,3 +168,15 @@ def claim(paths: list[Path]) -> RunFolder:
             continue
         return RunFolder(path)
     raise InputError("runs/ is full; give a folder", field="workdir")
+
+
+def _try_lock(file: int) -> bool:
+    if sys.platform == "win32":  # which has no flock
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

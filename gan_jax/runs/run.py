@@ -20,7 +20,17 @@ from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Spec
 
-__all__ = ["Run", "decode", "encode", "interpolate", "open_run", "sample", "sample_sets"]
+__all__ = [
+    "Run",
+    "decode",
+    "encode",
+    "interpolate",
+    "open_run",
+    "open_without_state",
+    "sample",
+    "sample_sets",
+    "state_shapes",
+]
 
 
 class Run(NamedTuple):
@@ -63,7 +73,22 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
     Raises:
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
-    folder = RunFolder(Path(path))
+    run = open_without_state(RunFolder(Path(path)), experiment)
+    saved = run.folder.best if best else run.folder.checkpoints
+    if not checkpoint.newest_step(saved):
+        advice = "train with --evaluation.every N" if best else "train the run first"
+        raise InputError(f"{path}: holds no {'best ' * best}checkpoint; {advice}")
+    with checkpoint.manager(saved, create=False) as checkpoints:
+        restored = checkpoint.restore(checkpoints, state_shapes(run))
+    return run._replace(state=restored.state, step=restored.step)
+
+
+def open_without_state(folder: RunFolder, experiment: Experiment | None = None) -> Run:
+    """Open a run folder without reading a checkpoint: the run's state is None.
+
+    Raises:
+      InputError: it is not a run folder.
+    """
     described = description.read(folder.experiment)
     if experiment is None and described.source and has_own_objects(described.settings):
         experiment = experiment_file.load(folder.source / described.source).experiment
@@ -73,14 +98,12 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
         raise InputError(f"{folder.experiment}: {error}") from None
     spec, classes = described.spec, described.classes
     system = experiment.build(spec, classes=len(classes), trains=False)
-    saved = folder.best if best else folder.checkpoints
-    if checkpoint.newest_step(saved) is None:
-        advice = "train with --evaluation.every N" if best else "train the run first"
-        raise InputError(f"{path}: holds no {'best ' * best}checkpoint; {advice}")
-    state = jax.eval_shape(lambda: system.init(jax.random.key(0), spec))
-    with checkpoint.manager(saved, create=False) as checkpoints:
-        restored = checkpoint.restore(checkpoints, state)
-    return Run(experiment, system, restored.state, restored.step, spec, classes, described.fingerprint, folder)
+    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder)
+
+
+def state_shapes(run: Run) -> State:
+    """Return shapes and dtypes of a run's state."""
+    return jax.eval_shape(lambda: run.system.init(jax.random.key(0), run.spec))
 
 
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:

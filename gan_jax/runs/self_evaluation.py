@@ -57,8 +57,12 @@ class SelfEvaluation(NamedTuple):
         """
         file = folder.evaluation_protocol
         if file.exists() and read_json_lines(folder.evaluation_history):
-            before = {name: value for name, value in read_json(file).items() if name != "baseline"}
-            same_protocol({"the run's scores": Protocol(**before), "new ones": self.against.protocol})
+            try:
+                before = Protocol(**{name: value for name, value in read_json(file).items() if name != "baseline"})
+            except (AttributeError, TypeError):
+                reason = "is not what a run has written; move it and the run's scores away to go on with new ones"
+                raise InputError(f"{file}: {reason}") from None
+            same_protocol({"the run's scores": before, "new ones": self.against.protocol})
         write_json(file, asdict(self.against.protocol) | {"baseline": self.against.baseline})
 
     def plot(self, folder: RunFolder, metrics: Mapping[str, Metric]) -> None:

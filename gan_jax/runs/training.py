@@ -12,7 +12,7 @@ from rich.console import Console
 from gan_jax.data.dataset import Dataset, Source
 from gan_jax.data.order import ORDERS
 from gan_jax.data.pipeline import Pipeline, batch_spec, fits, resident, streamed
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, RunError
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
@@ -26,6 +26,7 @@ from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.settings import has_own_objects, to_json
 from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, loop
+from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.logging import MetricsLog
 from gan_jax.types import Key
@@ -126,34 +127,42 @@ def _keys(experiment: Experiment) -> tuple[Key, Key, Key]:
 def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
     """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
     experiment, _, data, pipeline, system, evaluation, devices = prepared
-    _write_description(folder, experiment, data, prepared.file)
-    if evaluation:
-        evaluation.keep_protocol(folder)
     init_key, sample_key, run_key = _keys(experiment)
     run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder)
 
     with ExitStack() as stack:
-        # The state: new, or the newest checkpoint's.
+        stack.enter_context(folder.locked())
+        folder.refuse_lost_checkpoints()
+        _write_description(folder, experiment, data, prepared.file)
+        if evaluation:
+            evaluation.keep_protocol(folder)
+
+        # The state: new, or the newest checkpoint's that is whole.
         checkpoints = stack.enter_context(checkpoint.manager(folder.checkpoints, experiment.keep_checkpoints))
+
+        def tell(line: str) -> None:
+            console.print(line, soft_wrap=True)
 
         def init():
             return system.init(init_key, pipeline.spec)
 
         step = 0
-        if checkpoints.latest_step() is None:
-            state = jax.jit(init)()
-        else:
-            step, state, position = checkpoint.restore(checkpoints, jax.eval_shape(init))
+        if folder.has_checkpoint():
+            step, state, position = checkpoint.restore_newest(checkpoints, jax.eval_shape(init), tell)
             pipeline.resume(position)
+            tell(f"going on from iteration {step:,}")
+        else:
+            state = jax.jit(init)()
+            _save_beginning(checkpoints, Checkpoint(0, state, pipeline.position(0)))
         state = devices.replicate(state)
 
         # What is done between iterations, in this order.
-        log = stack.enter_context(MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history]))
+        log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
         stack.callback(pipeline.close)
         every = experiment.sample_every
         between = [
             callbacks.log_metrics(log, folder.training_metrics, experiment.log_every),
-            callbacks.save_checkpoints(checkpoints, pipeline, experiment.checkpoint_every),
+            callbacks.watch_checkpoints(checkpoints, experiment.log_every),
             callbacks.save_sample_grids(
                 system,
                 sample_key,
@@ -178,6 +187,8 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
                     plot=lambda: evaluation.plot(folder, system.metrics),
                 )
             )
+        # Last: whoever goes on from a checkpoint finds all that was written before it.
+        between.append(callbacks.save_checkpoints(checkpoints, pipeline, experiment.checkpoint_every))
         try:
             state = loop.train(
                 system,
@@ -191,7 +202,13 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
                 devices=devices,
             )
         except loop.NonFiniteError as error:
-            raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}") from None
+            advice = "start another run with smaller learning rates"
+            raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}; {advice}") from None
+        except OSError as error:
+            reason = f"{error.filename or folder.path}: {error.strerror or error}"
+            raise RunError(f"{reason}; {_last_good(folder, checkpoints)}") from None
+        except RunError as error:
+            raise RunError(f"{error}; {_last_good(folder, checkpoints)}") from None
     return run._replace(state=state, step=max(step, experiment.steps))
 
 
@@ -207,8 +224,17 @@ def _write_description(folder: RunFolder, experiment: Experiment, data: Dataset,
     write_json(folder.environment, environment())
 
 
+def _save_beginning(checkpoints, beginning: Checkpoint) -> None:
+    """A run without any checkpoint has lost them: this one is there before anything is trained."""
+    if checkpoints.latest_step() is not None:
+        checkpoints.delete(0)  # perhaps of other settings
+    checkpoint.save(checkpoints, beginning)
+    checkpoint.raise_errors(checkpoints, wait=True)
+
+
 def _last_good(folder: RunFolder, checkpoints) -> str:
-    checkpoints.wait_until_finished()
-    good = checkpoints.latest_step()
-    where = "there is no checkpoint yet" if good is None else f"the last good checkpoint is {good}"
-    return f"{where} in {folder.checkpoints}; start another run with smaller learning rates"
+    with suppress(Exception):  # another error than the one that is told
+        checkpoints.wait_until_finished()
+    good = newest_step(folder.checkpoints)
+    where = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
+    return f"{where} in {folder.checkpoints}"

@@ -22,7 +22,14 @@ from gan_jax.types import Array, Key
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
 
-__all__ = ["evaluate_and_keep_best", "log_metrics", "print_metrics", "save_checkpoints", "save_sample_grids"]
+__all__ = [
+    "evaluate_and_keep_best",
+    "log_metrics",
+    "print_metrics",
+    "save_checkpoints",
+    "save_sample_grids",
+    "watch_checkpoints",
+]
 
 
 def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
@@ -58,6 +65,11 @@ def save_checkpoints(checkpoints: "CheckpointManager", pipeline: Pipeline, every
     return Callback(every, call)
 
 
+def watch_checkpoints(checkpoints: "CheckpointManager", every: int) -> Callback:
+    """Stop a run whose checkpoints cannot be written, before it comes to the next."""
+    return Callback(every, lambda status: checkpoint.raise_errors(checkpoints))
+
+
 def save_sample_grids(system: System, key: Key, n: int, write: Callable[[int, Array], None], every: int) -> Callback:
     """Draw n samples from the same noise each time, and give them to `write(step, samples)`."""
     sample = jax.jit(lambda state: postprocess(system.sample(state, key, n)))
@@ -77,6 +89,8 @@ def evaluate_and_keep_best(
     plot: Callable[[], None],
 ) -> Callback:
     """Score the state, write the scores as a line, and keep the checkpoint whose score is best.
+
+    When it returns, all of it is on the disk: a run that goes on from a checkpoint saved after it lacks nothing.
 
     Args:
       evaluate: `state -> scores`, by name.
@@ -105,6 +119,7 @@ def evaluate_and_keep_best(
             record = new
             position = pipeline.position(status.step)
             checkpoint.save(checkpoints, Checkpoint(status.step, status.state, position))
+            checkpoint.raise_errors(checkpoints, wait=True)
 
     return Callback(every, call)
 

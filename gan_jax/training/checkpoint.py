@@ -1,19 +1,40 @@
-"""Checkpoints of a state and its position in the data, by Orbax: each whole or absent, written in the background."""
+"""Checkpoints of a state and its position in the data, by Orbax: each whole or absent, written in the background.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+Beside the arrays lies their SHA-256: what a disk, a copy or a hand has changed is found when a checkpoint is read.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import numpy as np
+from jax.experimental.multihost_utils import sync_global_devices
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, RunError, one_line
 from gan_jax.systems import State
 
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
 
-__all__ = ["Checkpoint", "manager", "newest_step", "restore", "save"]
+__all__ = [
+    "Checkpoint",
+    "digests",
+    "manager",
+    "newest_step",
+    "raise_errors",
+    "restore",
+    "restore_newest",
+    "save",
+    "steps",
+]
+
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs tracebacks of what is told in one line here
 
 
 class Checkpoint(NamedTuple):
@@ -29,46 +50,167 @@ def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> "I
     """Open a folder of checkpoints, one per step, of which the newest `keep` stay; at the end it waits for writing.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
-    complete.
+    complete. Whoever creates removes what was cut off in writing.
+
+    Raises:
+      InputError: the folder is a file.
+      RunError: it cannot be written to.
     """
     import orbax.checkpoint as ocp  # imported late: commands that open no checkpoint do without it
 
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
-    with ocp.CheckpointManager(folder.absolute(), options=options) as checkpoints:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file where a run keeps its checkpoints; move it away")
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create, cleanup_tmp_directories=create)
+    with _written(folder):
+        checkpoints = ocp.CheckpointManager(folder.absolute(), options=options)
+    try:
         yield checkpoints
+    except BaseException:
+        with suppress(Exception):  # what went wrong first is what is told
+            checkpoints.close()
+        raise
+    with _written(folder):
+        checkpoints.close()
+
+
+def steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a folder, the oldest first."""
+    return sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit() and path.is_dir())
 
 
 def newest_step(folder: Path) -> int | None:
     """Return the step of the newest checkpoint in a folder, or None if there is none."""
-    steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-    return max(steps, default=None)
+    return max(steps(folder), default=None)
+
+
+def digests(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the SHA-256 of every array by its path, and of all with the step and the position.
+
+    >>> found = digests(Checkpoint(3, {"x": np.zeros(2)}, {}))
+    >>> list(found["arrays"]), found["whole"] == digests(Checkpoint(4, {"x": np.zeros(2)}, {}))["whole"]
+    (['x'], False)
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(checkpoint.state)
+    arrays = {jax.tree_util.keystr(path, simple=True, separator="/"): _sha256(leaf) for path, leaf in leaves}
+    whole = json.dumps([checkpoint.step, checkpoint.position, arrays], sort_keys=True)
+    return {"arrays": arrays, "whole": hashlib.sha256(whole.encode()).hexdigest()}
 
 
 def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
-    """Save a checkpoint in the background; its state may be donated as soon as this returns."""
-    import orbax.checkpoint as ocp
-
-    items = {"state": ocp.args.StandardSave(checkpoint.state), "position": ocp.args.JsonSave(checkpoint.position)}
-    checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))
-
-
-def restore(checkpoints: "CheckpointManager", like: State) -> Checkpoint:
-    """Return the newest checkpoint, its state shaped as `like` (arrays or their shapes), on one device.
+    """Save a checkpoint in the background; its state may be donated as soon as this returns.
 
     Raises:
-      InputError: it is damaged, or holds another kind of state.
+      RunError: it cannot be written, or the one before could not be.
     """
     import orbax.checkpoint as ocp
 
-    step = checkpoints.latest_step()
+    items = {
+        "state": ocp.args.StandardSave(checkpoint.state),
+        "position": ocp.args.JsonSave(checkpoint.position),
+        "sha256": ocp.args.JsonSave(digests(checkpoint)),
+    }
+    with _written(Path(checkpoints.directory)):
+        checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))
+
+
+def raise_errors(checkpoints: "CheckpointManager", *, wait: bool = False) -> None:
+    """Raise what has gone wrong in the background; wait for what is being written, or let it be.
+
+    Raises:
+      RunError: a checkpoint could not be written, or their folder is gone.
+    """
+    if not Path(checkpoints.directory).is_dir():
+        raise RunError(f"{checkpoints.directory}: is gone")
+    if wait or not checkpoints.is_saving_in_progress():
+        with _written(Path(checkpoints.directory)):
+            checkpoints.wait_until_finished()
+
+
+def restore(checkpoints: "CheckpointManager", like: State, step: int | None = None) -> Checkpoint:
+    """Return the checkpoint of a step, by default the newest, its state shaped as `like`, on one device.
+
+    Args:
+      checkpoints: of a folder.
+      like: arrays, or their shapes and dtypes.
+      step: of the checkpoint.
+
+    Raises:
+      InputError: it is damaged, holds another kind of state, or no SHA-256.
+    """
+    import orbax.checkpoint as ocp
+
+    step = checkpoints.latest_step() if step is None else step
     if step is None:
         raise InputError(f"{checkpoints.directory}: holds no checkpoint")
+    name = f"{checkpoints.directory}: checkpoint {step}"
+    if not (Path(checkpoints.directory) / str(step) / "sha256").exists():
+        raise InputError(f"{name} lacks its SHA-256: it is damaged, or an older gan_jax has written it")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), like)
-    items = {"state": ocp.args.StandardRestore(like), "position": ocp.args.JsonRestore()}
+    items = {
+        "state": ocp.args.StandardRestore(like),
+        "position": ocp.args.JsonRestore(),
+        "sha256": ocp.args.JsonRestore(),
+    }
     try:
         restored = checkpoints.restore(step, args=ocp.args.Composite(**items))
-    except (ValueError, KeyError, FileNotFoundError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{checkpoints.directory}: checkpoint {step} cannot be read ({reason})") from error
-    return Checkpoint(step, restored["state"], restored["position"])
+    except Exception as error:  # every reader below Orbax has its own for what is damaged
+        raise InputError(f"{name} cannot be read ({one_line(error)})") from error
+    checkpoint = Checkpoint(step, restored["state"], restored["position"])
+    expected, found = restored["sha256"], digests(checkpoint)
+    if expected != found:
+        arrays = expected.get("arrays") if isinstance(expected, dict) else None
+        known = arrays if isinstance(arrays, dict) else {}
+        changed = [path for path, digest in found["arrays"].items() if known.get(path) != digest]
+        what = changed[0] if changed else "its step or its position"
+        raise InputError(f"{name} is damaged: {what} is not what was saved, by its SHA-256")
+    return checkpoint
+
+
+def restore_newest(checkpoints: "CheckpointManager", like: State, tell: Callable[[str], None]) -> Checkpoint:
+    """Return the newest checkpoint that is whole, and tell in a line which newer ones are not and why.
+
+    They are renamed to `STEP.damaged`, since the iterations after it are taken again.
+
+    Raises:
+      InputError: none is whole; the message is of the newest, and all stay as they are.
+    """
+    damaged: dict[int, InputError] = {}
+    for step in reversed(steps(Path(checkpoints.directory))):
+        try:
+            checkpoint = restore(checkpoints, like, step)
+        except InputError as error:
+            damaged[step] = error
+            continue
+        for step, error in damaged.items():
+            tell(f"{error}; going back to checkpoint {checkpoint.step}")
+            _set_aside(Path(checkpoints.directory) / str(step))
+        if damaged:
+            sync_global_devices("damaged checkpoints are set aside")
+            checkpoints.reload()
+        return checkpoint
+    raise next(iter(damaged.values()), InputError(f"{checkpoints.directory}: holds no checkpoint"))
+
+
+def _set_aside(path: Path) -> None:
+    if jax.process_index() == 0:
+        aside = path.with_name(f"{path.name}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+
+
+def _sha256(leaf: Any) -> str:
+    """Of dtype, shape and bytes."""
+    array = np.asarray(leaf)
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Say in one line what keeps Orbax from writing, of which every layer raises its own kind of error."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(f"{folder}: a checkpoint cannot be written ({one_line(error)})") from error

@@ -26,8 +26,8 @@ def status(step, state, **changes):
 
 def test_a_line_of_metrics_holds_counts_and_speed(tmp_path):
     file = tmp_path / "metrics.jsonl"
-    with MetricsLog(tmp_path, 0, [file]) as log:
-        callbacks.log_metrics(log, file, every=5).call(status(5, None))
+    log = MetricsLog(tmp_path, 0, [file])
+    callbacks.log_metrics(log, file, every=5).call(status(5, None))
     assert read_json_lines(file) == [{"step": 5, "images": 10, "images_per_s": 10.0, "loss": 0.5}]
 
 
@@ -58,10 +58,8 @@ def test_a_state_that_is_lost_in_the_last_step_is_not_saved(tmp_path):
 def evaluated(folder, scores, start=0, best="frechet", highest=False):
     """Score states, which are their own scores, at steps 10 apart; returns how often there was something to plot."""
     plotted, file = [], folder / "history.jsonl"
-    with (
-        MetricsLog(folder, start, [file]) as log,
-        checkpoint.manager(folder / "best", keep=1) as checkpoints,
-    ):
+    log = MetricsLog(folder, start, [file])
+    with checkpoint.manager(folder / "best", keep=1) as checkpoints:
         callback = callbacks.evaluate_and_keep_best(
             lambda state: {best: float(state["x"])},
             every=10,
@@ -110,7 +108,8 @@ def test_a_best_that_is_taken_back_is_found_again(tmp_path):
 
 
 def test_an_interrupted_run_is_not_scored(tmp_path):
-    with checkpoint.manager(tmp_path / "best", keep=1) as checkpoints, MetricsLog(tmp_path, 0, []) as log:
+    log = MetricsLog(tmp_path, 0, [])
+    with checkpoint.manager(tmp_path / "best", keep=1) as checkpoints:
         options = {"every": 10, "best": "frechet", "highest": False, "pipeline": PIPELINE, "plot": lambda: None}
         callback = callbacks.evaluate_and_keep_best(
             lambda state: pytest.fail("scored"), checkpoints=checkpoints, log=log, file=tmp_path / "a.jsonl", **options

@@ -20,9 +20,9 @@ def events(folder):
 
 def test_metrics_go_to_lines_and_events(tmp_path):
     file = tmp_path / "metrics.jsonl"
-    with MetricsLog(tmp_path, step=0, files=[file]) as log:
-        log.write(file, 10, {"loss": 0.5, "penalty": 2.0})
-        log.write(file, 20, {"loss": 0.25, "penalty": 1.0})
+    log = MetricsLog(tmp_path, step=0, files=[file])
+    log.write(file, 10, {"loss": 0.5, "penalty": 2.0})
+    log.write(file, 20, {"loss": 0.25, "penalty": 1.0})
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == [{"step": 10, "loss": 0.5, "penalty": 2.0}, {"step": 20, "loss": 0.25, "penalty": 1.0}]
     written = [
@@ -35,6 +35,5 @@ def test_metrics_go_to_lines_and_events(tmp_path):
 def test_torn_and_later_lines_are_forgotten(tmp_path, torn):
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(b'{"step": 10}\n{"step": 20}\n' + torn)
-    with MetricsLog(tmp_path, step=30, files=[file]) as log:
-        log.write(file, 40, {"loss": 1.0})
+    MetricsLog(tmp_path, step=30, files=[file]).write(file, 40, {"loss": 1.0})
     assert [json.loads(line)["step"] for line in file.read_text().splitlines()] == [10, 20, 40]
