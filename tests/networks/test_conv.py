@@ -98,7 +98,7 @@ def test_any_size_kernel_stride_and_padding(**case):
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(**any_window)
 def test_many_sizes_kernels_strides_and_paddings(**case):
     agrees_with_lax(**case)

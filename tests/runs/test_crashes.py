@@ -87,7 +87,7 @@ def uninterrupted(file, tmp_path_factory):
     return folder / "run", time.monotonic() - began
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_killed_run_goes_on_as_if_it_had_not_been(file, uninterrupted, tmp_path, seed):
     whole, seconds = uninterrupted
     folder, rng = tmp_path / "run", random.Random(seed)
