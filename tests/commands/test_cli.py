@@ -401,7 +401,7 @@ def test_help(file, capsys):
     printed = capsys.readouterr().out
     assert "default: 16)" in printed.replace("\n", " ")  # the file's batch_size, not the library's
     assert "--gan.penalty.weight" in printed
-    assert "--data.dir VALUE, --data-dir VALUE" in printed
+    assert re.search("--data.dir( VALUE)?, --data-dir VALUE", printed)  # Python 3.13 says the value once
 
 
 def test_pure_modules_import_little():

