@@ -92,6 +92,6 @@ def invert(
         errors = jnp.where(diverged, jnp.inf, errors)  # argmin and min would take NaN
         return noise[jnp.argmin(errors)], jnp.sqrt(jnp.min(errors)), diverged.sum(dtype=jnp.int32)
 
-    starts = jax.random.normal(key, (len(targets), restarts, latent), targets.dtype)
+    starts = jax.random.normal(key, (len(targets), restarts, latent), jnp.float32)
     latents, errors, diverged = jax.vmap(best)(starts, targets)
     return Inversion(latents, generator(latents), errors, diverged)
