@@ -26,7 +26,7 @@ __all__ = [
     "batch_spec",
     "dequantize",
     "fits",
-    "prepare",
+    "preprocess_batch",
     "resident",
     "step_keys",
     "streamed",
@@ -89,7 +89,7 @@ def resident(
     def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         index_key, noise_key = jax.random.split(key)
         indices = order(index_key, step)
-        return prepare({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
+        return preprocess_batch({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -155,7 +155,7 @@ def streamed(
         _, noise_key = jax.random.split(key)
         row = step - arrays["start"]
         taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
-        return prepare(taken, noise_key, dequantization)
+        return preprocess_batch(taken, noise_key, dequantization)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -174,10 +174,11 @@ def step_keys(key: Key, step: ArrayLike) -> tuple[Key, Key]:
     return batch_key, update_key
 
 
-def prepare(batch: Batch, key: Key, dequantization: float) -> Batch:
+def preprocess_batch(batch: Batch, key: Key, dequantization: float) -> Batch:
     """Return a batch as a system is trained on it: samples in [-1, 1] (or points as they are), dequantized.
 
-    >>> prepare({"sample": jnp.zeros((2, 1, 1, 1), jnp.uint8)}, jax.random.key(0), 0.0)["sample"].ravel().tolist()
+    >>> black = {"sample": jnp.zeros((2, 1, 1, 1), jnp.uint8)}
+    >>> preprocess_batch(black, jax.random.key(0), 0.0)["sample"].ravel().tolist()
     [-1.0, -1.0]
     """
     samples = preprocess(jnp.asarray(batch["sample"]))

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import grain
-
 __all__ = ["Prefetcher"]
 
 _THREADS = 4
@@ -21,8 +19,7 @@ class Prefetcher:
     """
 
     def __init__(self, read: Callable[[int], Any], ahead: int):
-        self._read = read
-        self._options = grain.ReadOptions(num_threads=min(_THREADS, ahead), prefetch_buffer_size=ahead)
+        self._read, self._ahead = read, ahead
         self._results: Any = None
         self._next = -1
 
@@ -41,10 +38,13 @@ class Prefetcher:
 
     def seek(self, step: int) -> Any:
         """Read from a step on; return the iterator."""
+        import grain  # imported late: whoever streams nothing starts without it
+
         self.close()
         self._next = step
         steps = grain.MapDataset.range(step, _LAST).map(lambda at: self._read(int(at)))
-        self._results = iter(steps.to_iter_dataset(self._options))
+        options = grain.ReadOptions(num_threads=min(_THREADS, self._ahead), prefetch_buffer_size=self._ahead)
+        self._results = iter(steps.to_iter_dataset(options))
         self._results.start_prefetch()
         return self._results
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from gan_jax.data.dataset import Dataset, Source
-from gan_jax.data.pipeline import prepare
+from gan_jax.data.pipeline import preprocess_batch
 from gan_jax.evaluation.samples import chunk_size
 from gan_jax.systems.system import Metric, State, System
 from gan_jax.types import Batch, Key, PerSample
@@ -109,7 +109,7 @@ def _measure(system: System, state: State, key: Key, batch: Batch, dequantizatio
 @lru_cache(maxsize=4)  # a run diagnoses itself again and again, by one program
 def _compiled(diagnose, dequantization: float):
     def measure(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
-        return diagnose(state, key, prepare(batch, jax.random.fold_in(key, 0), dequantization))
+        return diagnose(state, key, preprocess_batch(batch, jax.random.fold_in(key, 0), dequantization))
 
     return jax.jit(measure)
 

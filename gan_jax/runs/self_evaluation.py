@@ -1,7 +1,7 @@
 """The scores that a run takes of its own samples while it trains."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +62,8 @@ class SelfEvaluation(NamedTuple):
             except (AttributeError, TypeError):
                 reason = "is not what a run has written; move it and the run's scores away to go on with new ones"
                 raise InputError(f"{file}: {reason}") from None
+            if before.fingerprint == self.against.protocol.fingerprint:
+                before = replace(before, data=self.against.protocol.data)  # the same data may lie elsewhere now
             same_protocol({"the run's scores": before, "new ones": self.against.protocol})
         write_json(file, asdict(self.against.protocol) | {"baseline": self.against.baseline})
 

@@ -359,6 +359,7 @@ def test_data_that_have_moved_are_the_same_data(file, tmp_path, capsys):
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
     folder, options = tmp_path / "run", ["train", file, "--workdir", str(tmp_path / "run")]
+    options += ["--evaluation.every", "2", "--evaluation.features", "pixels"]
     assert main([*options, "--data.source", str(tmp_path / "a.npz"), "--steps", "2"]) == 0
     (tmp_path / "a.npz").rename(tmp_path / "b.npz")
     assert "there is no file or folder" in fails(capsys, "evaluate", folder)
