@@ -15,6 +15,7 @@ from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
 from gan_jax.runs.experiment import Experiment
 from gan_jax.settings import Setting, override, settings_of
+from gan_jax.training import hosts
 from gan_jax.training.loop import Interrupted
 
 __all__ = ["main"]
@@ -33,9 +34,14 @@ def main(arguments: Sequence[str], console: Console) -> int:
     experiment = _overridden(file.experiment, vars(options))
 
     paths = folder.candidates(options.workdir, file.path.stem, options.resume)
+    if (options.processes or hosts.launched()) > 1 and not options.workdir:
+        raise InputError("several processes write one folder; give it", field="workdir")
+    hosts.connect(options.coordinator, options.processes, options.process, devices=options.devices)
+    console.quiet = not hosts.is_first()
     with progress_bars(console) as progress:
         prepared = training.prepare(experiment, file=file, devices=options.devices, progress=progress)
-    run_folder = folder.claim(paths)
+    hosts.wait("every host has looked at the folder")
+    run_folder = folder.claim(paths) if hosts.is_first() else folder.RunFolder(paths[0])
     shape = "x".join(map(str, prepared.data.shape))
     count, devices = len(prepared.data.train), prepared.devices.sharding.device_count
     console.print(f"{count:,} samples of {shape} from {experiment.data.name}, devices: {devices}")
@@ -75,6 +81,9 @@ def _parser(experiment: Experiment) -> ArgumentParser:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     parser.add_argument("--devices", type=reader(Count), help="how many share each batch; by default all, or one CPU")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several processes the first; found under SLURM")
+    parser.add_argument("--processes", type=reader(Count), metavar="N", help="how many there are")
+    parser.add_argument("--process", type=reader(int), metavar="I", help="which this one is, from 0")
     for setting in settings_of(experiment):
         names = [option(setting.name), *(["--data-dir"] if setting.name == "data.dir" else [])]
         parser.add_argument(*names, dest=setting.name, default=SUPPRESS, metavar="VALUE", help=_help(setting))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import numpy as np
 
 from gan_jax.errors import InputError
 from gan_jax.systems import State
@@ -25,15 +26,24 @@ class Checkpoint(NamedTuple):
 
 
 @contextmanager
-def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> "Iterator[CheckpointManager]":
+def manager(
+    folder: Path, keep: int | None = None, *, create: bool = True, alone: bool = False
+) -> "Iterator[CheckpointManager]":
     """Open a folder of checkpoints, one per step, of which the newest `keep` stay; at the end it waits for writing.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
-    complete.
+    complete. Of several hosts all open the same folder, unless one does so `alone`, with states of its own.
     """
     import orbax.checkpoint as ocp  # imported late: commands that open no checkpoint do without it
 
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
+    if alone and jax.process_count() > 1:
+        folder.mkdir(parents=True, exist_ok=True)
+        host = jax.process_index()
+        options.create = False  # which Orbax leaves to whoever opens it alone
+        options.multiprocessing_options = ocp.options.MultiprocessingOptions(
+            primary_host=host, active_processes={host}, barrier_sync_key_prefix=folder.name
+        )
     with ocp.CheckpointManager(folder.absolute(), options=options) as checkpoints:
         yield checkpoints
 
@@ -48,7 +58,10 @@ def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
     """Save a checkpoint in the background; its state may be donated as soon as this returns."""
     import orbax.checkpoint as ocp
 
-    items = {"state": ocp.args.StandardSave(checkpoint.state), "position": ocp.args.JsonSave(checkpoint.position)}
+    state = checkpoint.state
+    if jax.process_count() > 1:  # of several hosts, one alone saves what it has itself, not arrays of all
+        state = jax.tree.map(lambda leaf: np.asarray(leaf) if leaf.is_fully_addressable else leaf, state)
+    items = {"state": ocp.args.StandardSave(state), "position": ocp.args.JsonSave(checkpoint.position)}
     checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))
 
 

@@ -1,0 +1,121 @@
+"""Several hosts: processes that train one run together, each with devices of its own, by `jax.distributed`.
+
+The first host claims the folder, logs, draws and scores; all save, and all stop when one is told to.
+"""
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_jax.errors import InputError, RunError
+
+__all__ = ["any_of_all", "connect", "is_first", "launched", "local", "several", "wait"]
+
+_HEARTBEAT_S = 30  # after which a silent host is given up
+_CONNECT_S = 300
+_END_S = 24 * 3600  # hosts that are through wait for the first, which may still score
+
+
+def launched() -> int:
+    """Return how many processes SLURM, Open MPI or a TPU pod has started, which jax finds by itself; 1 without these.
+
+    >>> launched()
+    1
+    """
+    env = os.environ
+    slurm = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_PROCID", "SLURM_LOCALID")
+    if all(name in env for name in slurm):
+        return int(env.get("SLURM_STEP_NUM_TASKS", env.get("SLURM_NTASKS", "1")))  # of this step, or of the job
+    if "OMPI_MCA_orte_hnp_uri" in env:
+        return int(env.get("OMPI_COMM_WORLD_SIZE", "1"))
+    if find_spec("libtpu"):
+        return len(env.get("TPU_PROCESS_ADDRESSES", env.get("TPU_WORKER_HOSTNAMES", "")).split(","))
+    return 1
+
+
+def connect(
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
+    *,
+    devices: int | None = None,
+) -> None:
+    """Connect this process with the others of its run: before jax is used; by itself where something `launched` them.
+
+    Args:
+      coordinator: host and port of the first process, where the others find it.
+      processes: how many there are.
+      process: which this one is, from 0.
+      devices: how many all have together, if these are CPUs; by default one each.
+
+    Raises:
+      InputError: the three do not go together.
+      RunError: the others cannot be reached.
+    """
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) < 3:
+        if missing:
+            raise InputError("--coordinator, --processes and --process go together; give all three", field=missing[0])
+        host, _, port = coordinator.rpartition(":")
+        if not (host and port.isdigit()):
+            raise InputError(f"{coordinator} is not HOST:PORT", field="coordinator")
+        if process >= processes:
+            raise InputError(f"{process} is none of {processes}; give 0 to {processes - 1}", field="process")
+    elif launched() == 1:
+        return
+    jax.config.update("jax_num_cpu_devices", max(1, (devices or 0) // (processes or launched())))
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which the loop answers
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process,
+            heartbeat_timeout_seconds=_HEARTBEAT_S,
+            initialization_timeout=_CONNECT_S,
+            shutdown_timeout_seconds=_END_S,
+        )
+    except jax.errors.JaxRuntimeError as error:
+        raise RunError(f"the other hosts cannot be reached within {_CONNECT_S} s ({error})") from None
+
+
+def several() -> bool:
+    """Whether there are several hosts."""
+    return jax.distributed.is_initialized() and jax.process_count() > 1  # the count alone would start the devices
+
+
+def is_first() -> bool:
+    """Whether this is the host that writes what is written once."""
+    return not several() or jax.process_index() == 0
+
+
+def any_of_all(flag: bool) -> bool:
+    """Whether a flag is set on any host; all have to ask.
+
+    >>> any_of_all(False)
+    False
+    """
+    if not several():
+        return flag
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def wait(what: str) -> None:
+    """Wait until all hosts are here."""
+    if several():
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(what)
+
+
+def local(tree: Any) -> Any:
+    """Return a tree of arrays that every device holds whole, as one that this host can use alone."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree) if several() else tree
