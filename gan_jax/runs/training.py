@@ -188,17 +188,18 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         elif experiment.evaluation.every:  # the first host scores
             between.append(loop.Callback(experiment.evaluation.every, lambda status: None))
         try:
-            state = loop.train(
-                system,
-                pipeline,
-                state,
-                run_key,
-                start=step,
-                steps=experiment.steps,
-                callbacks=between,
-                console=console,
-                devices=devices,
-            )
+            with hosts.watch():
+                state = loop.train(
+                    system,
+                    pipeline,
+                    state,
+                    run_key,
+                    start=step,
+                    steps=experiment.steps,
+                    callbacks=between,
+                    console=console,
+                    devices=devices,
+                )
         except loop.NonFiniteError as error:
             raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}") from None
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))

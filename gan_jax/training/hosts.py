@@ -3,22 +3,30 @@
 The first host claims the folder, logs, draws and scores; all save, and all stop when one is told to.
 """
 
+import atexit
 import os
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from gan_jax.errors import InputError, RunError
+from gan_jax.training import stderr_filter
 
-__all__ = ["any_of_all", "connect", "is_first", "launched", "local", "several", "wait"]
+__all__ = ["any_of_all", "connect", "connected", "is_first", "launched", "local", "several", "wait", "watch"]
 
 _HEARTBEAT_S = 30  # after which a silent host is given up
 _CONNECT_S = 300
 _END_S = 24 * 3600  # hosts that are through wait for the first, which may still score
+_LOST = re.compile("Gloo|NCCL|UNAVAILABLE|ABORTED|DEADLINE_EXCEEDED|heartbeat|closed by peer", re.IGNORECASE)
+_GRACE_S = 5  # for others that fail of the same: without the first they end as if it were lost
 
 
 def launched() -> int:
@@ -83,6 +91,64 @@ def connect(
         )
     except jax.errors.JaxRuntimeError as error:
         raise RunError(f"the other hosts cannot be reached within {_CONNECT_S} s ({error})") from None
+
+
+@contextmanager
+def connected(
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
+    *,
+    devices: int | None = None,
+    farewell: str,
+) -> Iterator[None]:
+    """Connect as `connect` does; if this process fails, it leaves the others, which end within a minute.
+
+    Args:
+      coordinator, processes, process, devices: as for `connect`.
+      farewell: the one line that is said where another host is lost.
+    """
+    connect(coordinator, processes, process, devices=devices)
+    if not several():
+        yield
+        return
+    _filter_stderr(farewell)
+    try:
+        yield
+    except BaseException as error:
+        # Else it would wait at its end for the others, which wait for it in their next sum.
+        atexit.register(_leave, 2 if isinstance(error, InputError | OSError) else 1)
+        raise
+
+
+@contextmanager
+def watch() -> Iterator[None]:
+    """Leave at once where another host is lost, without what would wait for it."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if several() and _LOST.search(str(error)):
+            os.write(2, stderr_filter.LOST.encode())
+            os._exit(1)
+        raise
+
+
+def _filter_stderr(farewell: str) -> None:
+    sys.stderr.flush()
+    command = [sys.executable, "-I", str(stderr_filter.__file__), farewell]
+    reads, writes = os.pipe()
+    subprocess.Popen(command, stdin=reads, stdout=subprocess.DEVNULL, start_new_session=True)
+    os.dup2(writes, 2)
+    os.close(reads)
+    os.close(writes)
+
+
+def _leave(code: int) -> None:
+    if is_first():
+        time.sleep(_GRACE_S)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def several() -> bool:
