@@ -15,6 +15,7 @@ from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
 from gan_jax.runs.experiment import Experiment
 from gan_jax.settings import Setting, override, settings_of
+from gan_jax.training import hosts
 from gan_jax.training.loop import Interrupted
 
 __all__ = ["main"]
@@ -33,18 +34,29 @@ def main(arguments: Sequence[str], console: Console) -> int:
     experiment = _overridden(file.experiment, vars(options))
 
     paths = folder.candidates(options.workdir, file.path.stem, options.resume)
-    with progress_bars(console) as progress:
-        prepared = training.prepare(experiment, file=file, devices=options.devices, progress=progress)
-    run_folder = folder.claim(paths)
+    if (options.processes or hosts.launched()) > 1 and not options.workdir:
+        raise InputError("several processes write one folder; give it to all of them", field="workdir")
+    farewell = f"gan-jax: another process has ended; go on from the last checkpoint: {_again(arguments, paths[0])}"
+    processes = options.coordinator, options.processes, options.process
+    with hosts.connected(*processes, devices=options.devices, farewell=farewell):
+        console.quiet = console.quiet or not hosts.is_first()
+        with progress_bars(console) as progress:
+            prepared = training.prepare(experiment, file=file, devices=options.devices, progress=progress)
+        hosts.wait("all have looked at the folder")
+        run_folder = folder.claim(paths) if hosts.is_first() else folder.RunFolder(paths[0])
+        return _train(prepared, run_folder, arguments, console)
+
+
+def _train(
+    prepared: training.Prepared, run_folder: folder.RunFolder, arguments: Sequence[str], console: Console
+) -> int:
     shape = "x".join(map(str, prepared.data.shape))
     count, devices = len(prepared.data.train), prepared.devices.sharding.device_count
-    console.print(f"{count:,} samples of {shape} from {experiment.data.name}, devices: {devices}")
+    console.print(f"{count:,} samples of {shape} from {prepared.experiment.data.name}, devices: {devices}")
     try:
         training.run_training(prepared, run_folder, console)
     except Interrupted as stop:
-        again = [*arguments] if options.workdir else [*arguments, "--workdir", str(run_folder.path)]
-        again += [] if options.resume else ["--resume"]
-        print(f"{stop} and saved; go on with\n  {shlex.join(['gan-jax', 'train', *again])}")
+        print(f"{stop} and saved; go on with\n  {_again(arguments, run_folder.path)}")
         return 130
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
@@ -52,9 +64,17 @@ def main(arguments: Sequence[str], console: Console) -> int:
         raise RunError(
             "the device's memory does not suffice; choose smaller networks or a smaller batch_size"
         ) from None
-    following = shlex.join(["gan-jax", "sample", str(run_folder.path), "--n", "100", "--grid"])
-    print(f"run folder: {run_folder.path}\nnext: {following}")
+    if hosts.is_first():
+        following = shlex.join(["gan-jax", "sample", str(run_folder.path), "--n", "100", "--grid"])
+        print(f"run folder: {run_folder.path}\nnext: {following}")
     return 0
+
+
+def _again(arguments: Sequence[str], path: Path) -> str:
+    """The command that goes on with a run."""
+    names = {word.partition("=")[0] for word in arguments}
+    again = [*arguments] if "--workdir" in names else [*arguments, "--workdir", str(path)]
+    return shlex.join(["gan-jax", "train", *again, *([] if "--resume" in names else ["--resume"])])
 
 
 def _experiment_of(arguments: Sequence[str]) -> str | None:
@@ -75,6 +95,9 @@ def _parser(experiment: Experiment) -> ArgumentParser:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     parser.add_argument("--devices", type=reader(Count), help="how many share each batch; by default all, or one CPU")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several processes the first; found under SLURM")
+    parser.add_argument("--processes", type=reader(Count), metavar="N", help="how many there are")
+    parser.add_argument("--process", type=reader(int), metavar="I", help="which this one is, from 0")
     for setting in settings_of(experiment):
         names = [option(setting.name), *(["--data-dir"] if setting.name == "data.dir" else [])]
         parser.add_argument(*names, dest=setting.name, default=SUPPRESS, metavar="VALUE", help=_help(setting))

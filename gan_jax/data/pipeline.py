@@ -23,6 +23,7 @@ from gan_jax.types import Array, ArrayLike, Batch, Key, PyTree, Samples, Spec
 __all__ = [
     "Pipeline",
     "Replicate",
+    "Share",
     "batch_spec",
     "dequantize",
     "fits",
@@ -36,6 +37,20 @@ _ITERATIONS, _BLOCK_BYTES = 16, 1 << 26  # that are copied to the device at a ti
 
 Replicate = Callable[[Any], Any]
 """Copies a tree of arrays to every device."""
+
+
+class Share(NamedTuple):
+    """The part of each batch that one of several hosts reads.
+
+    Attributes:
+      size: samples of a batch of one step; an iteration takes one or several batches.
+      mine: int (m,), which of the batch's samples are this host's.
+      join: of arrays (iterations, batches, m, ...), each host's own, makes those of all, spread over the devices.
+    """
+
+    size: int
+    mine: np.ndarray
+    join: Callable[[np.ndarray], Array]
 
 
 class Pipeline(NamedTuple):
@@ -121,6 +136,7 @@ def streamed(
     dequantization: float = 0.0,
     replicate: Replicate = jax.device_put,
     max_iterations: int | None = None,
+    share: Share | None = None,
 ) -> Pipeline:
     """Read the batches of some iterations at a time on the host, ahead of the device, which holds no more than these.
 
@@ -128,6 +144,7 @@ def streamed(
       source, size, order, dequantization, replicate: as for `resident`.
       key: of the run, from which `step_keys` are made.
       max_iterations: how many iterations are copied to the device at a time; by default 16, fewer of large batches.
+      share: what this host reads, where several share the reading; by default it reads all.
     """
     order = order or _usual_order(source, size)
     if max_iterations is None:
@@ -141,7 +158,8 @@ def streamed(
         return order(index_key, step)
 
     def read(step: int) -> dict[str, np.ndarray]:
-        return source.batch(np.asarray(indices_of(host_key, np.int32(step))))
+        indices = np.asarray(indices_of(host_key, np.int32(step)))
+        return source.batch(indices if share is None else indices.reshape(-1, share.size)[:, share.mine].ravel())
 
     prefetcher = Prefetcher(read, ahead=2 * max_iterations)
 
@@ -149,12 +167,18 @@ def streamed(
         batches = [prefetcher.get(step) for step in range(start, stop)]
         batches += [batches[-1]] * (max_iterations - len(batches))  # of one shape, for one compilation
         stacked = {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
-        return replicate({"start": np.int32(start), "batches": stacked})
+        if share is None:
+            return replicate({"start": np.int32(start), "batches": stacked})
+        parts = {name: leaf.reshape(len(leaf), -1, len(share.mine), *leaf.shape[2:]) for name, leaf in stacked.items()}
+        batches = {name: share.join(part) for name, part in parts.items()}
+        return {"start": replicate(np.int32(start)), "batches": batches}
 
     def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         _, noise_key = jax.random.split(key)
         row = step - arrays["start"]
         taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
+        if share is not None:
+            taken = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), taken)
         return preprocess_batch(taken, noise_key, dequantization)
 
     return Pipeline(

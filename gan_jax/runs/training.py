@@ -25,7 +25,7 @@ from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.settings import has_own_objects, to_json
 from gan_jax.systems import System
-from gan_jax.training import callbacks, checkpoint, loop
+from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.logging import MetricsLog
@@ -61,7 +61,7 @@ def train(
     Args:
       experiment: what is trained.
       folder: the run folder, made if it is not there.
-      devices: how many share each batch; by default all accelerators, or one CPU.
+      devices: how many share each batch, of all hosts together; by default all accelerators, or one CPU of each.
       console: where progress is shown; nowhere by default.
 
     Raises:
@@ -88,10 +88,11 @@ def prepare(
     """
     if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
         raise InputError("JAX_DISABLE_JIT is set, and training is one compiled program; unset it")
-    if devices and devices > jax.config.jax_num_cpu_devices:  # pyright: ignore[reportAttributeAccessIssue]
+    raised = devices and devices > jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
+    if raised and not hosts.several():
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)
-    parallel = data_parallel(devices or (1 if jax.default_backend() == "cpu" else None))
+    parallel = data_parallel(devices or (jax.process_count() if jax.default_backend() == "cpu" else None))
     experiment = replace(experiment, data=experiment.data.located())
     advance = progress(f"reading {experiment.data.name}", 1)
     data = experiment.data.read()
@@ -101,7 +102,8 @@ def prepare(
         raise InputError(reason, field="batch_size")
     system = experiment.build(batch_spec(data.train), classes=len(data.classes), sharding=parallel.sharding)
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
-    return Prepared(experiment, file, data, pipeline, system, self_evaluation(experiment, data, progress), parallel)
+    evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None
+    return Prepared(experiment, file, data, pipeline, system, evaluation, parallel)
 
 
 def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataParallel) -> Pipeline:
@@ -115,6 +117,8 @@ def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataPa
     }
     if experiment.data.resident == "yes" or (experiment.data.resident == "auto" and fits(source)):
         return resident(source, **settings)
+    if hosts.several() and devices.share:
+        settings["share"] = devices.share(experiment.batch_size)
     return streamed(source, run_key, **settings)
 
 
@@ -131,11 +135,13 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder)
 
     with ExitStack() as stack:
-        stack.enter_context(folder.locked())
-        folder.refuse_lost_checkpoints()
-        _write_description(folder, experiment, data, prepared.file)
-        if evaluation:
-            evaluation.keep_protocol(folder)
+        if hosts.is_first():
+            stack.enter_context(folder.locked())
+            folder.refuse_lost_checkpoints()
+            _write_description(folder, experiment, data, prepared.file)
+            if evaluation:
+                evaluation.keep_protocol(folder)
+        hosts.wait("the folder is described")
 
         # The state: new, or the newest checkpoint's that is whole.
         checkpoints = stack.enter_context(checkpoint.manager(folder.checkpoints, experiment.keep_checkpoints))
@@ -157,50 +163,56 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         state = devices.replicate(state)
 
         # What is done between iterations, in this order.
-        log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
+        log: Any = None  # of another host than the first
+        if hosts.is_first():
+            log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
         stack.callback(pipeline.close)
         every = experiment.sample_every
         between = [
-            callbacks.log_metrics(log, folder.training_metrics, experiment.log_every),
+            callbacks.on_first_host(callbacks.log_metrics(log, folder.training_metrics, experiment.log_every)),
             callbacks.watch_checkpoints(checkpoints, experiment.log_every),
-            callbacks.save_sample_grids(
-                system,
-                sample_key,
-                n=100 if len(data.shape) == 3 else 2_000,
-                write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
-                every=every,
+            callbacks.on_first_host(
+                callbacks.save_sample_grids(
+                    system,
+                    sample_key,
+                    n=100 if len(data.shape) == 3 else 2_000,
+                    write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
+                    every=every,
+                )
             ),
-            callbacks.print_metrics(console, system, every),
+            callbacks.on_first_host(callbacks.print_metrics(console, system, every)),
         ]
         if evaluation:
-            best = stack.enter_context(checkpoint.manager(folder.best, keep=1))
-            between.append(
-                callbacks.evaluate_and_keep_best(
-                    lambda state: evaluation.scores(system, state, sample_sets(run._replace(state=state))),
-                    every=evaluation.every,
-                    best=evaluation.best,
-                    highest=evaluation.highest_is_best(),
-                    checkpoints=best,
-                    pipeline=pipeline,
-                    log=log,
-                    file=folder.evaluation_history,
-                    plot=lambda: evaluation.plot(folder, system.metrics),
-                )
+            best = stack.enter_context(checkpoint.manager(folder.best, keep=1, alone=True))
+            evaluate = callbacks.evaluate_and_keep_best(
+                lambda state: evaluation.scores(system, state, sample_sets(run._replace(state=state))),
+                every=evaluation.every,
+                best=evaluation.best,
+                highest=evaluation.highest_is_best(),
+                checkpoints=best,
+                pipeline=pipeline,
+                log=log,
+                file=folder.evaluation_history,
+                plot=lambda: evaluation.plot(folder, system.metrics),
             )
+            between.append(callbacks.on_first_host(evaluate))
+        elif experiment.evaluation.every:  # the first host scores
+            between.append(loop.Callback(experiment.evaluation.every, lambda status: None))
         # Last: whoever goes on from a checkpoint finds all that was written before it.
         between.append(callbacks.save_checkpoints(checkpoints, pipeline, experiment.checkpoint_every))
         try:
-            state = loop.train(
-                system,
-                pipeline,
-                state,
-                run_key,
-                start=step,
-                steps=experiment.steps,
-                callbacks=between,
-                console=console,
-                devices=devices,
-            )
+            with hosts.watch():
+                state = loop.train(
+                    system,
+                    pipeline,
+                    state,
+                    run_key,
+                    start=step,
+                    steps=experiment.steps,
+                    callbacks=between,
+                    console=console,
+                    devices=devices,
+                )
         except loop.NonFiniteError as error:
             advice = "start another run with smaller learning rates"
             raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}; {advice}") from None
@@ -209,7 +221,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             raise RunError(f"{reason}; {_last_good(folder, checkpoints)}") from None
         except RunError as error:
             raise RunError(f"{error}; {_last_good(folder, checkpoints)}") from None
-    return run._replace(state=state, step=max(step, experiment.steps))
+    return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
 def _write_description(folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> None:

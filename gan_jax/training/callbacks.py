@@ -13,7 +13,7 @@ from gan_jax.data.images import postprocess
 from gan_jax.data.pipeline import Pipeline
 from gan_jax.files import read_json_lines
 from gan_jax.systems import State, System
-from gan_jax.training import checkpoint
+from gan_jax.training import checkpoint, hosts
 from gan_jax.training.checkpoint import Checkpoint
 from gan_jax.training.logging import MetricsLog
 from gan_jax.training.loop import Callback, TrainingStatus, check_finite
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
 __all__ = [
     "evaluate_and_keep_best",
     "log_metrics",
+    "on_first_host",
     "print_metrics",
     "save_checkpoints",
     "save_sample_grids",
     "watch_checkpoints",
 ]
+
+
+def on_first_host(callback: Callback) -> Callback:
+    """Call it on the first of several hosts, with the state as that host has it; the others stop as often."""
+
+    def call(status: TrainingStatus) -> None:
+        if hosts.is_first():
+            callback.call(status._replace(state=hosts.local(status.state)))
+
+    return Callback(callback.every, call)
 
 
 def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:

@@ -18,6 +18,7 @@ from jax.experimental.multihost_utils import sync_global_devices
 
 from gan_jax.errors import InputError, RunError, one_line
 from gan_jax.systems import State
+from gan_jax.training import hosts
 
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
@@ -46,11 +47,14 @@ class Checkpoint(NamedTuple):
 
 
 @contextmanager
-def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> "Iterator[CheckpointManager]":
+def manager(
+    folder: Path, keep: int | None = None, *, create: bool = True, alone: bool = False
+) -> "Iterator[CheckpointManager]":
     """Open a folder of checkpoints, one per step, of which the newest `keep` stay; at the end it waits for writing.
 
     Saving copies the state and returns; the copy is written in the background under a temporary name and renamed when
-    complete. Whoever creates removes what was cut off in writing.
+    complete. Whoever creates removes what was cut off in writing. Of several hosts all open the same folder, unless one
+    does so `alone`, with states of its own.
 
     Raises:
       InputError: the folder is a file.
@@ -61,6 +65,13 @@ def manager(folder: Path, keep: int | None = None, *, create: bool = True) -> "I
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file where a run keeps its checkpoints; move it away")
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create, cleanup_tmp_directories=create)
+    if alone and jax.process_count() > 1:
+        folder.mkdir(parents=True, exist_ok=True)
+        host = jax.process_index()
+        options.create = False  # which Orbax leaves to whoever opens it alone
+        options.multiprocessing_options = ocp.options.MultiprocessingOptions(
+            primary_host=host, active_processes={host}, barrier_sync_key_prefix=folder.name
+        )
     with _written(folder):
         checkpoints = ocp.CheckpointManager(folder.absolute(), options=options)
     try:
@@ -104,10 +115,13 @@ def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
     """
     import orbax.checkpoint as ocp
 
+    state, own = checkpoint.state, hosts.local(checkpoint.state)
+    if jax.process_count() > 1:  # of several hosts, one alone saves what it has itself, not arrays of all
+        state = jax.tree.map(lambda leaf: np.asarray(leaf) if leaf.is_fully_addressable else leaf, state)
     items = {
-        "state": ocp.args.StandardSave(checkpoint.state),
+        "state": ocp.args.StandardSave(state),
         "position": ocp.args.JsonSave(checkpoint.position),
-        "sha256": ocp.args.JsonSave(digests(checkpoint)),
+        "sha256": ocp.args.JsonSave(digests(checkpoint._replace(state=own))),
     }
     with _written(Path(checkpoints.directory)):
         checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))

@@ -3,6 +3,8 @@
 A `DataParallel` says how. The system is built with its sharding, and `loop.train` is given it. Batch, loss and
 everything random mean the same whatever the number of devices, up to the order of sums, so that a run may go on with
 another number.
+
+Devices may be of several hosts, each a process of its own: then arrays are made of what each host has.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gan_jax.data.pipeline import Share
 from gan_jax.errors import InputError
 from gan_jax.sharding import UNSHARDED, BatchSharding, concat_apply
 from gan_jax.types import Array
@@ -31,12 +34,14 @@ class DataParallel(NamedTuple):
       sharding: what the system is built with.
       replicate: `tree -> tree`, its arrays copied, whole, to every device.
       compile: `(function, state, *rest) -> function`, compiled for such arguments, which lie whole on every device as
-        its results do; the state is donated.
+        its results do; the state is donated. Arrays that are spread over the devices stay so.
+      share: `(n) -> share`, which of a batch's n samples this host reads; None where the program takes whole batches.
     """
 
     sharding: BatchSharding
     replicate: Callable[[Any], Any]
     compile: Callable[..., Callable]
+    share: Callable[[int], Share] | None = None
 
 
 def _compile(function: Callable, *arguments, **options) -> Callable:
@@ -56,8 +61,12 @@ def by_jit(mesh: Mesh) -> DataParallel:
 
     replicated = NamedSharding(mesh, _REPLICATED)
     sharding = BatchSharding(mesh.size, shard=shard, concat_apply=partial(concat_apply, device_count=mesh.size))
-    compiled = partial(_compile, in_shardings=replicated, out_shardings=replicated)
-    return DataParallel(sharding, partial(_replicate, mesh), compiled)
+
+    def compiled(function: Callable, *arguments) -> Callable:
+        shardings = jax.tree.map(lambda leaf: leaf.sharding if _is_spread(leaf) else replicated, arguments)
+        return _compile(function, *arguments, in_shardings=shardings, out_shardings=replicated)
+
+    return DataParallel(sharding, partial(_replicate, mesh), compiled, partial(_share, mesh))
 
 
 def by_shard_map(mesh: Mesh) -> DataParallel:
@@ -112,19 +121,48 @@ def _replicate(mesh: Mesh, tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(replicated, np.asarray(leaf)), tree)
 
 
+def _is_spread(leaf: Any) -> bool:
+    sharding = getattr(leaf, "sharding", None)
+    return isinstance(sharding, NamedSharding) and not sharding.is_fully_replicated
+
+
+def _share(mesh: Mesh, size: int) -> Share:
+    """The samples that this host's devices take of each batch, as `by_jit` shards it."""
+    samples = NamedSharding(mesh, PartitionSpec(_AXIS))
+    spread = NamedSharding(mesh, PartitionSpec(None, None, _AXIS))
+    indices: Any = samples.addressable_devices_indices_map((size,))
+    slices = {index.indices(size) for (index,) in indices.values()}
+
+    def join(mine: np.ndarray) -> Array:
+        shape = (*mine.shape[:2], size, *mine.shape[3:])
+        return jax.make_array_from_process_local_data(spread, mine, shape)
+
+    return Share(size, np.concatenate([np.arange(*index) for index in sorted(slices)]), join)
+
+
 STRATEGIES: dict[str, Callable[[Mesh], DataParallel]] = {"jit": by_jit, "shard_map": by_shard_map, "pmap": by_pmap}
 
 
 def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParallel:
     """Return the data parallelism of a strategy, one of `STRATEGIES`, over the first `count` devices, by default all.
 
+    Where there are several hosts, each gives as many of its own.
+
     Raises:
-      InputError: there are fewer.
+      InputError: there are fewer, or the hosts cannot have equal parts of them.
 
     >>> data_parallel(1).sharding.device_count
     1
     """
-    devices = jax.devices()
-    if count is not None and count > len(devices):
+    devices, hosts = jax.devices(), jax.process_count()
+    count = len(devices) if count is None else count
+    if count > len(devices):
         raise InputError(f"{count} are more than the {len(devices)} that jax sees", field="devices")
-    return STRATEGIES[strategy](Mesh(devices[:count], (_AXIS,)))
+    if count % hosts:
+        raise InputError(f"{count} is no multiple of the {hosts} processes", field="devices")
+    of_each = [[device for device in devices if device.process_index == host] for host in range(hosts)]
+    fewest = min(map(len, of_each))
+    if count > hosts * fewest:
+        raise InputError(f"a process has only {fewest}; give at most {hosts * fewest}", field="devices")
+    taken = [device for own in of_each for device in own[: count // hosts]]
+    return STRATEGIES[strategy](Mesh(taken, (_AXIS,)))

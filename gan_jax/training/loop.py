@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gan_jax.data.pipeline import Pipeline, step_keys
 from gan_jax.errors import RunError
 from gan_jax.systems import State, System
+from gan_jax.training import hosts
 from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
 from gan_jax.types import Array, Key, PyTree
 
@@ -101,7 +102,8 @@ def train(
 
     Raises:
       NonFiniteError: a metric is infinite or NaN; names the iterations.
-      Interrupted: SIGINT or SIGTERM came; the iterations under way were finished and the callbacks called.
+      Interrupted: SIGINT or SIGTERM came, to any of several hosts; the iterations under way were finished and the
+        callbacks called.
     """
     step = start
     if step >= steps:
@@ -131,7 +133,7 @@ def train(
             block = (end - step, time.perf_counter() - began, metrics)
             check_finite(metrics, step, end)
 
-            step, end, stopping = end, following, stop_requested.is_set()
+            step, end, stopping = end, following, hosts.any_of_all(stop_requested.is_set())
             counts = {name: step * count for name, count in system.counts.items()}
             speed = f"{_images_per_s(system, [block]):,.0f} images/s"
             progress.update(bar, completed=step, counts=_describe(counts), speed=speed)
