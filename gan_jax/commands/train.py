@@ -13,6 +13,7 @@ from gan_jax.commands.options import command_parser, parse, progress_bars, reade
 from gan_jax.config import Count
 from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
+from gan_jax.runs.environment import make_deterministic
 from gan_jax.runs.experiment import Experiment
 from gan_jax.settings import Setting, override, settings_of
 from gan_jax.training import hosts
@@ -20,7 +21,8 @@ from gan_jax.training.loop import Interrupted
 
 __all__ = ["main"]
 
-_FLAGS = ("-h", "--help", "--resume")
+_FLAGS = ("-h", "--help", "--resume", "--deterministic")
+_SHARD = "what the devices share: each batch (default), or the state too, for networks that do not fit one device"
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
@@ -29,6 +31,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
     if name is None:
         parse(_parser(Experiment()), arguments)  # for its help, or for what is wrong
         raise InputError("the following arguments are required: experiment")
+    if "--deterministic" in arguments:
+        make_deterministic()  # before the file may use jax
     file = experiment_file.load(Path(name))
     options = parse(_parser(file.experiment), arguments)
     experiment = _overridden(file.experiment, vars(options))
@@ -41,7 +45,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
     with hosts.connected(*processes, devices=options.devices, farewell=farewell):
         console.quiet = console.quiet or not hosts.is_first()
         with progress_bars(console) as progress:
-            prepared = training.prepare(experiment, file=file, devices=options.devices, progress=progress)
+            settings = {"devices": options.devices, "shard": options.shard, "progress": progress}
+            prepared = training.prepare(experiment, file=file, **settings)
         hosts.wait("all have looked at the folder")
         run_folder = folder.claim(paths) if hosts.is_first() else folder.RunFolder(paths[0])
         return _train(prepared, run_folder, arguments, console)
@@ -95,6 +100,8 @@ def _parser(experiment: Experiment) -> ArgumentParser:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     parser.add_argument("--devices", type=reader(Count), help="how many share each batch; by default all, or one CPU")
+    parser.add_argument("--shard", choices=("batch", "state"), default="batch", help=_SHARD)
+    parser.add_argument("--deterministic", action="store_true", help="same bits each time, on GPUs too; slower there")
     parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several processes the first; found under SLURM")
     parser.add_argument("--processes", type=reader(Count), metavar="N", help="how many there are")
     parser.add_argument("--process", type=reader(int), metavar="I", help="which this one is, from 0")

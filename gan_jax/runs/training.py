@@ -51,6 +51,7 @@ def train(
     folder: Path | str,
     *,
     devices: int | None = None,
+    shard: str = "batch",
     console: Console | None = None,
 ) -> Run:
     """Train an experiment in a run folder, from its newest checkpoint if it has one, and return the run.
@@ -62,6 +63,7 @@ def train(
       experiment: what is trained.
       folder: the run folder, made if it is not there.
       devices: how many share each batch, of all hosts together; by default all accelerators, or one CPU of each.
+      shard: what the devices share: each "batch", or the "state" too, where networks do not fit one device.
       console: where progress is shown; nowhere by default.
 
     Raises:
@@ -69,7 +71,7 @@ def train(
       NonFiniteError: a metric or the state became infinite or NaN.
       Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
-    prepared = prepare(experiment, devices=devices)
+    prepared = prepare(experiment, devices=devices, shard=shard)
     Path(folder).mkdir(parents=True, exist_ok=True)
     return run_training(prepared, RunFolder(Path(folder)), console or Console(quiet=True))
 
@@ -79,6 +81,7 @@ def prepare(
     *,
     file: ExperimentFile | None = None,
     devices: int | None = None,
+    shard: str = "batch",
     progress: Progress = no_progress,
 ) -> Prepared:
     """Read the data, build the system, and score the real data if the run is to score itself.
@@ -92,7 +95,8 @@ def prepare(
     if raised and not hosts.several():
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)
-    parallel = data_parallel(devices or (jax.process_count() if jax.default_backend() == "cpu" else None))
+    count = devices or (jax.process_count() if jax.default_backend() == "cpu" else None)
+    parallel = data_parallel(count, shard_state=shard == "state")
     experiment = replace(experiment, data=experiment.data.located())
     advance = progress(f"reading {experiment.data.name}", 1)
     data = experiment.data.read()
@@ -152,15 +156,17 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         def init():
             return system.init(init_key, pipeline.spec)
 
+        shapes = jax.eval_shape(init)
+        layout = devices.layout(shapes)
         step = 0
         if folder.has_checkpoint():
-            step, state, position = checkpoint.restore_newest(checkpoints, jax.eval_shape(init), tell)
+            like = jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, layout)
+            step, state, position = checkpoint.restore_newest(checkpoints, like, tell)
             pipeline.resume(position)
             tell(f"going on from iteration {step:,}")
         else:
-            state = jax.jit(init)()
+            state = jax.jit(init, out_shardings=layout)()
             _save_beginning(checkpoints, Checkpoint(0, state, pipeline.position(0)))
-        state = devices.replicate(state)
 
         # What is done between iterations, in this order.
         log: Any = None  # of another host than the first
@@ -168,18 +174,17 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
         stack.callback(pipeline.close)
         every = experiment.sample_every
+        grids = callbacks.save_sample_grids(
+            system,
+            sample_key,
+            n=100 if len(data.shape) == 3 else 2_000,
+            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
+            every=every,
+        )
         between = [
             callbacks.on_first_host(callbacks.log_metrics(log, folder.training_metrics, experiment.log_every)),
             callbacks.watch_checkpoints(checkpoints, experiment.log_every),
-            callbacks.on_first_host(
-                callbacks.save_sample_grids(
-                    system,
-                    sample_key,
-                    n=100 if len(data.shape) == 3 else 2_000,
-                    write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
-                    every=every,
-                )
-            ),
+            callbacks.with_local_state(callbacks.on_first_host(grids)),
             callbacks.on_first_host(callbacks.print_metrics(console, system, every)),
         ]
         if evaluation:
@@ -195,9 +200,10 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
                 file=folder.evaluation_history,
                 plot=lambda: evaluation.plot(folder, system.metrics),
             )
-            between.append(callbacks.on_first_host(evaluate))
+            between.append(callbacks.with_local_state(evaluate))
         elif experiment.evaluation.every:  # the first host scores
-            between.append(loop.Callback(experiment.evaluation.every, lambda status: None))
+            idle = loop.Callback(experiment.evaluation.every, lambda status: None)
+            between.append(callbacks.with_local_state(idle))
         # Last: whoever goes on from a checkpoint finds all that was written before it.
         between.append(callbacks.save_checkpoints(checkpoints, pipeline, experiment.checkpoint_every))
         try:

@@ -30,17 +30,18 @@ __all__ = [
     "save_checkpoints",
     "save_sample_grids",
     "watch_checkpoints",
+    "with_local_state",
 ]
 
 
 def on_first_host(callback: Callback) -> Callback:
-    """Call it on the first of several hosts, with the state as that host has it; the others stop as often."""
+    """Call it on the first of several hosts; the others stop as often."""
+    return Callback(callback.every, lambda status: callback.call(status) if hosts.is_first() else None)
 
-    def call(status: TrainingStatus) -> None:
-        if hosts.is_first():
-            callback.call(status._replace(state=hosts.local(status.state)))
 
-    return Callback(callback.every, call)
+def with_local_state(callback: Callback) -> Callback:
+    """Give it the state as one host can use it alone; all hosts have to."""
+    return Callback(callback.every, lambda status: callback.call(status._replace(state=hosts.local(status.state))))
 
 
 def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:

@@ -102,7 +102,9 @@ def digests(checkpoint: Checkpoint) -> dict[str, Any]:
     (['x'], False)
     """
     leaves = jax.tree_util.tree_leaves_with_path(checkpoint.state)
-    arrays = {jax.tree_util.keystr(path, simple=True, separator="/"): _sha256(leaf) for path, leaf in leaves}
+    arrays = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): _sha256(hosts.local(leaf)) for path, leaf in leaves
+    }
     whole = json.dumps([checkpoint.step, checkpoint.position, arrays], sort_keys=True)
     return {"arrays": arrays, "whole": hashlib.sha256(whole.encode()).hexdigest()}
 
@@ -115,13 +117,13 @@ def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
     """
     import orbax.checkpoint as ocp
 
-    state, own = checkpoint.state, hosts.local(checkpoint.state)
-    if jax.process_count() > 1:  # of several hosts, one alone saves what it has itself, not arrays of all
+    state = checkpoint.state
+    if hosts.several():  # one alone saves what it has itself, not arrays of all
         state = jax.tree.map(lambda leaf: np.asarray(leaf) if leaf.is_fully_addressable else leaf, state)
     items = {
         "state": ocp.args.StandardSave(state),
         "position": ocp.args.JsonSave(checkpoint.position),
-        "sha256": ocp.args.JsonSave(digests(checkpoint._replace(state=own))),
+        "sha256": ocp.args.JsonSave(digests(checkpoint)),
     }
     with _written(Path(checkpoints.directory)):
         checkpoints.save(checkpoint.step, args=ocp.args.Composite(**items))
@@ -141,11 +143,11 @@ def raise_errors(checkpoints: "CheckpointManager", *, wait: bool = False) -> Non
 
 
 def restore(checkpoints: "CheckpointManager", like: State, step: int | None = None) -> Checkpoint:
-    """Return the checkpoint of a step, by default the newest, its state shaped as `like`, on one device.
+    """Return the checkpoint of a step, by default the newest, its state shaped as `like`.
 
     Args:
       checkpoints: of a folder.
-      like: arrays, or their shapes and dtypes.
+      like: shapes, dtypes and shardings; without a sharding an array comes to one device.
       step: of the checkpoint.
 
     Raises:
@@ -160,7 +162,9 @@ def restore(checkpoints: "CheckpointManager", like: State, step: int | None = No
     if not (Path(checkpoints.directory) / str(step) / "sha256").exists():
         raise InputError(f"{name} lacks its SHA-256: it is damaged, or an older gan_jax has written it")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), like)
+    like = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or device), like
+    )
     items = {
         "state": ocp.args.StandardRestore(like),
         "position": ocp.args.JsonRestore(),

@@ -1,8 +1,8 @@
 """Data parallelism: all devices hold the same state, and each takes its shard of every batch.
 
-A `DataParallel` says how. The system is built with its sharding, and `loop.train` is given it. Batch, loss and
-everything random mean the same whatever the number of devices, up to the order of sums, so that a run may go on with
-another number.
+By `by_jit` the state may be sharded too, for networks that do not fit one device. A `DataParallel` says how a run uses
+its devices: the system is built with its sharding, and `loop.train` is given it. Batch, loss and everything random mean
+the same whatever the number of devices, up to the order of sums, so that a run may go on with another number.
 
 Devices may be of several hosts, each a process of its own: then arrays are made of what each host has.
 """
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from gan_jax.data.pipeline import Share
 from gan_jax.errors import InputError
@@ -25,6 +25,7 @@ __all__ = ["SINGLE_DEVICE", "STRATEGIES", "DataParallel", "by_jit", "by_pmap", "
 
 _AXIS = "data"
 _REPLICATED = PartitionSpec()
+_SMALLEST_SHARDED = 4096  # numbers; to exchange fewer takes longer than it saves
 
 
 class DataParallel(NamedTuple):
@@ -33,13 +34,15 @@ class DataParallel(NamedTuple):
     Attributes:
       sharding: what the system is built with.
       replicate: `tree -> tree`, its arrays copied, whole, to every device.
-      compile: `(function, state, *rest) -> function`, compiled for such arguments, which lie whole on every device as
-        its results do; the state is donated. Arrays that are spread over the devices stay so.
+      layout: `shapes -> shardings`, where the arrays of a state lie.
+      compile: `(function, state, *rest) -> function`, a function to `(state, result)` compiled for such arguments. The
+        state is donated, and lies afterwards as before; the result is whole on every device.
       share: `(n) -> share`, which of a batch's n samples this host reads; None where the program takes whole batches.
     """
 
     sharding: BatchSharding
     replicate: Callable[[Any], Any]
+    layout: Callable[[Any], Any]
     compile: Callable[..., Callable]
     share: Callable[[int], Share] | None = None
 
@@ -48,12 +51,23 @@ def _compile(function: Callable, *arguments, **options) -> Callable:
     return jax.jit(function, donate_argnums=0, **options).lower(*arguments).compile()
 
 
-SINGLE_DEVICE = DataParallel(UNSHARDED, jax.device_put, _compile)
+def _single(shapes: Any) -> Any:
+    device = SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda _: device, shapes)
+
+
+SINGLE_DEVICE = DataParallel(UNSHARDED, jax.device_put, _single, _compile)
 """One device, the one that jax takes by default."""
 
 
-def by_jit(mesh: Mesh) -> DataParallel:
-    """A program of whole arrays, which the compiler spreads over the devices as batch and noise are sharded."""
+def by_jit(mesh: Mesh, *, shard_state: bool = False) -> DataParallel:
+    """A program of whole arrays, which the compiler spreads over the devices as batch and noise are sharded.
+
+    Args:
+      mesh: of one axis.
+      shard_state: whether each device keeps a part of every large array of the state, and gets the others' when it
+        needs them; by default it has all.
+    """
 
     def shard(whole: Any, axis: int = 0) -> Any:
         spread = NamedSharding(mesh, PartitionSpec(*[None] * axis, _AXIS))
@@ -62,11 +76,13 @@ def by_jit(mesh: Mesh) -> DataParallel:
     replicated = NamedSharding(mesh, _REPLICATED)
     sharding = BatchSharding(mesh.size, shard=shard, concat_apply=partial(concat_apply, device_count=mesh.size))
 
-    def compiled(function: Callable, *arguments) -> Callable:
-        shardings = jax.tree.map(lambda leaf: leaf.sharding if _is_spread(leaf) else replicated, arguments)
-        return _compile(function, *arguments, in_shardings=shardings, out_shardings=replicated)
+    layout = partial(_layout, mesh, smallest=_SMALLEST_SHARDED if shard_state else None)
 
-    return DataParallel(sharding, partial(_replicate, mesh), compiled, partial(_share, mesh))
+    def compiled(function: Callable, *arguments) -> Callable:
+        where = jax.tree.map(lambda leaf: leaf.sharding if _is_spread(leaf) else replicated, arguments)
+        return _compile(function, *arguments, in_shardings=where, out_shardings=(where[0], replicated))
+
+    return DataParallel(sharding, partial(_replicate, mesh), layout, compiled, partial(_share, mesh))
 
 
 def by_shard_map(mesh: Mesh) -> DataParallel:
@@ -77,7 +93,7 @@ def by_shard_map(mesh: Mesh) -> DataParallel:
         mapped = jax.shard_map(function, mesh=mesh, in_specs=_REPLICATED, out_specs=_REPLICATED, check_vma=False)
         return _compile(mapped, *arguments)
 
-    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), compiled)
+    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), partial(_layout, mesh), compiled)
 
 
 def by_pmap(mesh: Mesh) -> DataParallel:
@@ -98,7 +114,7 @@ def by_pmap(mesh: Mesh) -> DataParallel:
         )
         return partial(mapped.lower(numbers, *arguments).compile(), numbers)
 
-    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), compiled)
+    return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), partial(_layout, mesh), compiled)
 
 
 def _collectives(device_count: int) -> BatchSharding:
@@ -119,6 +135,19 @@ def _collectives(device_count: int) -> BatchSharding:
 def _replicate(mesh: Mesh, tree: Any) -> Any:
     replicated = NamedSharding(mesh, _REPLICATED)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(replicated, np.asarray(leaf)), tree)
+
+
+def _layout(mesh: Mesh, shapes: Any, *, smallest: int | None = None) -> Any:
+    """Shardings along the longest axis that the devices divide, of arrays of at least `smallest` numbers."""
+
+    def where(leaf: Any) -> NamedSharding:
+        axes = [axis for axis, size in enumerate(leaf.shape) if size % mesh.size == 0]
+        if smallest is None or leaf.size < smallest or not axes:
+            return NamedSharding(mesh, _REPLICATED)
+        longest = max(axes, key=lambda axis: leaf.shape[axis])
+        return NamedSharding(mesh, PartitionSpec(*[None] * longest, _AXIS))
+
+    return jax.tree.map(where, shapes)
 
 
 def _is_spread(leaf: Any) -> bool:
@@ -143,10 +172,10 @@ def _share(mesh: Mesh, size: int) -> Share:
 STRATEGIES: dict[str, Callable[[Mesh], DataParallel]] = {"jit": by_jit, "shard_map": by_shard_map, "pmap": by_pmap}
 
 
-def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParallel:
+def data_parallel(count: int | None = None, strategy: str = "jit", *, shard_state: bool = False) -> DataParallel:
     """Return the data parallelism of a strategy, one of `STRATEGIES`, over the first `count` devices, by default all.
 
-    Where there are several hosts, each gives as many of its own.
+    Where there are several hosts, each gives as many of its own. A state is sharded by `by_jit` alone.
 
     Raises:
       InputError: there are fewer, or the hosts cannot have equal parts of them.
@@ -164,5 +193,5 @@ def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParall
     fewest = min(map(len, of_each))
     if count > hosts * fewest:
         raise InputError(f"a process has only {fewest}; give at most {hosts * fewest}", field="devices")
-    taken = [device for own in of_each for device in own[: count // hosts]]
-    return STRATEGIES[strategy](Mesh(taken, (_AXIS,)))
+    mesh = Mesh([device for own in of_each for device in own[: count // hosts]], (_AXIS,))
+    return by_jit(mesh, shard_state=True) if shard_state else STRATEGIES[strategy](mesh)

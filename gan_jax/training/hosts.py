@@ -183,5 +183,15 @@ def wait(what: str) -> None:
 
 
 def local(tree: Any) -> Any:
-    """Return a tree of arrays that every device holds whole, as one that this host can use alone."""
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree) if several() else tree
+    """Return a tree of arrays of all hosts as one that this host can use alone; all have to ask."""
+    return jax.tree.map(_local, tree) if several() else tree
+
+
+def _local(leaf: Any) -> Any:
+    if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+        return leaf
+    if leaf.is_fully_replicated:
+        return leaf.addressable_data(0)
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(leaf, tiled=True)

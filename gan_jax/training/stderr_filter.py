@@ -11,7 +11,10 @@ import sys
 __all__ = ["LOST", "main"]
 
 LOST = "gan_jax: a host is lost\n"
-_LOST = re.compile(rf"{LOST}|[EF]\d+ .*(coordination_service|the JAX distributed service detected fatal errors)")
+_LOST = re.compile(
+    rf"{LOST}|[EF]\d+ .*(coordination_service|the JAX distributed service detected fatal errors)"
+    r"|terminate called after throwing an instance of 'gloo::"  # a sum that was under way on the other devices
+)
 
 
 def main(line: str) -> None:

@@ -58,7 +58,8 @@ def block(parallel, **changes):
     """A compiled block `(state, start, stop) -> (state, metrics)`, and the state to begin with."""
     game = system(parallel.sharding, **changes)
     pipeline = resident(SOURCE, size=game.counts["images"], dequantization=0.1, replicate=parallel.replicate)
-    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
+    state = jax.jit(lambda: game.init(KEY, pipeline.spec))()
+    state = jax.device_put(state, parallel.layout(state))
     run = loop.compile_block(game, pipeline, state, KEY, devices=parallel)
     arrays = pipeline.fetch(0, 1)
     return lambda state, start, stop: run(state, arrays, KEY, np.int32(start), np.int32(stop)), state
@@ -91,6 +92,24 @@ def ten_iterations(strategy, paired_up):
 def test_eight_devices_compute_what_one_does(strategy, paired_up):
     _, _, state, metrics, _ = ten_iterations(strategy, paired_up)
     _, _, state_of_one, metrics_of_one, _ = ten_iterations(None, paired_up)
+    chex.assert_trees_all_close(state, state_of_one, rtol=1e-5, atol=1e-8)
+    chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-5)
+
+
+def test_a_state_can_be_sharded(monkeypatch):
+    """Every device keeps its part of the large arrays, whole ones of the others, and trains what one device does."""
+    monkeypatch.setattr(devices, "_SMALLEST_SHARDED", 16)
+    run, state = block(devices.data_parallel(8, shard_state=True))
+
+    def parts():
+        return {leaf.shape: leaf.addressable_shards[0].data.shape for leaf in jax.tree.leaves(state)}
+
+    expected = {(4, 8): (4, 1), (8, 8): (1, 8), (8, 2): (1, 2), (2, 8): (2, 1), (8, 1): (8, 1), (8,): (8,)}
+    assert parts().items() >= expected.items() - {((8, 8), (1, 8))}
+    state, _ = run(state, 0, 5)
+    state, metrics = run(state, 5, 10)
+    assert parts().items() >= expected.items() - {((8, 8), (1, 8))}
+    _, _, state_of_one, metrics_of_one, _ = ten_iterations(None, False)
     chex.assert_trees_all_close(state, state_of_one, rtol=1e-5, atol=1e-8)
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-5)
 
@@ -140,10 +159,10 @@ def test_shards_and_wholes(strategy):
     def function(count, x):
         shard = sharding.shard(x, axis=1)
         rows = sharding.concat_apply(lambda samples: samples.sum(axis=1), shard)
-        return count, sharding.all_gather(shard[0]), sharding.all_gather(rows[1]), sharding.mean(rows.mean())
+        return count, (sharding.all_gather(shard[0]), sharding.all_gather(rows[1]), sharding.mean(rows.mean()))
 
     start = parallel.replicate(np.zeros(()))
-    _, first, rows, mean = parallel.compile(function, start, x)(parallel.replicate(np.zeros(())), x)
+    _, (first, rows, mean) = parallel.compile(function, start, x)(parallel.replicate(np.zeros(())), x)
     np.testing.assert_array_equal(first, x[0])
     np.testing.assert_array_equal(rows, x[1].sum(axis=1))
     np.testing.assert_allclose(mean, x.sum(axis=2).mean())
@@ -161,10 +180,10 @@ def test_a_label_stays_with_its_sample(strategy):
         off = parallel.sharding.concat_apply(
             lambda batch: jnp.abs(batch["sample"] - batch["label"][:, None].astype(jnp.float32)), shards
         )
-        return count, parallel.sharding.mean(off.mean()), parallel.sharding.all_gather(off[0]).shape[0] * jnp.ones(())
+        return count, (parallel.sharding.mean(off.mean()), parallel.sharding.all_gather(off[0]).shape[0] * jnp.ones(()))
 
     start = parallel.replicate(np.zeros(()))
-    _, off, length = parallel.compile(function, start, batches)(parallel.replicate(np.zeros(())), batches)
+    _, (off, length) = parallel.compile(function, start, batches)(parallel.replicate(np.zeros(())), batches)
     assert off == 0
     assert length == 16
 
