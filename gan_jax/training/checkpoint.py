@@ -119,7 +119,7 @@ def save(checkpoints: "CheckpointManager", checkpoint: Checkpoint) -> None:
 
     state = checkpoint.state
     if hosts.several():  # one alone saves what it has itself, not arrays of all
-        state = jax.tree.map(lambda leaf: np.asarray(leaf) if leaf.is_fully_addressable else leaf, state)
+        state = jax.tree.map(lambda leaf: leaf if hosts.is_of_all(leaf) else np.asarray(leaf), state)
     items = {
         "state": ocp.args.StandardSave(state),
         "position": ocp.args.JsonSave(checkpoint.position),

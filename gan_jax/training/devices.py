@@ -185,10 +185,10 @@ def data_parallel(count: int | None = None, strategy: str = "jit", *, shard_stat
     """
     devices, hosts = jax.devices(), jax.process_count()
     count = len(devices) if count is None else count
-    if count > len(devices):
-        raise InputError(f"{count} are more than the {len(devices)} that jax sees", field="devices")
     if count % hosts:
         raise InputError(f"{count} is no multiple of the {hosts} processes", field="devices")
+    if count > len(devices):
+        raise InputError(f"{count} are more than the {len(devices)} that jax sees", field="devices")
     of_each = [[device for device in devices if device.process_index == host] for host in range(hosts)]
     fewest = min(map(len, of_each))
     if count > hosts * fewest:

@@ -20,7 +20,18 @@ import numpy as np
 from gan_jax.errors import InputError, RunError
 from gan_jax.training import stderr_filter
 
-__all__ = ["any_of_all", "connect", "connected", "is_first", "launched", "local", "several", "wait", "watch"]
+__all__ = [
+    "any_of_all",
+    "connect",
+    "connected",
+    "is_first",
+    "is_of_all",
+    "launched",
+    "local",
+    "several",
+    "wait",
+    "watch",
+]
 
 _HEARTBEAT_S = 30  # after which a silent host is given up
 _CONNECT_S = 300
@@ -182,13 +193,22 @@ def wait(what: str) -> None:
         multihost_utils.sync_global_devices(what)
 
 
+def is_of_all(leaf: Any) -> bool:
+    """Whether a leaf is an array of several hosts, which one alone cannot use.
+
+    >>> is_of_all(jax.numpy.ones(2))
+    False
+    """
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+
+
 def local(tree: Any) -> Any:
     """Return a tree of arrays of all hosts as one that this host can use alone; all have to ask."""
     return jax.tree.map(_local, tree) if several() else tree
 
 
 def _local(leaf: Any) -> Any:
-    if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+    if not is_of_all(leaf):
         return leaf
     if leaf.is_fully_replicated:
         return leaf.addressable_data(0)
