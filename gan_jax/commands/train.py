@@ -100,7 +100,7 @@ def _parser(experiment: Experiment) -> ArgumentParser:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     parser.add_argument("--devices", type=reader(Count), help="how many share each batch; by default all, or one CPU")
-    parser.add_argument("--shard", choices=("batch", "state"), default="batch", help=_SHARD)
+    parser.add_argument("--shard", choices=training.SHARDED, default="batch", help=_SHARD)
     parser.add_argument("--deterministic", action="store_true", help="same bits each time, on GPUs too; slower there")
     parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several processes the first; found under SLURM")
     parser.add_argument("--processes", type=reader(Count), metavar="N", help="how many there are")

@@ -31,7 +31,10 @@ from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.logging import MetricsLog
 from gan_jax.types import Key
 
-__all__ = ["Prepared", "prepare", "run_training", "train"]
+__all__ = ["SHARDED", "Prepared", "prepare", "run_training", "train"]
+
+SHARDED = ("batch", "state")
+"""What devices may share; those that share a state share each batch too."""
 
 
 class Prepared(NamedTuple):
@@ -91,6 +94,8 @@ def prepare(
     """
     if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
         raise InputError("JAX_DISABLE_JIT is set, and training is one compiled program; unset it")
+    if shard not in SHARDED:
+        raise InputError(f"{shard} is none of {', '.join(SHARDED)}", field="shard")
     raised = devices and devices > jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
     if raised and not hosts.several():
         with suppress(RuntimeError):  # it has started already, with as many as it has

@@ -238,6 +238,8 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--devices 3", "--batch-size: 16 is no multiple of the 3 devices"),
         ("--devices 9", "--devices: 9 are more than the 8 that jax sees"),
         ("--devices 0", "--devices: .*0"),
+        ("--shard nothing", "--shard: .*nothing"),
+        ("--processes 2", "--coordinator: --coordinator, --processes and --process go together"),
         (
             "--devices 8 --gan.critic.name deep_sets --gan.critic.set_size 4",
             "--batch-size: 16 is no multiple of gan.critic.set_size times devices, 4 x 8",
@@ -314,12 +316,16 @@ def test_a_run_may_go_on_with_another_number_of_devices(file, tmp_path, capsys):
 
 
 def test_devices_are_made_on_a_cpu(file, tmp_path):
-    """In a process of its own: they are as many as they were when jax started."""
+    """In a process of its own: they are as many as they were when jax started, and XLA as it was told to be."""
     command = [sys.executable, "-m", "gan_jax.cli", "train", file, "--workdir", str(tmp_path), "--steps", "2"]
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([*command, "--devices", "2"], capture_output=True, text=True, env=environment)
+    options = ["--devices", "2", "--shard", "state", "--deterministic"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "devices: 2\n" in done.stdout
+    assert json.loads((tmp_path / "environment.json").read_text())["xla_flags"].endswith(
+        "--xla_gpu_deterministic_ops=true"
+    )
 
 
 @pytest.mark.parametrize(
