@@ -117,7 +117,7 @@ def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int
 
 def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array:
     shape = jax.eval_shape(partial(_lax, **window), x, kernel).shape
-    if 0 in shape:  # the kernel does not fit in the image
+    if 0 in (*shape, x.size):  # the kernel does not fit in the image, or there is none
         return jnp.zeros(shape, x.dtype)
     small = max(kernel.shape[:2]) <= MAX_KERNEL  # interpolation loses digits, the more the larger the kernel
     if method == "lax" or (method is None and not small):

@@ -206,6 +206,17 @@ def test_kernels_too_large_to_interpolate_are_left_to_lax(kernel, stride):
     assert_close(ours.conv_transpose(x, w, stride=stride), reference(x, w, stride, "SAME", True))
 
 
+@pytest.mark.parametrize(
+    ("x", "w"), [((2, 0, 3, 1), (3, 3, 1, 4)), ((2, 5, 5, 0), (3, 3, 0, 4)), ((0, 5, 5, 1), (3, 3, 1, 4))]
+)
+def test_of_no_pixel_or_channel_is_made_zero(x, w):
+    settings = {"padding": [(4, 4), (4, 4)]}
+    expected = jax.eval_shape(lambda x, w: ours.conv(x, w, **settings, method="lax"), jnp.zeros(x), jnp.zeros(w))
+    found = ours.conv(jnp.zeros(x), jnp.ones(w), **settings)
+    np.testing.assert_array_equal(found, np.zeros(expected.shape))
+    assert jax.grad(lambda w: ours.conv(jnp.zeros(x), w, **settings).sum())(jnp.ones(w)).shape == w
+
+
 def test_unknown_paddings_are_refused():
     x, w = arrays(kernel=3, size=(9, 9), channels=(6, 6), seed=0)
     for operation in (ours.conv, ours.conv_transpose):
