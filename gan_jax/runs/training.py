@@ -33,8 +33,8 @@ from gan_jax.types import Key
 
 __all__ = ["SHARDED", "Prepared", "prepare", "run_training", "train"]
 
-SHARDED = ("batch", "state")
-"""What devices may share; those that share a state share each batch too."""
+SHARDED = {"batch": "jit", "state": "jit_sharded_state"}
+"""The strategy by what devices share; those that share a state share each batch too."""
 
 
 class Prepared(NamedTuple):
@@ -101,7 +101,7 @@ def prepare(
         with suppress(RuntimeError):  # it has started already, with as many as it has
             jax.config.update("jax_num_cpu_devices", devices)
     count = devices or (jax.process_count() if jax.default_backend() == "cpu" else None)
-    parallel = data_parallel(count, shard_state=shard == "state")
+    parallel = data_parallel(count, SHARDED[shard])
     experiment = replace(experiment, data=experiment.data.located())
     advance = progress(f"reading {experiment.data.name}", 1)
     data = experiment.data.read()

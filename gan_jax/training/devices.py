@@ -169,13 +169,18 @@ def _share(mesh: Mesh, size: int) -> Share:
     return Share(size, np.concatenate([np.arange(*index) for index in sorted(slices)]), join)
 
 
-STRATEGIES: dict[str, Callable[[Mesh], DataParallel]] = {"jit": by_jit, "shard_map": by_shard_map, "pmap": by_pmap}
+STRATEGIES: dict[str, Callable[[Mesh], DataParallel]] = {
+    "jit": by_jit,
+    "jit_sharded_state": partial(by_jit, shard_state=True),
+    "shard_map": by_shard_map,
+    "pmap": by_pmap,
+}
 
 
-def data_parallel(count: int | None = None, strategy: str = "jit", *, shard_state: bool = False) -> DataParallel:
+def data_parallel(count: int | None = None, strategy: str = "jit") -> DataParallel:
     """Return the data parallelism of a strategy, one of `STRATEGIES`, over the first `count` devices, by default all.
 
-    Where there are several hosts, each gives as many of its own. A state is sharded by `by_jit` alone.
+    Where there are several hosts, each gives as many of its own.
 
     Raises:
       InputError: there are fewer, or the hosts cannot have equal parts of them.
@@ -193,5 +198,4 @@ def data_parallel(count: int | None = None, strategy: str = "jit", *, shard_stat
     fewest = min(map(len, of_each))
     if count > hosts * fewest:
         raise InputError(f"a process has only {fewest}; give at most {hosts * fewest}", field="devices")
-    mesh = Mesh([device for own in of_each for device in own[: count // hosts]], (_AXIS,))
-    return by_jit(mesh, shard_state=True) if shard_state else STRATEGIES[strategy](mesh)
+    return STRATEGIES[strategy](Mesh([device for own in of_each for device in own[: count // hosts]], (_AXIS,)))

@@ -99,7 +99,7 @@ def test_eight_devices_compute_what_one_does(strategy, paired_up):
 def test_a_state_can_be_sharded(monkeypatch):
     """Every device keeps its part of the large arrays, whole ones of the others, and trains what one device does."""
     monkeypatch.setattr(devices, "_SMALLEST_SHARDED", 16)
-    run, state = block(devices.data_parallel(8, shard_state=True))
+    run, state = block(devices.data_parallel(8, "jit_sharded_state"))
 
     def parts():
         return {leaf.shape: leaf.addressable_shards[0].data.shape for leaf in jax.tree.leaves(state)}
