@@ -126,7 +126,8 @@ def _compiled(system: System, work: Work, state: State, parallel: DataParallel =
     samples = np.asarray(jax.random.uniform(_KEY, (_DATA, *work.shape), minval=-1.0))
     source = ArraySource({"sample": samples})
     pipeline = resident(source, size=system.counts["images"], replicate=parallel.replicate)
-    block, arrays = compile_block(system, pipeline, state, _KEY, devices=parallel), pipeline.fetch(0, 1)
+    block = compile_block(system, pipeline, state, _KEY, max_iterations=1, devices=parallel)
+    arrays = pipeline.fetch(0, 1)
     return lambda state, n: block(state, arrays, _KEY, np.int32(0), np.int32(n))[0], block
 
 

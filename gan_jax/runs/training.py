@@ -28,6 +28,7 @@ from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.devices import DataParallel, data_parallel
+from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
 from gan_jax.types import Key
 
@@ -163,11 +164,12 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
 
         shapes = jax.eval_shape(init)
         layout = devices.layout(shapes)
-        step = 0
+        step, unfinished = 0, []
         if folder.has_checkpoint():
             like = jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, layout)
             step, state, position = checkpoint.restore_newest(checkpoints, like, tell)
             pipeline.resume(position)
+            unfinished = [Interval(*each) for each in position.get("unfinished", [])]
             tell(f"going on from iteration {step:,}")
         else:
             state = jax.jit(init, out_shardings=layout)()
@@ -223,10 +225,11 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
                     callbacks=between,
                     console=console,
                     devices=devices,
+                    unfinished=unfinished,
                 )
-        except loop.NonFiniteError as error:
+        except NonFiniteError as error:
             advice = "start another run with smaller learning rates"
-            raise loop.NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}; {advice}") from None
+            raise NonFiniteError(f"{error}; {_last_good(folder, checkpoints)}; {advice}") from None
         except OSError as error:
             reason = f"{error.filename or folder.path}: {error.strerror or error}"
             raise RunError(f"{reason}; {_last_good(folder, checkpoints)}") from None

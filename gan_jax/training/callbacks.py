@@ -15,8 +15,9 @@ from gan_jax.files import read_json_lines
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint, hosts
 from gan_jax.training.checkpoint import Checkpoint
+from gan_jax.training.intervals import NonFiniteError
 from gan_jax.training.logging import MetricsLog
-from gan_jax.training.loop import Callback, TrainingStatus, check_finite
+from gan_jax.training.loop import Callback, TrainingStatus
 from gan_jax.types import Array, Key
 
 if TYPE_CHECKING:
@@ -45,9 +46,11 @@ def with_local_state(callback: Callback) -> Callback:
 
 
 def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
-    """Write counts, throughput and mean metrics as a line."""
+    """Write counts, throughput and mean metrics as a line; a run that is interrupted does so when it goes on."""
 
     def call(status: TrainingStatus) -> None:
+        if status.reason == "interrupt":
+            return
         speed = {"images_per_s": status.images_per_s}
         log.write(file, status.step, status.counts | speed | status.metrics)
 
@@ -66,12 +69,13 @@ def print_metrics(console: Console, system: System, every: int) -> Callback:
 
 
 def save_checkpoints(checkpoints: "CheckpointManager", pipeline: Pipeline, every: int) -> Callback:
-    """Save the state and the position in the data, if every number of the state is finite."""
+    """Save the state, the position in the data and the means under way, if every number of the state is finite."""
 
     def call(status: TrainingStatus) -> None:
         # The metrics precede the last update: they do not tell whether it has lost the state.
-        check_finite({"the state": float(_finite_sum(status.state))}, status.step - 1, status.step)
-        position = pipeline.position(status.step)
+        if not isfinite(_finite_sum(status.state)):
+            raise NonFiniteError(f"a number of the state is not finite after iteration {status.step}")
+        position = pipeline.position(status.step) | {"unfinished": [list(each) for each in status.unfinished]}
         checkpoint.save(checkpoints, Checkpoint(status.step, status.state, position))
 
     return Callback(every, call)

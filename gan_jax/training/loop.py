@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -16,29 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_jax.data.pipeline import Pipeline, step_keys
-from gan_jax.errors import RunError
 from gan_jax.systems import State, System
 from gan_jax.training import hosts
 from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
+from gan_jax.training.intervals import Interval, check_finite
 from gan_jax.types import Array, Key, PyTree
 
-__all__ = [
-    "Block",
-    "Callback",
-    "Interrupted",
-    "NonFiniteError",
-    "TrainingStatus",
-    "check_finite",
-    "compile_block",
-    "peak_bytes",
-    "train",
-]
-
-Block = tuple[int, float, dict[str, float]]  # iterations, seconds, mean metrics
-
-
-class NonFiniteError(RunError):
-    """A metric or the state became infinite or not a number: the state is lost, the checkpoints are not."""
+__all__ = ["Callback", "Interrupted", "TrainingStatus", "compile_block", "peak_bytes", "train"]
 
 
 class Interrupted(RuntimeError):
@@ -51,10 +35,11 @@ class TrainingStatus(NamedTuple):
     Attributes:
       step: iterations done.
       state: the system's, which the next iterations overwrite.
-      metrics: means over the iterations since the callback's last call.
+      metrics: means over the iterations of the callback's interval.
       counts: what has been done since the start of the run: critic steps, images, ...
       images_per_s: since the callback's last call, without compilation and callbacks.
       reason: why it is called: its interval is full, or training ends, or is interrupted.
+      unfinished: the intervals, of all callbacks, that are not full at this step.
     """
 
     step: int
@@ -63,6 +48,7 @@ class TrainingStatus(NamedTuple):
     counts: dict[str, int]
     images_per_s: float
     reason: Literal["interval", "end", "interrupt"]
+    unfinished: Sequence[Interval] = ()
 
 
 class Callback(NamedTuple):
@@ -83,6 +69,7 @@ def train(
     callbacks: Sequence[Callback],
     console: Console,
     devices: DataParallel = SINGLE_DEVICE,
+    unfinished: Sequence[Interval] = (),
 ) -> State:
     """Train a system from iteration `start` until `steps` are done, and return its state.
 
@@ -99,25 +86,29 @@ def train(
       callbacks: what is done between iterations.
       console: where progress is shown.
       devices: how devices are used; the system was built with their sharding.
+      unfinished: the intervals that were not full at `start`, as a callback was told then.
 
     Raises:
-      NonFiniteError: a metric is infinite or NaN; names the iterations.
+      NonFiniteError: a metric is infinite or NaN; names the iteration.
       Interrupted: SIGINT or SIGTERM came, to any of several hosts; the iterations under way were finished and the
         callbacks called.
     """
     step = start
     if step >= steps:
         return state
+    everies = {callback.every for callback in callbacks}
+    longest = min(steps, pipeline.max_iterations or steps, *everies)
     with console.status("compiling"):
         began = time.perf_counter()
-        run = compile_block(system, pipeline, state, key, start=step, devices=devices)
+        run = compile_block(system, pipeline, state, key, max_iterations=longest, start=step, devices=devices)
     console.print(f"compiled in {time.perf_counter() - began:.1f} s{_memory(run)}")
-    longest = pipeline.max_iterations or steps
-    blocks: list[list[Block]] = [[] for _ in callbacks]  # since each callback's last call
+    intervals = {every: Interval(every, step) for every in everies}
+    intervals |= {interval.every: interval for interval in unfinished if interval.every in everies}
+    timed = [_Timed() for _ in callbacks]  # since each callback's last call
 
     def reach(step: int) -> int:
-        """One compiled call reaches to the next callback, or as far as the pipeline has batches."""
-        return min(steps, step + longest, *(step - step % every + every for every, _ in callbacks))
+        """One compiled call reaches to the next callback, or as far as it may."""
+        return min(steps, step + longest, *(step - step % every + every for every in everies))
 
     end = reach(step)
     arrays = pipeline.fetch(step, end)
@@ -129,22 +120,24 @@ def train(
             state, metrics = run(state, arrays, key, np.int32(step), np.int32(end))
             following = reach(end)
             arrays = pipeline.fetch(end, following) if following > end else None
-            metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
-            block = (end - step, time.perf_counter() - began, metrics)
-            check_finite(metrics, step, end)
+            rows = {name: values[: end - step] for name, values in jax.device_get(metrics).items()}
+            block = _Timed(end - step, time.perf_counter() - began)
+            check_finite(rows, step)
 
             step, end, stopping = end, following, hosts.any_of_all(stop_requested.is_set())
+            intervals = {every: interval.after(rows) for every, interval in intervals.items()}
+            unfinished = [interval for interval in intervals.values() if not interval.is_full()]
             counts = {name: step * count for name, count in system.counts.items()}
-            speed = f"{_images_per_s(system, [block]):,.0f} images/s"
+            speed = f"{block.images_per_s(system):,.0f} images/s"
             progress.update(bar, completed=step, counts=_describe(counts), speed=speed)
-            for callback, since in zip(callbacks, blocks, strict=True):
-                since.append(block)
+            timed = [since.and_then(block) for since in timed]
+            for i, callback in enumerate(callbacks):
                 ends = "end" if step == steps else "interrupt" if stopping else None
                 reason = "interval" if step % callback.every == 0 else ends
                 if reason:
-                    speed = _images_per_s(system, since)
-                    callback.call(TrainingStatus(step, state, _means(since), counts, speed, reason))
-                    since.clear()
+                    means, speed = intervals[callback.every].means(), timed[i].images_per_s(system)
+                    callback.call(TrainingStatus(step, state, means, counts, speed, reason, unfinished))
+                    timed[i] = _Timed()
             if stopping and step < steps:
                 raise Interrupted(f"stopped after {step} of {steps} iterations")
     return state
@@ -156,13 +149,18 @@ def compile_block(
     state: State,
     key: Key,
     *,
+    max_iterations: int,
     start: int = 0,
     devices: DataParallel = SINGLE_DEVICE,
 ) -> Callable:
-    """Compile `(state, arrays, key, start, stop) -> (state, mean metrics)`: the iterations start to stop in one call.
+    """Compile `(state, arrays, key, start, stop) -> (state, metrics)`: the iterations start to stop in one call.
 
     The arrays are those that the pipeline fetches for these iterations. The number of iterations is an argument, not a
     constant, so that one compilation serves blocks of every length. The state is donated.
+
+    Args:
+      system, pipeline, state, key, start, devices: as for `train`.
+      max_iterations: rows of each metric; row i is of iteration start + i, and the last of all that are beyond it.
     """
     update = jax.jit(system.update)  # traced once, though its metrics' shapes are needed before the loop
 
@@ -171,15 +169,15 @@ def compile_block(
             batch_key, update_key = step_keys(key, step)
             return update(state, update_key, pipeline.batch(arrays, batch_key, step))
 
-        def add(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
-            state, sums = carry
+        def note(step: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
+            state, rows = carry
             state, metrics = iteration(step, state)
-            return state, jax.tree.map(jnp.add, sums, metrics)
+            put = partial(lax.dynamic_update_index_in_dim, index=step - start, axis=0)
+            return state, jax.tree.map(put, rows, metrics)
 
         _, shapes = jax.eval_shape(iteration, start, state)
-        zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-        state, sums = lax.fori_loop(start, stop, add, (state, zeros))
-        return state, jax.tree.map(lambda total: total / (stop - start).astype(total.dtype), sums)
+        rows = jax.tree.map(lambda shape: jnp.zeros((max_iterations, *shape.shape), shape.dtype), shapes)
+        return lax.fori_loop(start, stop, note, (state, rows))
 
     return devices.compile(block, state, pipeline.fetch(start, start + 1), key, np.int32(0), np.int32(1))
 
@@ -195,17 +193,6 @@ def peak_bytes(compiled: jax.stages.Compiled) -> int:
     return kept + memory.temp_size_in_bytes
 
 
-def check_finite(metrics: dict[str, float], start: int, end: int) -> None:
-    """Raise if a number of the iterations `start` to `end` is infinite or NaN.
-
-    Raises:
-      NonFiniteError: one is; the message names it and the iterations.
-    """
-    bad = [f"{name} = {value}" for name, value in metrics.items() if not isfinite(value)]
-    if bad:
-        raise NonFiniteError(f"{', '.join(bad)} in iterations {start + 1} to {end}")
-
-
 def _memory(run: Callable) -> str:
     """What is known before the first step; of a program under `pmap` nothing is."""
     if isinstance(run, jax.stages.Compiled) and run.memory_analysis() is not None:
@@ -213,15 +200,15 @@ def _memory(run: Callable) -> str:
     return ""
 
 
-def _images_per_s(system: System, blocks: list[Block]) -> float:
-    iterations, seconds, _ = zip(*blocks, strict=True)
-    return sum(iterations) * system.counts["images"] / sum(seconds)
+class _Timed(NamedTuple):
+    iterations: int = 0
+    seconds: float = 0.0
 
+    def and_then(self, other: "_Timed") -> "_Timed":
+        return _Timed(self.iterations + other.iterations, self.seconds + other.seconds)
 
-def _means(blocks: list[Block]) -> dict[str, float]:
-    """Means over the iterations of several blocks."""
-    total = sum(iterations for iterations, *_ in blocks)
-    return {name: sum(n * metrics[name] for n, _, metrics in blocks) / total for name in blocks[0][2]}
+    def images_per_s(self, system: System) -> float:
+        return self.iterations * system.counts["images"] / self.seconds
 
 
 def _describe(counts: dict[str, int]) -> str:

@@ -27,7 +27,7 @@ from gan_jax import GAN, CriticConfig, EvaluationConfig, Experiment, GeneratorCo
 
 experiment = Experiment(
     gan=GAN(generator=GeneratorConfig(width=64, depth=1, latent=4), critic=CriticConfig(width=64, depth=1)),
-    batch_size=64, steps=200, log_every=10, sample_every=100, checkpoint_every=20,
+    batch_size=64, steps=200, log_every=7, sample_every=100, checkpoint_every=20,
     evaluation=EvaluationConfig(every=20, n=40, features="pixels"),
 )
 """

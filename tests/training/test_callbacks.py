@@ -11,8 +11,9 @@ from gan_jax.errors import InputError
 from gan_jax.files import read_json_lines
 from gan_jax.training import callbacks, checkpoint
 from gan_jax.training.checkpoint import Checkpoint
+from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
-from gan_jax.training.loop import NonFiniteError, TrainingStatus
+from gan_jax.training.loop import TrainingStatus
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 
@@ -28,6 +29,7 @@ def test_a_line_of_metrics_holds_counts_and_speed(tmp_path):
     file = tmp_path / "metrics.jsonl"
     log = MetricsLog(tmp_path, 0, [file])
     callbacks.log_metrics(log, file, every=5).call(status(5, None))
+    callbacks.log_metrics(log, file, every=5).call(status(7, None, reason="interrupt"))
     assert read_json_lines(file) == [{"step": 5, "images": 10, "images_per_s": 10.0, "loss": 0.5}]
 
 
@@ -37,20 +39,20 @@ def test_a_checkpoint_is_of_its_step_though_training_goes_on(tmp_path):
         save = callbacks.save_checkpoints(checkpoints, PIPELINE, every=1).call
         state = {"x": jnp.arange(1000.0)}
         donate = jax.jit(lambda state: jax.tree.map(lambda x: x + 1, state), donate_argnums=0)
-        save(status(1, state))
+        save(status(1, state, unfinished=[Interval(every=4, start=0, done=1, sums={"loss": 0.1})]))
         for _ in range(5):
             state = donate(state)
         checkpoints.wait_until_finished()
         restored = checkpoint.restore(checkpoints, jax.eval_shape(lambda: {"x": jnp.arange(1000.0)}))
     assert restored.step == 1
-    assert restored.position == PIPELINE.position(1)
+    assert restored.position == PIPELINE.position(1) | {"unfinished": [[4, 0, 1, {"loss": 0.1}]]}
     chex.assert_trees_all_equal(restored.state, {"x": jnp.arange(1000.0)})
 
 
 def test_a_state_that_is_lost_in_the_last_step_is_not_saved(tmp_path):
     with checkpoint.manager(tmp_path) as checkpoints:
         save = callbacks.save_checkpoints(checkpoints, PIPELINE, every=1).call
-        with pytest.raises(NonFiniteError, match="the state = nan in iterations 100 to 100"):
+        with pytest.raises(NonFiniteError, match="a number of the state is not finite after iteration 100"):
             save(status(100, {"x": jnp.array([1.0, jnp.nan]), "step": jnp.int32(100)}))
     assert checkpoint.newest_step(tmp_path) is None
 

@@ -60,7 +60,7 @@ def block(parallel, **changes):
     pipeline = resident(SOURCE, size=game.counts["images"], dequantization=0.1, replicate=parallel.replicate)
     state = jax.jit(lambda: game.init(KEY, pipeline.spec))()
     state = jax.device_put(state, parallel.layout(state))
-    run = loop.compile_block(game, pipeline, state, KEY, devices=parallel)
+    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=5, devices=parallel)
     arrays = pipeline.fetch(0, 1)
     return lambda state, start, stop: run(state, arrays, KEY, np.int32(start), np.int32(stop)), state
 
@@ -199,10 +199,12 @@ def test_a_labeled_game_keeps_each_label_with_its_sample(strategy):
     game = system(parallel.sharding, **networks)
     pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
     state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
-    run = loop.compile_block(game, pipeline, state, KEY, devices=parallel)
+    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=5, devices=parallel)
     _, metrics = run(state, pipeline.fetch(0, 2), KEY, np.int32(0), np.int32(2))
     for name in ("critic_loss", "penalty", "generator_loss"):
-        assert abs(metrics[name]) < 100, name  # 1000 for each unit between a sample's label and the one it meets
+        assert (abs(metrics[name]) < 100).all(), (
+            name
+        )  # 1000 for each unit between a sample's label and the one it meets
 
 
 def test_concat_apply_keeps_each_shard_in_one_place():
