@@ -4,7 +4,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ __all__ = [
     "forget_lines_after",
     "naming",
     "read_json",
+    "read_json_entries",
     "read_json_lines",
     "write_json",
 ]
@@ -101,6 +102,27 @@ def read_json(file: Path) -> Any:
         return _with_numbers(json.loads(file.read_text()))
     except ValueError as error:
         raise InputError(f"{file}: is not JSON ({error})") from None
+
+
+def read_json_entries(file: Path, names: Iterable[str] = ()) -> dict[str, Any]:
+    """Read named values, as `read_json` does.
+
+    Raises:
+      InputError: the file is not JSON, holds something else, or lacks one of the names.
+      FileNotFoundError: there is none.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder) / "a.json", {"b": 1})
+    ...     read_json_entries(Path(folder) / "a.json", ["b"])
+    {'b': 1}
+    """
+    found = read_json(file)
+    lacking = [name for name in names if not isinstance(found, dict) or name not in found]
+    if lacking or not isinstance(found, dict):
+        reason = f"it lacks {', '.join(lacking)}" if lacking else "it has no named entries"
+        raise InputError(f"{file}: is not what a run has written ({reason}); move it away")
+    return found
 
 
 def append_json_line(file: Path, value: Any) -> None:

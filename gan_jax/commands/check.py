@@ -7,7 +7,7 @@ from rich.console import Console
 
 from gan_jax.commands.options import command_parser, parse
 from gan_jax.errors import InputError
-from gan_jax.files import expand_user, read_json, read_json_lines
+from gan_jax.files import expand_user, read_json_entries, read_json_lines
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.run import Run, open_without_state, state_shapes
 from gan_jax.training import checkpoint
@@ -38,7 +38,7 @@ def _checks(folder: RunFolder, run: Run) -> Iterator[tuple[Path, Callable[[], ob
     """What there is to check, and what raises if it is damaged."""
     for file in (folder.experiment, folder.environment, folder.evaluation, folder.evaluation_protocol):
         if file.exists():
-            yield file, lambda file=file: _check_entries(file)
+            yield file, lambda file=file: read_json_entries(file)
     for file in (folder.training_metrics, folder.evaluation_history):
         if file.exists():
             yield file, lambda file=file: _check_lines(file)
@@ -46,11 +46,6 @@ def _checks(folder: RunFolder, run: Run) -> Iterator[tuple[Path, Callable[[], ob
     for saved in (folder.checkpoints, folder.best):
         for step in checkpoint.steps(saved):
             yield saved / str(step), lambda saved=saved, step=step: _check_checkpoint(saved, step, run)
-
-
-def _check_entries(file: Path) -> None:
-    if not isinstance(read_json(file), dict):
-        raise InputError(f"{file}: has no named entries")
 
 
 def _check_lines(file: Path) -> None:

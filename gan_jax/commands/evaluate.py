@@ -9,9 +9,10 @@ from rich.table import Column, Table
 
 from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_one, scoring_parser
 from gan_jax.errors import InputError
-from gan_jax.files import expand_user, read_json, write_json
+from gan_jax.files import expand_user, write_json
 from gan_jax.runs import Run
 from gan_jax.runs.samples import open_candidate
+from gan_jax.runs.self_evaluation import read_protocol
 
 __all__ = ["main"]
 
@@ -55,9 +56,10 @@ def main(arguments: Sequence[str], console: Console) -> int:
 def _choice(run: Run, protocol: dict[str, Any]) -> dict[str, str]:
     """By what the best checkpoint was chosen, if by the data that it is scored on: then its scores flatter it."""
     file = run.folder.evaluation_protocol
-    chosen = read_json(file) if file.exists() else protocol
-    if any(chosen[name] != protocol[name] for name in ("fingerprint", "split")):
-        return {}
+    if file.exists():
+        chosen, _ = read_protocol(file)
+        if (chosen.fingerprint, chosen.split) != (protocol["fingerprint"], protocol["split"]):
+            return {}
     return {"chosen_by": f"{run.experiment.evaluation.best} on the same {protocol['split'].replace('_', '-')} data"}
 
 

@@ -1,17 +1,19 @@
 """`gan-jax report`: all about a run in one HTML file."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 
 from gan_jax import runs
 from gan_jax.commands.options import out_path
 from gan_jax.commands.scoring import parse_scoring, score_one, scoring_parser
-from gan_jax.files import expand_user, read_json, read_json_lines, write_json
+from gan_jax.files import expand_user, read_json_entries, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
 from gan_jax.runs.run import sample_sets
 from gan_jax.runs.samples import Candidate
+from gan_jax.runs.self_evaluation import read_protocol
 
 __all__ = ["main"]
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
 def _is_scored(run: Run) -> bool:
     """Whether there are scores of the newest checkpoint."""
     file = run.folder.evaluation
-    evaluation = read_json(file) if file.exists() else {}
+    evaluation = read_json_entries(file) if file.exists() else {}
     return "scores" in evaluation and evaluation.get("step") == run.step
 
 
@@ -44,19 +46,22 @@ def _contents(run: Run, seed: int) -> ReportContents:
     folder, interpolation = run.folder, None
     if len(run.shape) == 3 and run.system.interpolate:
         interpolation = runs.interpolate(run, seed=seed)
-    protocol = read_json(folder.evaluation_protocol) if folder.evaluation_protocol.exists() else {}
+    protocol, baseline = {}, {}
+    if folder.evaluation_protocol.exists():
+        of_history, baseline = read_protocol(folder.evaluation_protocol)
+        protocol = asdict(of_history)
     return ReportContents(
         name=folder.path.absolute().name,
         summary=f"{run.experiment.summary()}, {'x'.join(map(str, run.shape))}",
-        settings=read_json(folder.experiment)["settings"],
-        environment=read_json(folder.environment) if folder.environment.exists() else {},
+        settings=read_json_entries(folder.experiment)["settings"],
+        environment=read_json_entries(folder.environment) if folder.environment.exists() else {},
         metrics=run.system.metrics,
         counts=list(run.system.counts),
-        evaluation=read_json(folder.evaluation),
+        evaluation=read_json_entries(folder.evaluation),
         training_lines=read_json_lines(folder.training_metrics),
         evaluation_lines=read_json_lines(folder.evaluation_history),
-        protocol={name: value for name, value in protocol.items() if name != "baseline"},
-        baseline=protocol.get("baseline", {}),
+        protocol=protocol,
+        baseline=baseline,
         sample_files=sorted(folder.samples.glob("step_*.png")),
         interpolation=interpolation,
     )

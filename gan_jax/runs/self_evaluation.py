@@ -1,7 +1,7 @@
 """The scores that a run takes of its own samples while it trains."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ from gan_jax.evaluation.features import FEATURES, usual
 from gan_jax.evaluation.samples import Progress, SampleSets
 from gan_jax.evaluation.scores import GOOD, SCORES
 from gan_jax.figures.curves import plot_curves
-from gan_jax.files import read_json, read_json_lines, write_json
+from gan_jax.files import read_json_entries, read_json_lines, write_json
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
 from gan_jax.systems import Metric, State, System
 
-__all__ = ["SelfEvaluation", "self_evaluation"]
+__all__ = ["SelfEvaluation", "read_protocol", "self_evaluation"]
 
 
 class SelfEvaluation(NamedTuple):
@@ -57,11 +57,7 @@ class SelfEvaluation(NamedTuple):
         """
         file = folder.evaluation_protocol
         if file.exists() and read_json_lines(folder.evaluation_history):
-            try:
-                before = Protocol(**{name: value for name, value in read_json(file).items() if name != "baseline"})
-            except (AttributeError, TypeError):
-                reason = "is not what a run has written; move it and the run's scores away to go on with new ones"
-                raise InputError(f"{file}: {reason}") from None
+            before, _ = read_protocol(file)
             if before.fingerprint == self.against.protocol.fingerprint:
                 before = replace(before, data=self.against.protocol.data)  # the same data may lie elsewhere now
             same_protocol({"the run's scores": before, "new ones": self.against.protocol})
@@ -76,6 +72,17 @@ class SelfEvaluation(NamedTuple):
             protocol=self.against.protocol,
             metrics=metrics,
         )
+
+
+def read_protocol(file: Path) -> tuple[Protocol, dict[str, float]]:
+    """Read how a run takes its scores, and what real data get.
+
+    Raises:
+      InputError: the file is not what a run has written.
+    """
+    names = [field.name for field in fields(Protocol)]
+    found = read_json_entries(file, [*names, "baseline"])
+    return Protocol(**{name: found[name] for name in names}), found["baseline"]
 
 
 def self_evaluation(experiment: Experiment, data: Dataset, progress: Progress) -> SelfEvaluation | None:

@@ -196,6 +196,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         ]
         if evaluation:
             best = stack.enter_context(checkpoint.manager(folder.best, keep=1, alone=True))
+            checkpoint.set_damaged_aside(best, shapes, tell)
             evaluate = callbacks.evaluate_and_keep_best(
                 lambda state: evaluation.scores(system, state, sample_sets(run._replace(state=state))),
                 every=evaluation.every,

@@ -32,10 +32,13 @@ __all__ = [
     "restore",
     "restore_newest",
     "save",
+    "set_damaged_aside",
     "steps",
 ]
 
-logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs tracebacks of what is told in one line here
+# Orbax logs tracebacks of what is told in one line here, and leaves more to asyncio.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+logging.getLogger("asyncio").addFilter(lambda record: "orbax-checkpoint" not in record.getMessage())
 
 
 class Checkpoint(NamedTuple):
@@ -208,6 +211,17 @@ def restore_newest(checkpoints: "CheckpointManager", like: State, tell: Callable
             checkpoints.reload()
         return checkpoint
     raise next(iter(damaged.values()), InputError(f"{checkpoints.directory}: holds no checkpoint"))
+
+
+def set_damaged_aside(checkpoints: "CheckpointManager", like: State, tell: Callable[[str], None]) -> None:
+    """Rename what is damaged to `STEP.damaged`, and tell in a line each what is and why."""
+    for step in steps(Path(checkpoints.directory)):
+        try:
+            restore(checkpoints, like, step)
+        except InputError as error:
+            tell(f"{error}; set aside")
+            _set_aside(Path(checkpoints.directory) / str(step))
+            checkpoints.reload()
 
 
 def _set_aside(path: Path) -> None:

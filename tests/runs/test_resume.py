@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import random
 import shutil
@@ -141,6 +142,24 @@ def test_a_damaged_newest_checkpoint_goes_back_to_the_one_before(whole, run, fil
     assert_same(run, whole)
 
 
+def test_a_damaged_best_checkpoint_is_set_aside_and_the_next_score_is_the_best(run, file, capsys):
+    (best,) = checkpoint.steps(run / "best")
+    damage(run / "best" / str(best))
+    assert resume(file, run, "--steps", "40") == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if f"checkpoint {best} cannot be read" in line]
+    assert len(told) == 1
+    assert told[0].endswith("; set aside")
+    assert (run / "best" / f"{best}.damaged").is_dir()
+    assert checkpoint.steps(run / "best") == [40]
+    assert runs.open_run(run, best=True).step == 40
+
+
+def test_what_orbax_leaves_to_asyncio_is_not_told_twice(caplog):
+    for where in ("20.orbax-checkpoint-tmp", "elsewhere"):
+        logging.getLogger("asyncio").error("Future exception was never retrieved: %s", where)
+    assert [record.args for record in caplog.records] == [("elsewhere",)]
+
+
 def test_where_no_checkpoint_is_whole_nothing_is_changed(run, file, capsys):
     for step in ("10", "20", "30"):
         shutil.rmtree(run / "checkpoints" / step / "sha256")
@@ -183,6 +202,12 @@ def test_torn_lines_are_cut_or_written_anew(whole, run, file):
 def test_a_protocol_of_another_shape_is_one_line(run, file, capsys, text):
     (run / "evaluation_protocol.json").write_text(text)
     assert "evaluation_protocol.json: is not" in refused(capsys, 2, "train", file, "--workdir", run, "--resume")
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate --best"])
+def test_a_protocol_of_another_shape_is_one_line_to_readers(run, capsys, command):
+    (run / "evaluation_protocol.json").write_text('{"n_real": 3}')
+    assert "is not what a run has written (it lacks data, " in refused(capsys, 2, *command.split(), run, "--n", "12")
 
 
 def test_a_part_that_is_a_folder_makes_room(tmp_path):
