@@ -6,9 +6,9 @@
 samples' place get 7.0, 0.90 and 0.93.
 """
 
-from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig
+from gan_jax import GAN, AdamConfig, Cosine, CriticConfig, DataConfig, Experiment, GeneratorConfig
 
-adam = AdamConfig(learning_rate=8e-4, b1=0.5, decay_steps=10_000)
+adam = AdamConfig(learning_rate=Cosine(first=8e-4, last=8e-6, images=3_200_000), b1=0.5)
 
 experiment = Experiment(
     data=DataConfig(source="digits", dequantization=0.15),  # about one of the 17 gray levels, which are 0.125 apart

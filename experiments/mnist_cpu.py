@@ -6,9 +6,9 @@ pulls the critic's slope at real images to zero (Mescheder, Geiger, Nowozin, 201
 actually converge?). What else was tried, and the quality after each minute, is in docs/performance.md.
 """
 
-from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
+from gan_jax import GAN, AdamConfig, Cosine, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = AdamConfig(learning_rate=1e-3, b1=0.0, b2=0.99, decay_steps=14_500)
+adam = AdamConfig(learning_rate=Cosine(first=1e-3, last=1e-5, images=928_000), b1=0.0, b2=0.99)
 
 experiment = Experiment(
     data=DataConfig(source="mnist"),

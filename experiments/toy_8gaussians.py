@@ -5,9 +5,9 @@ more than 20, 95 % lie within three standard deviations of one, and their spread
 0.001 from an even one (seed 0).
 """
 
-from gan_jax import GAN, AdamConfig, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
+from gan_jax import GAN, AdamConfig, Cosine, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig
 
-adam = AdamConfig(learning_rate=1e-3, b1=0.0, decay_steps=8_000)
+adam = AdamConfig(learning_rate=Cosine(first=1e-3, last=1e-5, images=10_240_000), b1=0.0)
 
 experiment = Experiment(
     data=DataConfig(source="8gaussians"),

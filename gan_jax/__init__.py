@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         sample,
     )
     from gan_jax.runs.training import train
+    from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
     from gan_jax.systems.gan import (
         GAN,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ConstraintConfig,
         CriticConfig,
         GeneratorConfig,
+        HalfLife,
         PenaltyConfig,
         gan,
     )
@@ -44,9 +46,11 @@ _LAZY = {
         *("decode", "encode", "interpolate", "open_run", "sample"),
     ),
     "gan_jax.runs.training": ("train",),
+    "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
     "gan_jax.systems.gan": (
-        *("GAN", "AdamConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PenaltyConfig", "gan"),
+        *("GAN", "AdamConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "HalfLife", "PenaltyConfig"),
+        "gan",
     ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -55,12 +59,14 @@ __all__ = [
     "GAN",
     "AdamConfig",
     "ConstraintConfig",
+    "Cosine",
     "CriticConfig",
     "DataConfig",
     "Dataset",
     "EvaluationConfig",
     "Experiment",
     "GeneratorConfig",
+    "HalfLife",
     "Metric",
     "PenaltyConfig",
     "System",

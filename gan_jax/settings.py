@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse as parse_docstring
 
@@ -150,8 +152,11 @@ def _has_text(annotation: Any) -> bool:
     choices = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Choice)]
     if choices:
         return all(extra.names for extra in choices)
+    parts = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_has_text(part) for part in parts if part is not NoneType)
     is_config_class = isinstance(annotation, type) and is_dataclass(annotation)
-    return not is_config_class and all(map(_has_text, get_args(annotation)))
+    return not is_config_class and all(map(_has_text, parts))
 
 
 def _value(annotation: Any, value: Any, base: Any) -> Any:
@@ -173,10 +178,11 @@ def _value(annotation: Any, value: Any, base: Any) -> Any:
 
 def _config_in(annotation: Any) -> type:
     """The configuration that a field's type names."""
-    for part in (annotation, get_origin(annotation), *get_args(annotation)):
-        if isinstance(part, type) and hasattr(part, "__dataclass_fields__"):
+    for part in (annotation, get_origin(annotation)):
+        if isinstance(part, type) and is_dataclass(part):
             return part
-        if part is not annotation and get_args(part):
+    for part in get_args(annotation):
+        with suppress(InputError):
             return _config_in(part)
     raise InputError("holds settings, but has none")
 

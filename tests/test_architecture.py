@@ -10,7 +10,7 @@ import gan_jax
 
 PACKAGE = Path(gan_jax.__file__).parent
 FLOORS = (
-    ("types", "errors", "numerics", "files", "config", "settings"),
+    ("types", "errors", "numerics", "files", "config", "settings", "schedules"),
     ("sharding",),
     ("losses", "divergences", "transport", "inversion", "invariance", "penalties", "constraints", "scores"),
     ("lipschitz",),

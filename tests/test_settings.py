@@ -13,11 +13,13 @@ from gan_jax import (
     GAN,
     AdamConfig,
     ConstraintConfig,
+    Cosine,
     CriticConfig,
     DataConfig,
     EvaluationConfig,
     Experiment,
     GeneratorConfig,
+    HalfLife,
     PenaltyConfig,
 )
 from gan_jax.config import parse_value
@@ -46,7 +48,7 @@ experiments = st.builds(
         constraint=st.builds(
             ConstraintConfig, name=st.sampled_from(["none", "bjorck"]), bound=st.none() | st.floats(1e-3, 9)
         ),
-        critic_optimizer=st.builds(AdamConfig, learning_rate=st.floats(1e-9, 1), decay_steps=st.none()),
+        critic_optimizer=st.builds(AdamConfig, learning_rate=st.floats(1e-9, 1)),
     ),
     steps=st.integers(1, 10**9),
     evaluation=st.builds(EvaluationConfig, scores=st.sampled_from([("frechet",), ("kernel", "frechet")])),
@@ -56,6 +58,14 @@ experiments = st.builds(
 @given(experiments)
 def test_json_keeps_every_setting(experiment):
     assert from_json(Experiment, to_json(experiment)) == experiment
+
+
+def test_json_keeps_schedules():
+    rate = Cosine(first=1e-3, last=0.0, images=100)
+    for life in (HalfLife(100.0, ramp=None), HalfLife(rate)):
+        experiment = Experiment(gan=GAN(critic_optimizer=AdamConfig(learning_rate=rate, b2=rate), ema_decay=life))
+        assert from_json(Experiment, to_json(experiment)) == experiment
+    assert override(experiment, "gan.ema_decay.images.last", "3").gan.ema_decay.images.last == 3
 
 
 @given(experiments)

@@ -12,9 +12,11 @@ from gan_jax.penalties.needs import Need, needed_by, unwrapped
 from gan_jax.penalties.plain import Value
 from gan_jax.penalties.shapes import Shape
 from gan_jax.penalties.slopes import Slope, gradient
-from gan_jax.types import Array, Float, Key, PerSample, PyTree, Samples, Scores
+from gan_jax.types import Array, ArrayLike, Float, Key, PerSample, PyTree, Samples, Scores
 
 __all__ = ["Penalty", "PlainPenalty", "check_loss"]
+
+Schedule = Callable[[ArrayLike], ArrayLike]
 
 
 def _values(
@@ -42,7 +44,7 @@ class Penalty(NamedTuple):
       points: where it is taken, one of `POINTS` or a function `(key, *, real, fake) -> points`.
       shape: what a slope costs, as made by one of `SHAPES`, or any function `(slope) -> (M,)`.
       slope: how steep the critic is there, one of `SLOPES` or a function `(scored, key) -> (M,)`.
-      weight: the factor of the penalty's mean.
+      weight: the factor of the penalty's mean, or a function of the images seen that gives it.
       every: the penalty is taken at every so many critic steps, then in a step of its own and `every` times as heavy.
       losses: the losses that it fits; none listed, all.
       needs_anchored: whether it fits only losses that are `anchored`.
@@ -60,7 +62,7 @@ class Penalty(NamedTuple):
     points: Callable[..., Samples]
     shape: Shape
     slope: Slope = gradient
-    weight: float = 1.0
+    weight: float | Schedule = 1.0
     every: int = 1
     losses: tuple[Loss, ...] = ()
     needs_anchored: bool = False
@@ -101,7 +103,7 @@ class PlainPenalty(NamedTuple):
 
     points: Callable[..., Samples]
     value: Value
-    weight: float = 1.0
+    weight: float | Schedule = 1.0
     every: int = 1
     losses: tuple[Loss, ...] = ()
     needs_anchored: bool = False

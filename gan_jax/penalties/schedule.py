@@ -1,9 +1,11 @@
 """Adam's settings under a penalty that is taken at every k-th step only."""
 
+from typing import Any
+
 __all__ = ["lazy_adam"]
 
 
-def lazy_adam(every: int, learning_rate: float, b1: float, b2: float) -> tuple[float, float, float]:
+def lazy_adam(every: int, learning_rate: Any, b1: Any, b2: Any) -> tuple[Any, Any, Any]:
     """Correct Adam's rate and decays where every k = `every` steps on the loss are followed by one on the penalty.
 
     Adam then makes k + 1 steps instead of k. With `c = k / (k + 1)`, the rate `c learning_rate` and the decays `b1^c`

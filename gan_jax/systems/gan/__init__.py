@@ -1,8 +1,10 @@
 """A generator against a critic whose Lipschitz constant is held: `GAN` configures it, `gan` builds it of parts."""
 
-from gan_jax.systems.gan.components import AdamConfig, ConstraintConfig, CriticConfig, GeneratorConfig, PenaltyConfig
+from gan_jax.systems.gan.components import ConstraintConfig, CriticConfig, GeneratorConfig, PenaltyConfig
 from gan_jax.systems.gan.config import GAN
+from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.game import CriticState, State
+from gan_jax.systems.gan.optimizers import AdamConfig
 from gan_jax.systems.gan.system import gan
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "CriticConfig",
     "CriticState",
     "GeneratorConfig",
+    "HalfLife",
     "PenaltyConfig",
     "State",
     "gan",

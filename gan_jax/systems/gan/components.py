@@ -1,15 +1,15 @@
-"""The configurations of what a GAN is made of: networks, penalty, constraint, optimizers; each builds its own."""
+"""The configurations of what a GAN is made of: networks, penalty, constraint; each builds its own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
-from gan_jax.config import Choice, Count, Decay, NonNegative, Positive, config
+from gan_jax.config import Choice, Count, NonNegative, Positive, config
 from gan_jax.constraints import CONSTRAINTS, UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
 from gan_jax.networks import CRITICS, GENERATORS
@@ -24,12 +24,11 @@ from gan_jax.penalties import (
     Penalty,
     PlainPenalty,
     as_points,
-    lazy_adam,
 )
+from gan_jax.schedules import Cosine, value_at
 from gan_jax.systems.gan.game import is_conditional
 
 __all__ = [
-    "AdamConfig",
     "ConstraintConfig",
     "CriticConfig",
     "GeneratorConfig",
@@ -122,7 +121,7 @@ class PenaltyConfig:
       points: where the critic is held; in Python also a function `(key, *, real, fake) -> points`.
       slope: how its steepness there is taken; in Python also a function `(critic_pass, key) -> (M,)`.
       shape: the penalty of a slope; in Python also a function `(slope) -> (M,)`.
-      weight: lambda, what the penalty's mean is multiplied by.
+      weight: lambda, what the penalty's mean is multiplied by, or a schedule.
       bound: the Lipschitz constant demanded, in score per unit of data, where the shape has one.
       every: critic steps from one penalty to the next, which is then as many times as heavy.
     """
@@ -131,7 +130,7 @@ class PenaltyConfig:
     points: Annotated[NameOrFunction, Choice(POINTS, callable, "a function")] | None = None
     slope: Annotated[NameOrFunction, Choice(SLOPES, callable, "a function")] | None = None
     shape: Annotated[NameOrFunction, Choice(SHAPES, callable, "a function")] | None = None
-    weight: NonNegative | None = None
+    weight: NonNegative | Cosine | None = None
     bound: NonNegative | None = None
     every: Count | None = None
 
@@ -147,7 +146,8 @@ class PenaltyConfig:
         if self.name == "none":
             return None
         penalty = _named(PENALTIES, self.name)
-        numbers = {"weight": self.weight, "every": self.every}
+        weight = partial(value_at, self.weight) if isinstance(self.weight, Cosine) else self.weight
+        numbers = {"weight": weight, "every": self.every}
         penalty = penalty._replace(**{name: value for name, value in numbers.items() if value is not None})
         if self.points is not None:
             penalty = penalty._replace(points=as_points(_named(POINTS, self.points)))
@@ -197,35 +197,6 @@ class ConstraintConfig:
         labels = (jax.ShapeDtypeStruct((1,), jnp.int32),) * is_conditional(critic)
         geometry = conv_windows(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), *labels)
         return factory(windows=geometry, **bound)
-
-
-@config
-class AdamConfig:
-    """One network's optimizer.
-
-    Attributes:
-      learning_rate: at the start.
-      b1: decay of the first moment.
-      b2: decay of the second moment.
-      decay_steps: iterations over which the rate falls to a hundredth, along a cosine; constant by default.
-    """
-
-    learning_rate: Positive = 1e-4
-    b1: Decay = 0.5
-    b2: Decay = 0.9
-    decay_steps: Count | None = None
-
-    def build(self, steps_each: int, every: int = 1) -> optax.GradientTransformation:
-        """Return Adam, whose schedule counts iterations while Adam counts its own steps, `steps_each` an iteration.
-
-        A penalty that is due every so many steps has a step of its own there.
-        """
-        rate, b1, b2 = lazy_adam(every, self.learning_rate, self.b1, self.b2)
-        if self.decay_steps is None:
-            return optax.adam(rate, b1, b2)
-        steps = self.decay_steps * steps_each
-        steps += steps // every if every > 1 else 0
-        return optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.01), b1, b2)
 
 
 def _named(registry: Mapping[str, Any], value: Any) -> Any:

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
-import optax
 from pydantic import BeforeValidator
 
 from gan_jax.config import Choice, Count, Decay, config
@@ -13,7 +12,6 @@ from gan_jax.losses import LOSSES, Loss
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.checks import check_network
 from gan_jax.systems.gan.components import (
-    AdamConfig,
     ConstraintConfig,
     CriticConfig,
     GeneratorConfig,
@@ -21,11 +19,13 @@ from gan_jax.systems.gan.components import (
     is_module,
     is_penalty,
 )
+from gan_jax.systems.gan.ema import HalfLife
+from gan_jax.systems.gan.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.gan.system import gan
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
-__all__ = ["GAN", "Optimizer"]
+__all__ = ["GAN"]
 
 
 def _generator_config(value: Any) -> Any:
@@ -44,17 +44,8 @@ def _constraint_config(value: Any) -> Any:
     return ConstraintConfig(name=value) if isinstance(value, str) else value
 
 
-def _is_optimizer(value: Any) -> bool:
-    return isinstance(value, AdamConfig | optax.GradientTransformation)
-
-
 def _is_loss(value: Any) -> bool:
     return isinstance(value, Loss)
-
-
-Optimizer = Annotated[
-    AdamConfig | optax.GradientTransformation, Choice({}, _is_optimizer, "an AdamConfig or an optax optimizer")
-]
 
 
 @config
@@ -70,7 +61,8 @@ class GAN:
       generator_optimizer: Adam's configuration, or any optax optimizer.
       critic_optimizer: Adam's configuration, or any optax optimizer.
       critic_steps: critic steps for each generator step.
-      ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples.
+      ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples, or its
+        half-life in images.
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
@@ -82,7 +74,7 @@ class GAN:
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()
     critic_steps: Count = 5
-    ema_decay: Decay = 0.999
+    ema_decay: Decay | HalfLife = 0.999
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def build(
@@ -132,8 +124,8 @@ class GAN:
             loss=LOSSES[self.loss] if isinstance(self.loss, str) else self.loss,
             penalty=penalty,
             constraint=self.constraint.build(critic, shape),
-            generator_optimizer=_optimizer(self.generator_optimizer, steps_each=1),
-            critic_optimizer=_optimizer(self.critic_optimizer, steps_each=self.critic_steps, every=every),
+            generator_optimizer=build_optimizer(self.generator_optimizer, images_each=self.critic_steps * batch_size),
+            critic_optimizer=build_optimizer(self.critic_optimizer, images_each=batch_size, every=every),
             latent=self.generator.latent,
             batch_size=batch_size,
             critic_steps=self.critic_steps,
@@ -160,7 +152,3 @@ class GAN:
             for part, value in parts.items()
         }
         return " · ".join(f"{part} {name}" for part, name in names.items() if name != "none")
-
-
-def _optimizer(given: Any, *, steps_each: int, every: int = 1) -> optax.GradientTransformation:
-    return given.build(steps_each, every) if isinstance(given, AdamConfig) else given

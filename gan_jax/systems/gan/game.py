@@ -11,6 +11,7 @@ from gan_jax.constraints import Constraint
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding
+from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.types import Array, Batch, Float, Key, Latents, Params, PerSample, PyTree, Samples
 
 __all__ = [
@@ -45,7 +46,7 @@ class Game(NamedTuple):
     latent: int
     batch_size: int
     critic_steps: int
-    ema_decay: float
+    ema_decay: float | HalfLife
     sharding: BatchSharding
 
 

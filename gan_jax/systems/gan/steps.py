@@ -57,14 +57,14 @@ def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[
     penalty = game.penalty
     total = metrics["critic_loss"]
     if penalty is not None and penalty.every == 1:
-        total += penalty.weight * metrics["penalty"]
+        total += _weight(game, penalty, inputs) * metrics["penalty"]
     critic = _move(game, critic._replace(constraint=constraint, score_means=score_means), gradient, total)
 
     if penalty is not None:
         if penalty.every > 1:
             critic, penalty_metrics = _lazy_penalty_step(game, penalty, critic, inputs)
             metrics |= penalty_metrics
-        metrics["critic_total"] = metrics["critic_loss"] + penalty.weight * metrics["penalty"]
+        metrics["critic_total"] = metrics["critic_loss"] + _weight(game, penalty, inputs) * metrics["penalty"]
     return critic, metrics | {"critic_param_grad_norm": optax.tree.norm(gradient)}
 
 
@@ -104,7 +104,7 @@ def _critic_loss(
         scored = _score_with_points(game, penalty, score, critic, inputs)
         real_score, fake_score = scored.real_score, scored.fake_score
         terms = {name: values.mean() for name, values in penalty.terms(scored, inputs.slope_key).items()}
-        weighted = penalty.weight * terms["penalty"]
+        weighted = _weight(game, penalty, inputs) * terms["penalty"]
 
     # Estimate, loss and penalty are reported apart.
     loss = game.loss.critic(real=real_score, fake=fake_score).mean()
@@ -121,7 +121,7 @@ def _lazy_penalty_step(
     def due(critic: CriticState) -> tuple[CriticState, Metrics]:
         gradient, metrics = jax.grad(_lazy_penalty, has_aux=True)(critic.params, game, penalty, critic, inputs)
         gradient, metrics = game.sharding.mean((gradient, metrics))
-        return _move(game, critic, gradient, penalty.weight * metrics["penalty"]), metrics
+        return _move(game, critic, gradient, _weight(game, penalty, inputs) * metrics["penalty"]), metrics
 
     def not_due(critic: CriticState) -> tuple[CriticState, Metrics]:
         _, metrics = jax.eval_shape(due, critic)
@@ -137,7 +137,13 @@ def _lazy_penalty(
     scored = _score_with_points(game, penalty, score, critic, inputs)
     terms = penalty.terms(scored, inputs.slope_key)
     metrics = {name: penalty.every * values.mean() for name, values in terms.items()}
-    return penalty.weight * metrics["penalty"], metrics
+    return _weight(game, penalty, inputs) * metrics["penalty"], metrics
+
+
+def _weight(game: Game, penalty: AnyPenalty, inputs: CriticInputs) -> Any:
+    """The penalty's weight now; a schedule is of the images that the critic has seen."""
+    weight = penalty.weight
+    return weight(inputs.steps_done * game.batch_size) if callable(weight) else weight
 
 
 def _score_together(game: Game, score: Critic, inputs: CriticInputs) -> Array:

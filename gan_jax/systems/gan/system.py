@@ -23,6 +23,7 @@ from gan_jax.systems.gan.checks import (
     refuse_mixing,
 )
 from gan_jax.systems.gan.diagnosis import diagnose
+from gan_jax.systems.gan.ema import HalfLife, ema_decay
 from gan_jax.systems.gan.game import (
     CriticState,
     Game,
@@ -52,7 +53,7 @@ def gan(
     latent: int,
     batch_size: int,
     critic_steps: int,
-    ema_decay: float,
+    ema_decay: float | HalfLife,
     constraint: Constraint = UNCONSTRAINED,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
@@ -85,7 +86,7 @@ def gan(
       batch_size: samples of one step.
       critic_steps: critic steps for each generator step.
       ema_decay: decay of the exponential moving average of the generator's parameters, approached as
-        `(1 + t) / (10 + t)` from the start.
+        `(1 + t) / (10 + t)` from the start, or its half-life in images.
       constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
@@ -207,7 +208,7 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
         game, state.generator, state.generator_optimizer, critic, noise=noise, real=last, condition=last_condition
     )
 
-    decay = jnp.minimum(game.ema_decay, (1 + state.step) / (10 + state.step))
+    decay = ema_decay(game.ema_decay, state.step, steps * game.batch_size)
     ema = optax.incremental_update(generator, state.generator_ema, 1 - decay)
     state = State(state.step + 1, generator, ema, optimizer, critic)
     return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
