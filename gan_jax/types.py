@@ -26,6 +26,9 @@ Images = UInt8[Array, "n h w c"]
 Latents = Float[Array, "n z"]
 """Noise vectors, standard normal."""
 
+Labels = Int[Array, " n"]
+"""The class of each sample, int32, counted from zero."""
+
 Batch = Mapping[str, Shaped[Array | np.ndarray, "n ..."]]
 """Arrays that share their first axis: "sample" (N, ...), and what belongs to each sample, as "label" (N,)."""
 
@@ -44,6 +47,7 @@ __all__ = [
     "Images",
     "Int",
     "Key",
+    "Labels",
     "Latents",
     "Params",
     "PerSample",

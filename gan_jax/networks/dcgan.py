@@ -15,8 +15,9 @@ from jax.typing import DTypeLike
 from gan_jax.errors import InputError
 from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import Conv, ConvTranspose
+from gan_jax.networks.labels import Projection, beside_noise
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Latents, Samples, Scores
+from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
 __all__ = ["Critic", "Generator", "MnistGenerator"]
 
@@ -34,7 +35,7 @@ def _check_depth(shape: tuple[int, ...], depth: int) -> None:
 class Critic(nn.Module):
     """Images (N, H, W, C) through `depth` 5x5 convolutions of stride 2 and a dense layer to scores (N,).
 
-    `activation` follows each convolution.
+    `activation` follows each convolution. With `classes` it also takes labels (N,), which it projects on.
     Raises `InputError` where an image has fewer than `2**depth` pixels a side.
 
     >>> import jax, jax.numpy as jnp
@@ -44,24 +45,27 @@ class Critic(nn.Module):
 
     width: int = 64
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
     activation: Callable[[Array], Array] = leaky_relu
 
     @nn.compact
-    def __call__(self, images: Samples) -> Scores:
+    def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
         _check_depth(images.shape[1:], self.depth)
         x = images
         for stage in range(self.depth):
             x = self.activation(Conv(self.width * 2**stage, kernel_size=5, stride=2, dtype=self.dtype)(x))
         x = at_least_float32(x.reshape(len(x), -1))
-        return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
+        scores = nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
+        return scores + Projection(self.classes)(x, label) if self.classes else scores
 
 
 class Generator(nn.Module):
     """Noise (N, z) through a dense layer and `depth` transposed 5x5 convolutions of stride 2 to images in [-1, 1].
 
-    The sizes are the critic's in reverse (28, 14, 7, 4), each stage cropped to the next where halving rounded up.
+    The sizes are the critic's in reverse (28, 14, 7, 4), each stage cropped to the next where halving rounded up. With
+    `classes` it also takes labels (N,).
     Raises `InputError` where an image has fewer than `2**depth` pixels a side.
 
     >>> import jax, jax.numpy as jnp
@@ -73,16 +77,17 @@ class Generator(nn.Module):
     shape: tuple[int, ...]
     width: int = 64
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, noise: Latents) -> Samples:
+    def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one image per row of noise."""
         _check_depth(self.shape, self.depth)
         *size, channels = self.shape
         sizes = [[-(-side // 2**stage) for side in size] for stage in range(self.depth + 1)]
         features = [channels, *(self.width * 2**stage for stage in range(self.depth))]
-        x = _dense_image(noise, (*sizes[-1], features[-1]), self.dtype)
+        x = _dense_image(beside_noise(noise, label, self.classes), (*sizes[-1], features[-1]), self.dtype)
         for stage in reversed(range(self.depth)):
             x = ConvTranspose(features[stage], kernel_size=5, stride=2, dtype=self.dtype)(nn.relu(x))
             x = x[:, : sizes[stage][0], : sizes[stage][1]]
@@ -93,7 +98,8 @@ class MnistGenerator(nn.Module):
     """The 28x28 generator that MNIST experiments on WGAN-GP use: 4x4, 7x7, 11x11, 28x28.
 
     Noise (N, z), dense to 4x4x(4 width), transposed 5x5 to 2 width features and cropped to 7x7, transposed 5x5 to
-    width, transposed 8x8 of stride 2 to the image in [-1, 1]. Raises `InputError` for images that are not 28x28.
+    width, transposed 8x8 of stride 2 to the image in [-1, 1]. With `classes` it also takes labels (N,). Raises
+    `InputError` for images that are not 28x28.
 
     >>> import jax, jax.numpy as jnp
     >>> generator = MnistGenerator(shape=(28, 28, 1), width=4)
@@ -103,14 +109,15 @@ class MnistGenerator(nn.Module):
 
     shape: tuple[int, ...]
     width: int = 64
+    classes: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, noise: Latents) -> Samples:
+    def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one image per row of noise."""
         if self.shape[:2] != (28, 28):
             raise InputError(f"dcgan_mnist draws 28x28 images, got {self.shape}; choose dcgan, which takes any size")
-        x = nn.relu(_dense_image(noise, (4, 4, 4 * self.width), self.dtype))
+        x = nn.relu(_dense_image(beside_noise(noise, label, self.classes), (4, 4, 4 * self.width), self.dtype))
         x = nn.relu(ConvTranspose(2 * self.width, kernel_size=5, padding="VALID", dtype=self.dtype)(x)[:, :7, :7])
         x = nn.relu(ConvTranspose(self.width, kernel_size=5, padding="VALID", dtype=self.dtype)(x))
         x = ConvTranspose(self.shape[2], kernel_size=8, stride=2, padding="VALID", dtype=self.dtype)(x)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from gan_jax.networks.labels import Projection, beside_noise
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Latents, Samples, Scores
+from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
 __all__ = ["Critic", "Generator", "SetCritic"]
 
@@ -30,6 +31,8 @@ class _Hidden(nn.Module):
 class Generator(nn.Module):
     """Noise (N, z) through `depth` hidden layers to samples (N, *shape): images bounded to [-1, 1] by tanh, or points.
 
+    With `classes` it also takes labels (N,).
+
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(8, 8, 1), width=16)
     >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 4)))[0].shape
@@ -39,18 +42,21 @@ class Generator(nn.Module):
     shape: tuple[int, ...]
     width: int = 256
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, noise: Latents) -> Samples:
+    def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one sample per row of noise."""
-        x = _Hidden(self.width, self.depth, self.dtype)(noise)
+        x = _Hidden(self.width, self.depth, self.dtype)(beside_noise(noise, label, self.classes))
         x = nn.Dense(prod(self.shape), kernel_init=nn.initializers.he_normal())(x)
         return nn.tanh(x).reshape(len(noise), *self.shape) if len(self.shape) == 3 else x
 
 
 class Critic(nn.Module):
     """Samples (N, ...) through `depth` hidden layers, each followed by `activation`, to scores (N,).
+
+    With `classes` it also takes labels (N,), which it projects on.
 
     >>> import jax, jax.numpy as jnp
     >>> Critic(width=16).init_with_output(jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
@@ -59,14 +65,16 @@ class Critic(nn.Module):
 
     width: int = 256
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
     activation: Callable[[Array], Array] = nn.relu
 
     @nn.compact
-    def __call__(self, samples: Samples) -> Scores:
+    def __call__(self, samples: Samples, label: Labels | None = None) -> Scores:
         """Score each sample."""
         x = _Hidden(self.width, self.depth, self.dtype, self.activation)(samples.reshape(len(samples), -1))
-        return nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
+        scores = nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
+        return scores + Projection(self.classes)(x, label) if self.classes else scores
 
 
 class SetCritic(nn.Module):

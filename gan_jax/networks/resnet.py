@@ -12,8 +12,9 @@ from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
 from gan_jax.networks.conv import Conv
+from gan_jax.networks.labels import Projection, beside_noise
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Latents, Samples, Scores
+from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
 __all__ = ["Critic", "Generator"]
 
@@ -48,7 +49,7 @@ def _halve(x: Array) -> Array:
 class Critic(nn.Module):
     """Images (N, H, W, C) through a convolution, `depth` blocks and an average over the image to scores (N,).
 
-    Raises `InputError` where a side is no multiple of `2**depth`.
+    With `classes` it also takes labels (N,). Raises `InputError` where a side is no multiple of `2**depth`.
 
     >>> import jax, jax.numpy as jnp
     >>> Critic(width=4).init_with_output(jax.random.key(0), jnp.ones((2, 32, 32, 3)))[0].shape
@@ -57,23 +58,25 @@ class Critic(nn.Module):
 
     width: int = 64
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, images: Samples) -> Scores:
+    def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
         _check_depth(images.shape[1:], self.depth)
         x = Conv(self.width, kernel_size=3, dtype=self.dtype)(images)
         for _ in range(self.depth):
             x = _halve(_Block(self.width, self.dtype)(x))
         x = at_least_float32(nn.relu(x)).mean(axis=(1, 2))
-        return nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
+        scores = nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
+        return scores + Projection(self.classes)(x, label) if self.classes else scores
 
 
 class Generator(nn.Module):
     """Noise (N, z) through a dense layer and `depth` blocks, each after doubling the image, to images in [-1, 1].
 
-    Raises `InputError` where a side is no multiple of `2**depth`.
+    With `classes` it also takes labels (N,). Raises `InputError` where a side is no multiple of `2**depth`.
 
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(32, 32, 3), width=4)
@@ -84,14 +87,15 @@ class Generator(nn.Module):
     shape: tuple[int, ...]
     width: int = 64
     depth: int = 3
+    classes: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, noise: Latents) -> Samples:
+    def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one image per row of noise."""
         _check_depth(self.shape, self.depth)
         h, w = (side // 2**self.depth for side in self.shape[:2])
-        x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(noise)
+        x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(beside_noise(noise, label, self.classes))
         x = x.reshape(len(noise), h, w, self.width)
         for _ in range(self.depth):
             x = _Block(self.width, self.dtype)(x.repeat(2, axis=1).repeat(2, axis=2))

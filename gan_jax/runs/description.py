@@ -28,6 +28,7 @@ class Description(NamedTuple):
       source: name of the experiment file in the folder `source`; None where a program trained the run.
       source_sha256: of that file and its modules, where the run depends on objects that they define.
       version: of gan_jax.
+      class_counts: how many training samples each class has; none of a run whose samples are drawn of no labels.
     """
 
     settings: dict[str, Any]
@@ -37,15 +38,25 @@ class Description(NamedTuple):
     source: str | None
     source_sha256: str | None
     version: str
+    class_counts: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return dictionaries that JSON can hold."""
         entries = {name: {"shape": list(e.shape), "dtype": str(e.dtype)} for name, e in self.spec.items()}
-        return self._asdict() | {"spec": entries, "classes": list(self.classes)}
+        return self._asdict() | {
+            "spec": entries,
+            "classes": list(self.classes),
+            "class_counts": list(self.class_counts),
+        }
 
 
 def describe(
-    settings: dict[str, Any], data: Dataset, *, source: str | None = None, source_sha256: str | None = None
+    settings: dict[str, Any],
+    data: Dataset,
+    *,
+    class_counts: tuple[int, ...] = (),
+    source: str | None = None,
+    source_sha256: str | None = None,
 ) -> Description:
     """Describe a run that this version is to train."""
     from gan_jax import __version__
@@ -58,6 +69,7 @@ def describe(
         source=source,
         source_sha256=source_sha256,
         version=__version__,
+        class_counts=class_counts,
     )
 
 
@@ -112,7 +124,8 @@ def read(file: Path) -> Description:
             raise ValueError(f"its samples have the shape {spec['sample'].shape}")
         if not isinstance(found["settings"], dict):
             raise ValueError("its settings are none")
-        return Description(**found | {"spec": spec, "classes": tuple(found["classes"])})
+        names = {name: tuple(found.get(name, ())) for name in ("classes", "class_counts")}
+        return Description(**{**found, "spec": spec, **names})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise InputError(f"{file}: is not what a run has written ({reason})") from None

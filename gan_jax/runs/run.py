@@ -15,6 +15,7 @@ from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.labels import labels_like_data
 from gan_jax.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
@@ -45,6 +46,7 @@ class Run(NamedTuple):
       classes: names of the classes.
       fingerprint: of the data that it was trained on.
       folder: where it lies.
+      class_counts: how many training samples each class has, if samples are drawn of labels.
     """
 
     experiment: Experiment
@@ -55,6 +57,7 @@ class Run(NamedTuple):
     classes: tuple[str, ...]
     fingerprint: str
     folder: RunFolder
+    class_counts: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,7 +101,7 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
         raise InputError(f"{folder.experiment}: {error}") from None
     spec, classes = described.spec, described.classes
     system = experiment.build(spec, classes=len(classes), trains=False)
-    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder)
+    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
 
 
 def state_shapes(run: Run) -> State:
@@ -110,8 +113,10 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
     They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
-    whatever else the system is conditioned on.
+    whatever else the system is conditioned on; without one, labels are as frequent as in the data.
     """
+    if condition is None and run.class_counts:
+        condition = {"label": labels_like_data(run.class_counts, n, seed)}
     key, size = jax.random.key(seed), chunk_size(run.shape)
     draw = _sampler(run.system.sample, size)
     chunks = []

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from gan_jax.data.dataset import Dataset, Source
+from gan_jax.data.dataset import Dataset, Source, count_classes
 from gan_jax.data.order import ORDERS
 from gan_jax.data.pipeline import Pipeline, batch_spec, fits, resident, streamed
 from gan_jax.errors import InputError, RunError
@@ -21,6 +21,7 @@ from gan_jax.runs.environment import environment
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.labels import balanced_labels
 from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.settings import has_own_objects, to_json
@@ -142,13 +143,14 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
     experiment, _, data, pipeline, system, evaluation, devices = prepared
     init_key, sample_key, run_key = _keys(experiment)
-    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder)
+    counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
+    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder, counts)
 
     with ExitStack() as stack:
         if hosts.is_first():
             stack.enter_context(folder.locked())
             folder.refuse_lost_checkpoints()
-            _write_description(folder, experiment, data, prepared.file)
+            _write_description(folder, experiment, data, prepared.file, counts)
             if evaluation:
                 evaluation.keep_protocol(folder)
         hosts.wait("the folder is described")
@@ -180,11 +182,12 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         if hosts.is_first():
             log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
         stack.callback(pipeline.close)
-        every = experiment.sample_every
+        every, n = experiment.sample_every, 100 if len(data.shape) == 3 else 2_000
         grids = callbacks.save_sample_grids(
             system,
             sample_key,
-            n=100 if len(data.shape) == 3 else 2_000,
+            n=n,
+            condition={"label": balanced_labels(len(data.classes), n)} if system.conditional else None,
             write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
             every=every,
         )
@@ -239,11 +242,14 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
-def _write_description(folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None) -> None:
+def _write_description(
+    folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None, class_counts: tuple[int, ...]
+) -> None:
     """Write what the run is, unless the folder holds another; keep the experiment file."""
     settings = to_json(experiment)
     sha256 = file.sha256() if file and has_own_objects(settings) else None
-    new = description.describe(settings, data, source=file.path.name if file else None, source_sha256=sha256)
+    source = file.path.name if file else None
+    new = description.describe(settings, data, class_counts=class_counts, source=source, source_sha256=sha256)
     description.refuse_another_run(folder, new, free=FREE)
     if file:
         file.keep(folder.source)

@@ -44,6 +44,7 @@ class System(NamedTuple):
         labels, or whatever else the system is conditioned on.
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
+      conditional: whether samples are drawn of labels; without a condition these are uniform.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
         one sample to another.
@@ -57,6 +58,7 @@ class System(NamedTuple):
     sample: Callable[..., Samples]
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
+    conditional: bool = False
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
     interpolate: Callable[[State, Key, int, int], Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None

@@ -18,7 +18,7 @@ from gan_jax.training.checkpoint import Checkpoint
 from gan_jax.training.intervals import NonFiniteError
 from gan_jax.training.logging import MetricsLog
 from gan_jax.training.loop import Callback, TrainingStatus
-from gan_jax.types import Array, Key
+from gan_jax.types import Array, Batch, Key
 
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
@@ -86,9 +86,16 @@ def watch_checkpoints(checkpoints: "CheckpointManager", every: int) -> Callback:
     return Callback(every, lambda status: checkpoint.raise_errors(checkpoints))
 
 
-def save_sample_grids(system: System, key: Key, n: int, write: Callable[[int, Array], None], every: int) -> Callback:
-    """Draw n samples from the same noise each time, and give them to `write(step, samples)`."""
-    sample = jax.jit(lambda state: postprocess(system.sample(state, key, n)))
+def save_sample_grids(
+    system: System,
+    key: Key,
+    n: int,
+    write: Callable[[int, Array], None],
+    every: int,
+    condition: Batch | None = None,
+) -> Callback:
+    """Draw n samples, of the same noise and condition each time, and give them to `write(step, samples)`."""
+    sample = jax.jit(lambda state: postprocess(system.sample(state, key, n, condition)))
     return Callback(every, lambda status: write(status.step, sample(status.state)))
 
 

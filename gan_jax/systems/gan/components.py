@@ -36,6 +36,7 @@ __all__ = [
     "PenaltyConfig",
     "is_module",
     "is_penalty",
+    "told_classes",
 ]
 
 NameOrFunction = str | Callable[..., Any]
@@ -44,6 +45,11 @@ NameOrFunction = str | Callable[..., Any]
 def is_module(value: Any) -> bool:
     """Whether a value is a class of Flax modules."""
     return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def told_classes(name: Any, classes: int, conditional: bool) -> int:
+    """How many classes a network is told of: all if it is to be, or if its class says that it takes labels."""
+    return classes if conditional or getattr(name, "conditional", False) else 0
 
 
 def is_penalty(value: Any) -> bool:
@@ -69,7 +75,7 @@ class GeneratorConfig:
     latent: Count = 128
 
     def build(self, shape: tuple[int, ...], classes: int, precision: str) -> nn.Module:
-        """Return the module for samples of a shape and labels of so many classes.
+        """Return the module for samples of a shape and labels of so many classes, 0 to be told none.
 
         Raises:
           InputError: the network has no such field; the message names it.
@@ -98,7 +104,7 @@ class CriticConfig:
     activation: Annotated[NameOrFunction, Choice(ACTIVATIONS, callable, "a function")] | None = None
 
     def build(self, classes: int, precision: str) -> nn.Module:
-        """Return the module, for labels of so many classes.
+        """Return the module, for labels of so many classes, 0 to be told none.
 
         Raises:
           InputError: the network has no such field; the message names it.
@@ -218,5 +224,7 @@ def _module(
     if precision != "float32" and "dtype" not in fields:
         raise InputError(f"{label} has no field dtype, so that it cannot compute in {precision}; add one")
     common = {"dtype": precision} if "dtype" in fields else {}
+    if classes and "classes" not in fields and not is_conditional(kind):
+        raise InputError(f"{label} takes no labels; choose another network, or leave gan.conditional out")
     common |= {"classes": classes} if "classes" in fields else {}
     return kind(**chosen, **common, **given)

@@ -18,6 +18,7 @@ from gan_jax.systems.gan.components import (
     PenaltyConfig,
     is_module,
     is_penalty,
+    told_classes,
 )
 from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.optimizers import AdamConfig, Optimizer, build_optimizer
@@ -60,6 +61,7 @@ class GAN:
       constraint: the hard Lipschitz constraint; a name is short for its configuration.
       generator_optimizer: Adam's configuration, or any optax optimizer.
       critic_optimizer: Adam's configuration, or any optax optimizer.
+      conditional: whether both networks are told the labels; generated samples take those of the real batch.
       critic_steps: critic steps for each generator step.
       ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples, or its
         half-life in images.
@@ -73,6 +75,7 @@ class GAN:
     constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()
+    conditional: bool = False
     critic_steps: Count = 5
     ema_decay: Decay | HalfLife = 0.999
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -103,12 +106,16 @@ class GAN:
         {'critic_steps': 5, 'generator_steps': 1, 'images': 320}
         """
         shape = spec["sample"].shape
+        if self.conditional and not classes:
+            raise InputError("the data have no labels; leave it out, or give data with some", field="conditional")
         with within("generator"):
-            generator = self.generator.build(shape, classes, self.precision)
+            told = told_classes(self.generator.name, classes, self.conditional)
+            generator = self.generator.build(shape, told, self.precision)
             noise = jax.ShapeDtypeStruct((1, self.generator.latent), jnp.float32)
             check_network(generator, noise, spec, shape=shape)
         with within("critic"):
-            critic = self.critic.build(classes, self.precision)
+            told = told_classes(self.critic.name, classes, self.conditional)
+            critic = self.critic.build(told, self.precision)
             check_network(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec, shape=())
         with within("penalty"):
             penalty = self.penalty.build()

@@ -102,8 +102,8 @@ def bind_critic(game: Game, params: Params, constraint_state: Any):
 
 
 def is_conditional(module: nn.Module) -> bool:
-    """Whether a network takes labels (N,) beside its input: its class says so by `conditional = True`."""
-    return getattr(module, "conditional", False)
+    """Whether a network takes labels (N,): it has some `classes`, or its class says so by `conditional = True`."""
+    return getattr(module, "conditional", False) or getattr(module, "classes", 0) > 0
 
 
 def condition_of(game: Game, batch: Batch) -> Condition:

@@ -144,6 +144,7 @@ def gan(
         sample=partial(sample, game),
         metrics=metrics_of(penalty),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
+        conditional=is_conditional(generator),
         diagnose=partial(diagnose, game),
         interpolate=partial(interpolate, game),
         encode=None if is_conditional(generator) else partial(encode, game),

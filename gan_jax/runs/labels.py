@@ -1,0 +1,44 @@
+"""The labels that samples of a run are drawn of."""
+
+import numpy as np
+
+from gan_jax.errors import InputError
+
+__all__ = ["balanced_labels", "class_of", "labels_like_data"]
+
+
+def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.ndarray:
+    """Draw labels (n,), int32, as often as each class is in the data; fewer are the first of more.
+
+    >>> labels_like_data((0, 5, 0), 3, seed=0).tolist()
+    [1, 1, 1]
+    """
+    rates = np.asarray(class_counts, np.float64)
+    drawn = np.random.Generator(np.random.PCG64(seed)).choice(len(rates), size=n, p=rates / rates.sum())
+    return drawn.astype(np.int32)
+
+
+def balanced_labels(count: int, n: int) -> np.ndarray:
+    """Return labels (n,), int32, one class after the other and again.
+
+    >>> balanced_labels(3, 5).tolist()
+    [0, 1, 2, 0, 1]
+    """
+    return (np.arange(n) % count).astype(np.int32)
+
+
+def class_of(classes: tuple[str, ...], name: str) -> int:
+    """Return the number of a class, given by its name or its number.
+
+    Raises:
+      InputError: there is none; the message names those there are.
+
+    >>> class_of(("cat", "dog"), "dog"), class_of(("cat", "dog"), "0")
+    (1, 0)
+    """
+    if name in classes:
+        return classes.index(name)
+    if name.isdecimal() and int(name) < len(classes):
+        return int(name)
+    shown = ", ".join(classes[:20]) + ", ..." * (len(classes) > 20)
+    raise InputError(f"{name} is none of the {len(classes)} classes {shown}", field="label")
