@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gan_jax.systems.gan import (
         GAN,
         AdamConfig,
+        AugmentConfig,
         ConstraintConfig,
         CriticConfig,
         GeneratorConfig,
@@ -49,8 +50,8 @@ _LAZY = {
     "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
     "gan_jax.systems.gan": (
-        *("GAN", "AdamConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "HalfLife", "PenaltyConfig"),
-        "gan",
+        *("GAN", "AdamConfig", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig"),
+        *("HalfLife", "PenaltyConfig", "gan"),
     ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -58,6 +59,7 @@ _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 __all__ = [
     "GAN",
     "AdamConfig",
+    "AugmentConfig",
     "ConstraintConfig",
     "Cosine",
     "CriticConfig",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8, UInt32
 
 Key = PRNGKeyArray
 Params = PyTree[Any]
@@ -58,4 +58,5 @@ __all__ = [
     "Shaped",
     "Spec",
     "UInt8",
+    "UInt32",
 ]

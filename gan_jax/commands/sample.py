@@ -30,9 +30,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--best", action="store_true", help="of the checkpoint that scored best, not of the newest")
     labels = parser.add_mutually_exclusive_group()
     labels.add_argument("--label", help="draw of this class alone, by its name or number")
-    labels.add_argument(
-        "--labels", choices=["data", "balanced"], help="as frequent as in the data, or all alike"
-    )
+    labels.add_argument("--labels", choices=["data", "balanced"], help="as frequent as in the data, or all alike")
     options = parse(parser, arguments)
     folder = Path(options.run)
     out = out_path(options.out, folder / "samples.npz", ".npz")

@@ -5,14 +5,24 @@ A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a criti
 scores and samples are float32.
 """
 
-from gan_jax.networks import dcgan, mlp, resnet
+from gan_jax.networks import dcgan, mlp, r3gan, resnet
 
-__all__ = ["CRITICS", "GENERATORS"]
+__all__ = ["CRITICS", "GENERATORS", "PRESETS"]
 
 GENERATORS = {
     "mlp": mlp.Generator,
     "dcgan": dcgan.Generator,
     "dcgan_mnist": dcgan.MnistGenerator,
     "resnet": resnet.Generator,
+    "r3gan": r3gan.Generator,
 }
-CRITICS = {"mlp": mlp.Critic, "deep_sets": mlp.SetCritic, "dcgan": dcgan.Critic, "resnet": resnet.Critic}
+CRITICS = {
+    "mlp": mlp.Critic,
+    "deep_sets": mlp.SetCritic,
+    "dcgan": dcgan.Critic,
+    "resnet": resnet.Critic,
+    "r3gan": r3gan.Critic,
+}
+
+PRESETS = {"r3gan": r3gan.PRESETS}
+"""Published settings of either network of a name: fields, by the data that they are for."""

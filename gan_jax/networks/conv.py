@@ -38,25 +38,32 @@ def conv(
     *,
     stride: int = 1,
     padding: Padding = "SAME",
+    groups: int = 1,
     method: Method | None = None,
 ) -> Float[Array, "n h2 w2 d"]:
     """Correlate images with a kernel: `y[n, i, j] = sum_kl x[n, i stride + k - low, j stride + l - low] kernel[k, l]`.
 
     Takes images (N, H, W, C), a kernel (kh, kw, C, D) of the same dtype, a stride for both axes, and the padding of
     `lax.conv_general_dilated` (`"SAME"`, `"VALID"` or a pair per axis). The method is "lax" or "toom_cook"; None takes
-    the latter on a CPU for kernels of at most 8x8. There are no groups and no dilated kernels.
+    the latter on a CPU for kernels of at most 8x8. With G groups the kernel is (kh, kw, C / G, D): consecutive channels
+    in, consecutive channels out, group by group. There are no dilated kernels.
 
     Raises:
-      ValueError: the images are not (N, H, W, C), their channels are not the kernel's, or the method is unknown or
-        cannot take the kernel.
+      ValueError: the images are not (N, H, W, C), their channels are not the kernel's or no multiple of the groups, or
+        the method is unknown or cannot take the kernel.
 
     >>> import jax.numpy as jnp
     >>> conv(jnp.ones((1, 4, 4, 1)), jnp.ones((2, 2, 1, 1)), stride=2).ravel().tolist()
     [4.0, 4.0, 4.0, 4.0]
     """
-    _check(x, kernel)
+    _check(x, kernel, groups)
     padding = pads(padding, size=x.shape[1:3], kernel=kernel.shape[:2], stride=stride)
-    return _convolve(x, kernel, method, stride=stride, padding=padding, dilation=1)
+    convolve = partial(_convolve, method=method, stride=stride, padding=padding, dilation=1)
+    if groups == 1:
+        return convolve(x, kernel)
+    x = x.reshape(*x.shape[:3], groups, -1)
+    y = jax.vmap(convolve, in_axes=3, out_axes=3)(x, kernel.reshape(*kernel.shape[:3], groups, -1))
+    return y.reshape(*y.shape[:3], -1)
 
 
 def pads(padding: Padding, *, size: Sequence[int], kernel: Sequence[int], stride: int) -> Pads:
@@ -99,9 +106,10 @@ def conv_transpose(
     return _convolve(x, kernel, method, stride=1, padding=tuple(map(tuple, padding)), dilation=stride)
 
 
-def _check(x: Array, kernel: Array) -> None:
-    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
-        raise ValueError(f"images (N, H, W, C) and kernel (kh, kw, C, D) do not fit: {x.shape} and {kernel.shape}")
+def _check(x: Array, kernel: Array, groups: int = 1) -> None:
+    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != groups * kernel.shape[2] or kernel.shape[3] % groups:
+        of = f" in {groups} groups" if groups > 1 else ""
+        raise ValueError(f"images (N, H, W, C) and kernel (kh, kw, C, D){of} do not fit: {x.shape} and {kernel.shape}")
 
 
 def _transpose_padding(kernel: int, stride: int, padding: str) -> tuple[int, int]:
@@ -153,7 +161,7 @@ def sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 class Conv(nn.Module):
-    """A convolution with bias, in `dtype` or else the input's; parameters named and shaped as `flax.linen.Conv`'s.
+    """A convolution, in `dtype` or else the input's; parameters named and shaped as `flax.linen.Conv`'s.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Conv(features=8, kernel_size=3, stride=2)
@@ -167,12 +175,15 @@ class Conv(nn.Module):
     padding: Padding = "SAME"
     dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    groups: int = 1
+    use_bias: bool = True
     method: Method | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 d"]:
         """Apply the layer to images."""
-        return with_bias(self, partial(conv, method=self.method), x, (x.shape[-1], self.features))
+        convolve = partial(conv, groups=self.groups, method=self.method)
+        return with_bias(self, convolve, x, (x.shape[-1] // self.groups, self.features), use_bias=self.use_bias)
 
 
 class ConvTranspose(nn.Module):
@@ -197,9 +208,19 @@ class ConvTranspose(nn.Module):
         return with_bias(self, conv_transpose, x, (x.shape[-1], self.features))
 
 
-def with_bias(module: nn.Module, operation: Callable[..., Array], x: Array, channels: tuple[int, int]) -> Array:
+def with_bias(
+    module: nn.Module,
+    operation: Callable[..., Array],
+    x: Array,
+    channels: tuple[int, int],
+    *,
+    use_bias: bool = True,
+) -> Array:
     """Within a layer's `__call__`: make its parameters, and apply the operation in its dtype."""
+    dtype = module.dtype or x.dtype
     kernel = module.param("kernel", module.kernel_init, (*sides(module.kernel_size), *channels), jnp.float32)
+    y = operation(x.astype(dtype), kernel.astype(dtype), stride=module.stride, padding=module.padding)
+    if not use_bias:
+        return y
     bias = module.param("bias", nn.initializers.zeros, (channels[1],), jnp.float32)
-    x, kernel, bias = (array.astype(module.dtype or x.dtype) for array in (x, kernel, bias))
-    return operation(x, kernel, stride=module.stride, padding=module.padding) + bias.reshape(1, 1, 1, -1)
+    return y + bias.astype(dtype).reshape(1, 1, 1, -1)

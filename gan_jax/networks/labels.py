@@ -13,12 +13,17 @@ from gan_jax.types import Array, Float, Int, PerSample
 __all__ = ["Projection", "beside_noise", "one_hot", "project"]
 
 
-def one_hot(label: Int[Array, " n"], classes: int) -> Float[Array, "n k"]:
+def one_hot(label: Int[Array, " n"] | None, classes: int) -> Float[Array, "n k"]:
     """Return unit vectors, float32; the caller has seen to it that a label is one of the classes.
+
+    Raises:
+      ValueError: there are no labels.
 
     >>> one_hot(jnp.array([1]), 3).tolist()
     [[0.0, 1.0, 0.0]]
     """
+    if label is None:
+        raise ValueError("this network takes labels (N,) beside its input; give them")
     return jax.nn.one_hot(label, classes, dtype=jnp.float32)
 
 
@@ -34,10 +39,10 @@ def beside_noise(
     """
     if not classes:
         return noise
-    return jnp.concatenate([noise, one_hot(_given(label), classes).astype(noise.dtype)], axis=1)
+    return jnp.concatenate([noise, one_hot(label, classes).astype(noise.dtype)], axis=1)
 
 
-def project(features: Float[Array, "n f"], table: Float[Array, "k f"], label: Int[Array, " n"]) -> PerSample:
+def project(features: Float[Array, "n f"], table: Float[Array, "k f"], label: Int[Array, " n"] | None) -> PerSample:
     """Inner product of each sample's features with its class's row: `<h_i, table[y_i]>`, float32.
 
     Source: Miyato, Koyama (2018), cGANs with projection discriminator.
@@ -63,10 +68,4 @@ class Projection(nn.Module):
         """Look up each sample's class, and project."""
         shape = (self.classes, features.shape[1])
         table = self.param("embedding", nn.initializers.normal(features.shape[1] ** -0.5), shape, jnp.float32)
-        return project(features, table, _given(label))
-
-
-def _given(label: Array | None) -> Array:
-    if label is None:
-        raise ValueError("this network takes labels (N,) beside its input; give them")
-    return label
+        return project(features, table, label)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ class CriticPass(NamedTuple):
 
     def score_together(self, *batches: Samples) -> Float[Array, "k m"]:
         """Score K batches of M points in one pass, (K, M): each point under the condition of the point in its place."""
-        return _score_stacked(self.score, batches, self.condition, self.sharding)
+        return _score_stacked(self.score, batches, [self.condition] * len(batches), self.sharding)
 
     def noise(self, sampler: Callable[[Key, tuple[int, ...]], Array], key: Key, shape: tuple[int, ...]) -> Array:
         """Draw noise (M, *shape) by `sampler(key, (N, *shape))`, once for each N points, whatever the device count."""
@@ -70,6 +70,7 @@ def score_batch(
     real: Samples,
     fake: Samples,
     condition: PyTree[Array] | None = None,
+    fake_condition: PyTree[Array] | None = None,
     averages: Float[Array, "2"] | None = None,
     sharding: BatchSharding = UNSHARDED,
 ) -> CriticPass:
@@ -87,6 +88,8 @@ def score_batch(
       real, fake: samples (N, ...) of one shape and dtype, this device's shard where the batch is sharded.
       condition: a tree of arrays (N, ...) that a real and a generated sample of a pair share, as a label; None for a
         critic without.
+      fake_condition: what the generated samples are scored under where it is something else; points that are no samples
+        of the batch are scored under `condition`.
       averages: running means of the real and of the generated scores, (2,); by default this batch's means.
       sharding: how the batch is spread over devices.
 
@@ -126,18 +129,20 @@ def score_batch(
     else:
         blocks = {"real": [real], "fake": [fake], "both": [real, fake]}[points.shares]
     chosen = jnp.concatenate(blocks)
-    chosen_condition = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * len(blocks)), condition)
+    of_fake_samples = condition if fake_condition is None else fake_condition
+    conditions = {"fake": [of_fake_samples], "both": [condition, of_fake_samples]}
+    each = conditions.get(points.shares or "", [condition] * len(blocks))
+    chosen_condition = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *each)
 
     if points.shares is None:
         score = partial(score_and_gradient, _bind(critic, chosen_condition), chosen)
         scores, gradient = _of_several(score, critic, real, condition)
-        real_score, fake_score = _score_stacked(critic, (real, fake), condition, sharding)
+        real_score, fake_score = _score_stacked(critic, (real, fake), [condition, of_fake_samples], sharding)
     else:
         # Real and generated samples pass apart, with the derivative that Wasserstein's loss has in their scores: a
         # compiler then finds the loss's backward pass in the gradient's.
-        score = _bind(critic, condition)
-        of_real = score_and_gradient(score, real, cotangent=-1 / len(real))
-        of_fake = score_and_gradient(score, fake, cotangent=1 / len(fake))
+        of_real = score_and_gradient(_bind(critic, condition), real, cotangent=-1 / len(real))
+        of_fake = score_and_gradient(_bind(critic, of_fake_samples), fake, cotangent=1 / len(fake))
         (real_score, _), (fake_score, _) = of_real, of_fake
         shared = {"real": [of_real], "fake": [of_fake], "both": [of_real, of_fake]}[points.shares]
         scores, gradient = (jnp.concatenate(each) for each in zip(*shared, strict=True))
@@ -165,14 +170,14 @@ def _bind(critic: Callable[..., Scores], condition: PyTree[Array] | None) -> Cri
 
 
 def _score_stacked(
-    critic: Callable[..., Scores], batches: Sequence[Samples], condition: PyTree[Array] | None, sharding: BatchSharding
+    critic: Callable[..., Scores], batches: Sequence[Samples], conditions: Sequence[Any], sharding: BatchSharding
 ) -> Float[Array, "k n"]:
-    """Score batches of one shape in one pass, sample i of each under condition i."""
-    arguments = (batches,) if condition is None else (batches, [condition] * len(batches))
+    """Score batches of one shape in one pass, sample i of each under entry i of the batch's condition."""
+    arguments = (batches,) if conditions[0] is None else (batches, conditions)
     # One tree, so that samples and conditions are reordered alike.
     stacked = tuple(jax.tree.map(lambda *leaves: jnp.stack(leaves), *each) for each in arguments)
     score = partial(sharding.concat_apply, lambda batch: critic(*batch), stacked)
-    return _of_several(score, critic, batches[0], condition)
+    return _of_several(score, critic, batches[0], conditions[0])
 
 
 def _of_several(

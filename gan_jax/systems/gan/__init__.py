@@ -1,5 +1,6 @@
 """A generator against a critic whose Lipschitz constant is held: `GAN` configures it, `gan` builds it of parts."""
 
+from gan_jax.systems.gan.augmenting import AugmentConfig
 from gan_jax.systems.gan.components import ConstraintConfig, CriticConfig, GeneratorConfig, PenaltyConfig
 from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.gan.ema import HalfLife
@@ -10,6 +11,7 @@ from gan_jax.systems.gan.system import gan
 __all__ = [
     "GAN",
     "AdamConfig",
+    "AugmentConfig",
     "ConstraintConfig",
     "CriticConfig",
     "CriticState",

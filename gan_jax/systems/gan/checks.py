@@ -13,7 +13,7 @@ from flax.errors import FlaxError
 
 from gan_jax.errors import InputError, one_line
 from gan_jax.penalties import mixes_samples
-from gan_jax.systems.gan.game import Game, apply_gradient, generate, is_conditional, random_condition
+from gan_jax.systems.gan.game import Game, apply_gradient, generate, is_conditional, random_labels
 from gan_jax.types import Array, Scores, Spec
 
 __all__ = [
@@ -140,7 +140,7 @@ def _of_generator(game: Game) -> tuple[Any, jax.ShapeDtypeStruct]:
     """Shapes of the generator's parameters, and of one sample."""
 
     def draw(key, noise):
-        labels = random_condition(game, key, 1)
+        labels = random_labels(game, key, 1)
         params = game.generator.init(key, noise, *(labels,) * is_conditional(game.generator))
         return params, generate(game, params, noise, labels)
 

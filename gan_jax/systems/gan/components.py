@@ -9,10 +9,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.config import Choice, Count, NonNegative, Positive, config
+from gan_jax.config import Choice, Count, Name, NonNegative, Positive, config
 from gan_jax.constraints import CONSTRAINTS, UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
-from gan_jax.networks import CRITICS, GENERATORS
+from gan_jax.networks import CRITICS, GENERATORS, PRESETS
 from gan_jax.networks.activations import ACTIVATIONS
 from gan_jax.networks.geometry import conv_windows
 from gan_jax.penalties import (
@@ -38,6 +38,9 @@ __all__ = [
     "is_penalty",
     "told_classes",
 ]
+
+# Fields that networks of both kinds may have.
+_CHOSEN = ("width", "max_width", "depth", "blocks", "group_size", "patch")
 
 NameOrFunction = str | Callable[..., Any]
 
@@ -65,14 +68,24 @@ class GeneratorConfig:
       name: kind of network; in Python also a Flax module class with a field `shape`.
       width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet); the
         network's own by default.
-      depth: hidden layers (mlp) or halvings of the image (dcgan, resnet); the network's own by default.
+      depth: hidden layers (mlp) or halvings of the image (dcgan, resnet, r3gan); the network's own by default.
       latent: length of a noise vector.
+      preset: published settings of the fields that are not given, from `gan_jax.networks.PRESETS`, as "cifar10".
+      max_width: features of the widest layer (r3gan); the network's own by default.
+      blocks: residual blocks at each size (r3gan); the network's own by default.
+      group_size: features of each group of a convolution (r3gan); the network's own by default.
+      patch: height and width of the patches that an image is made of (r3gan); the network's own by default.
     """
 
     name: Annotated[str | type[nn.Module], Choice(GENERATORS, is_module, "a Flax module class")] = "mlp"
     width: Count | None = None
     depth: Count | None = None
     latent: Count = 128
+    preset: Name | None = None
+    max_width: Count | None = None
+    blocks: Count | None = None
+    group_size: Count | None = None
+    patch: Count | None = None
 
     def build(self, shape: tuple[int, ...], classes: int, precision: str) -> nn.Module:
         """Return the module for samples of a shape and labels of so many classes, 0 to be told none.
@@ -80,8 +93,7 @@ class GeneratorConfig:
         Raises:
           InputError: the network has no such field; the message names it.
         """
-        chosen = {"width": self.width, "depth": self.depth}
-        return _module(GENERATORS, self.name, chosen, precision, classes, shape=shape)
+        return _module(GENERATORS, self, {}, precision, classes, shape=shape)
 
 
 @config
@@ -95,6 +107,11 @@ class CriticConfig:
       depth: hidden layers (mlp, deep_sets twice) or halvings of the image; the network's own by default.
       set_size: samples that are scored together (deep_sets); the network's own by default.
       activation: between the layers (mlp, dcgan); the network's own by default.
+      preset: published settings of the fields that are not given, from `gan_jax.networks.PRESETS`, as "cifar10".
+      max_width: features of the widest layer (r3gan); the network's own by default.
+      blocks: residual blocks at each size (r3gan); the network's own by default.
+      group_size: features of each group of a convolution (r3gan); the network's own by default.
+      patch: height and width of the patches that an image is cut into (r3gan); the network's own by default.
     """
 
     name: Annotated[str | type[nn.Module], Choice(CRITICS, is_module, "a Flax module class")] = "mlp"
@@ -102,6 +119,11 @@ class CriticConfig:
     depth: Count | None = None
     set_size: Count | None = None
     activation: Annotated[NameOrFunction, Choice(ACTIVATIONS, callable, "a function")] | None = None
+    preset: Name | None = None
+    max_width: Count | None = None
+    blocks: Count | None = None
+    group_size: Count | None = None
+    patch: Count | None = None
 
     def build(self, classes: int, precision: str) -> nn.Module:
         """Return the module, for labels of so many classes, 0 to be told none.
@@ -112,9 +134,8 @@ class CriticConfig:
         >>> CriticConfig(width=8).build(classes=0, precision="float32").width
         8
         """
-        activation = _named(ACTIVATIONS, self.activation)
-        chosen = {"width": self.width, "depth": self.depth, "set_size": self.set_size, "activation": activation}
-        return _module(CRITICS, self.name, chosen, precision, classes)
+        own = {"set_size": self.set_size, "activation": _named(ACTIVATIONS, self.activation)}
+        return _module(CRITICS, self, own, precision, classes)
 
 
 @config
@@ -211,20 +232,27 @@ def _named(registry: Mapping[str, Any], value: Any) -> Any:
 
 
 def _module(
-    registry: Mapping[str, type[nn.Module]], name: Any, chosen: Mapping[str, Any], precision: str, classes: int, **given
+    registry: Mapping[str, type[nn.Module]], config: Any, own: Mapping[str, Any], precision: str, classes: int, **given
 ) -> nn.Module:
-    """The module of a name, or of a class, with the fields that are chosen and those that it has of the others."""
-    kind = _named(registry, name)
-    label = name if isinstance(name, str) else name.__name__
+    """The module of a network's name, or class, with the fields that are chosen and those that it has of the others."""
+    kind = _named(registry, config.name)
+    label = config.name if isinstance(config.name, str) else config.name.__name__
     fields = kind.__dataclass_fields__
+    chosen = {field: getattr(config, field) for field in _CHOSEN} | dict(own)
     chosen = {field: value for field, value in chosen.items() if value is not None}
     for field in chosen:
         if field not in fields:
             raise InputError(f"{label} has no {field} to choose; leave it out", field=field)
+    if config.preset is not None:
+        presets = PRESETS.get(label, {})
+        if config.preset not in presets:
+            reason = f"{label} has {', '.join(presets) or 'none'}, not {config.preset}"
+            raise InputError(reason, field="preset")
+        chosen = {**presets[config.preset], **chosen}
     if precision != "float32" and "dtype" not in fields:
         raise InputError(f"{label} has no field dtype, so that it cannot compute in {precision}; add one")
     common = {"dtype": precision} if "dtype" in fields else {}
-    if classes and "classes" not in fields and not is_conditional(kind):
+    if classes and "classes" not in fields and not getattr(kind, "conditional", False):
         raise InputError(f"{label} takes no labels; choose another network, or leave gan.conditional out")
     common |= {"classes": classes} if "classes" in fields else {}
     return kind(**chosen, **common, **given)

@@ -10,6 +10,7 @@ from gan_jax.config import Choice, Count, Decay, config
 from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
 from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.gan.augmenting import AugmentConfig
 from gan_jax.systems.gan.checks import check_network
 from gan_jax.systems.gan.components import (
     ConstraintConfig,
@@ -45,6 +46,10 @@ def _constraint_config(value: Any) -> Any:
     return ConstraintConfig(name=value) if isinstance(value, str) else value
 
 
+def _augment_config(value: Any) -> Any:
+    return AugmentConfig(policies=tuple(value)) if isinstance(value, list | tuple) else value
+
+
 def _is_loss(value: Any) -> bool:
     return isinstance(value, Loss)
 
@@ -65,6 +70,7 @@ class GAN:
       critic_steps: critic steps for each generator step.
       ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples, or its
         half-life in images.
+      augment: what the critic sees all images through; names of augmentations are short for their configuration.
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
@@ -78,6 +84,7 @@ class GAN:
     conditional: bool = False
     critic_steps: Count = 5
     ema_decay: Decay | HalfLife = 0.999
+    augment: Annotated[AugmentConfig, BeforeValidator(_augment_config)] = AugmentConfig()
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def build(
@@ -124,6 +131,8 @@ class GAN:
         if trains and penalty and "float32" in penalty.needs and self.precision != "float32":
             reason = f"{self.precision} rounds away the small differences that this penalty takes"
             raise InputError(f"{reason}; choose float32, or a penalty of gradients, as r1", field="precision")
+        with within("augment"):
+            self.augment.check(shape)
         every = penalty.every if penalty else 1
         return gan(
             generator=generator,
@@ -137,6 +146,7 @@ class GAN:
             batch_size=batch_size,
             critic_steps=self.critic_steps,
             ema_decay=self.ema_decay,
+            augment=self.augment,
             sharding=sharding,
             trains=trains,
         )

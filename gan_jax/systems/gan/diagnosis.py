@@ -14,11 +14,9 @@ from gan_jax.systems.gan.game import (
     Game,
     State,
     bind_critic,
-    condition_of,
     generate,
-    is_conditional,
+    labels_of,
     normal,
-    random_condition,
 )
 from gan_jax.types import Batch, Float, Key, PerSample, Samples
 
@@ -33,11 +31,11 @@ def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerS
     their batch has batches of the size that it is trained on.
     """
     sample_key, points_key = jax.random.split(key)
-    real, condition = jnp.asarray(batch["sample"]), condition_of(game, batch)
+    real, labels = jnp.asarray(batch["sample"]), labels_of(game, batch)
     noise = normal(sample_key, (len(real), game.latent))
-    labels = condition if is_conditional(game.generator) else random_condition(game, sample_key, len(real))
     fake = generate(game, state.generator, noise, labels)
-    score, _ = bind_critic(game, state.critic.params, state.critic.constraint)
+    score, _ = bind_critic(game, state.critic.params, state.critic)
+    condition = Condition(labels)
 
     def norm(points: Samples, condition: Condition) -> PerSample:
         return gradient_norm(partial(score, condition=condition), points)

@@ -1,5 +1,6 @@
 """What generator and critic are, before and while they train: what stays the same, and what moves."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -11,8 +12,9 @@ from gan_jax.constraints import Constraint
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding
+from gan_jax.systems.gan.augmenting import Adapted, AugmentConfig, Draws
 from gan_jax.systems.gan.ema import HalfLife
-from gan_jax.types import Array, Batch, Float, Key, Latents, Params, PerSample, PyTree, Samples
+from gan_jax.types import Array, ArrayLike, Float, Int, Key, Labels, Latents, Params, PerSample, Samples
 
 __all__ = [
     "Condition",
@@ -21,16 +23,28 @@ __all__ = [
     "State",
     "apply_gradient",
     "bind_critic",
-    "condition_of",
     "generate",
     "is_conditional",
+    "labels_of",
     "mean_score",
     "normal",
-    "random_condition",
+    "random_labels",
 ]
 
-Condition = PyTree[Array]
-"""What each sample is conditioned on: its label, or None."""
+
+class Condition(NamedTuple):
+    """What belongs to each sample that a critic scores.
+
+    Attributes:
+      label: (N,) int32, of a critic that takes labels.
+      draws: keys (N, 2) of its augmentation, where there is one.
+    """
+
+    label: Labels | None = None
+    draws: Draws | None = None
+
+
+_NOTHING = Condition()
 
 
 class Game(NamedTuple):
@@ -47,6 +61,7 @@ class Game(NamedTuple):
     batch_size: int
     critic_steps: int
     ema_decay: float | HalfLife
+    augment: AugmentConfig
     sharding: BatchSharding
 
 
@@ -58,12 +73,14 @@ class CriticState(NamedTuple):
       optimizer: its optimizer's state.
       constraint: what its constraint iterates on.
       score_means: exponential moving averages of its real and its generated scores, (2,) float32.
+      augment: the strength of the augmentations, where it is adapted.
     """
 
     params: Params
     optimizer: optax.OptState
     constraint: Any
     score_means: Float[Array, "2"]
+    augment: Adapted = ()
 
 
 class State(NamedTuple):
@@ -84,19 +101,23 @@ class State(NamedTuple):
     critic: CriticState
 
 
-def generate(game: Game, params: Params, noise: Latents, condition: Condition = None) -> Samples:
-    """Map noise (N, z) to samples (N, ...) by the generator, which is told the condition if it takes one."""
-    given = (condition,) if is_conditional(game.generator) else ()
+def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None) -> Samples:
+    """Map noise (N, z) to samples (N, ...) by the generator, which is told the labels if it takes any."""
+    given = (label,) if is_conditional(game.generator) else ()
     return cast(Array, game.generator.apply(params, noise, *given))
 
 
-def bind_critic(game: Game, params: Params, constraint_state: Any):
-    """Return the constrained critic `score(samples, condition=None) -> (N,)`, and its constraint's next state."""
-    params, constraint_state = game.constraint.normalize(params, constraint_state)
+def bind_critic(game: Game, params: Params, critic: CriticState, strength: ArrayLike = 0.0):
+    """Return the constrained critic `score(samples, condition) -> (N,)`, and its constraint's next state.
 
-    def score(samples: Samples, condition: Condition = None) -> PerSample:
-        given = (condition,) if is_conditional(game.critic) else ()
-        return game.constraint.wrap(lambda x: cast(Array, game.critic.apply(params, x, *given)))(samples)
+    It sees the samples through the augmentations whose draws are in the condition, as strong as given.
+    """
+    params, constraint_state = game.constraint.normalize(params, critic.constraint)
+
+    def score(samples: Samples, condition: Condition = _NOTHING) -> PerSample:
+        seen = game.augment.apply(condition.draws, samples, strength)
+        given = (condition.label,) if is_conditional(game.critic) else ()
+        return game.constraint.wrap(lambda x: cast(Array, game.critic.apply(params, x, *given)))(seen)
 
     return score, constraint_state
 
@@ -106,10 +127,10 @@ def is_conditional(module: nn.Module) -> bool:
     return getattr(module, "conditional", False) or getattr(module, "classes", 0) > 0
 
 
-def condition_of(game: Game, batch: Batch) -> Condition:
-    """Return the labels of a batch, or None where neither network takes any."""
+def labels_of(game: Game, batch: Mapping[str, Any]) -> Int[Array, "..."] | None:
+    """Return the labels of a batch, or of several, or None where neither network takes any."""
     if is_conditional(game.generator) or is_conditional(game.critic):
-        return batch["label"]
+        return jnp.asarray(batch["label"])
     return None
 
 
@@ -118,7 +139,7 @@ def normal(key: Key, shape: tuple[int, ...]) -> Array:
     return jax.random.normal(key, shape, jnp.float32)
 
 
-def random_condition(game: Game, key: Key, n: int) -> Condition:
+def random_labels(game: Game, key: Key, n: int) -> Labels | None:
     """Return uniform labels (n,) for a generator that takes labels."""
     if is_conditional(game.generator):
         return jax.random.randint(key, (n,), 0, game.generator.classes, jnp.int32)

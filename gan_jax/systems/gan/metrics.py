@@ -9,8 +9,8 @@ _SCORE, _SLOPE = "critic score", "score per unit of data"
 _NORMS = "Parameter gradient norm"
 
 
-def metrics_of(penalty: Penalty | PlainPenalty | None) -> dict[str, Metric]:
-    """Describe the metrics of a GAN, training and diagnosis, as far as its penalty reports them.
+def metrics_of(penalty: Penalty | PlainPenalty | None, *, augmented: bool = False) -> dict[str, Metric]:
+    """Describe the metrics of a GAN, training and diagnosis, as far as its penalty and its augmentations report them.
 
     >>> metrics_of(None)["wasserstein"].title
     'Wasserstein estimate'
@@ -24,6 +24,8 @@ def metrics_of(penalty: Penalty | PlainPenalty | None) -> dict[str, Metric]:
         "slope": Metric("Critic's slope where it is penalized", _SLOPE),
         "critic_param_grad_norm": Metric("critic", "norm", panel=_NORMS, scale="log"),
         "generator_param_grad_norm": Metric("generator", "norm", panel=_NORMS, scale="log"),
+        "augment_strength": Metric("strength", "probability", panel="Augmentation"),
+        "real_sign": Metric("mean sign of real scores", "probability", panel="Augmentation"),
         "gradient_norm_at_real": Metric("Critic's gradient norm at real samples", _SLOPE),
         "gradient_norm_at_fake": Metric("Critic's gradient norm at generated samples", _SLOPE),
         "gradient_norm_at_points": Metric("Critic's gradient norm at penalized points", _SLOPE),
@@ -31,6 +33,8 @@ def metrics_of(penalty: Penalty | PlainPenalty | None) -> dict[str, Metric]:
     absent = {"slope"} if isinstance(penalty, PlainPenalty) else set()
     if penalty is None:
         absent = {"critic_total", "penalty", "slope", "gradient_norm_at_points"}
+    if not augmented:
+        absent |= {"augment_strength", "real_sign"}
     place = "gradient_norm_at_real" if penalty is None else "gradient_norm_at_points"
     metrics[place] = metrics[place]._replace(history=("quantiles",))
     return {name: metric for name, metric in metrics.items() if name not in absent}

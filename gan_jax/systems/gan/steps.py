@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from gan_jax.numerics import at_least_float32
 from gan_jax.penalties import CriticPass, Penalty, PlainPenalty, score_batch
+from gan_jax.systems.gan.augmenting import Draws
 from gan_jax.systems.gan.game import (
     Condition,
     CriticState,
@@ -18,7 +20,7 @@ from gan_jax.systems.gan.game import (
     is_conditional,
     mean_score,
 )
-from gan_jax.types import Array, Critic, Key, Latents, Params, Samples
+from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Latents, Params, Samples
 
 __all__ = ["AnyPenalty", "CriticInputs", "Metrics", "critic_step", "generator_step"]
 
@@ -35,7 +37,8 @@ class CriticInputs(NamedTuple):
       steps_done: critic steps before this one, int32.
       points_key, slope_key: of the penalty's points, and of what is random in its slopes.
       real, fake: samples (N, ...).
-      condition: of both, by pairs; None where nothing is conditioned.
+      label: of both, by pairs; None where neither network takes labels.
+      draws: of the augmentations of the real and of the generated samples; None where there are none.
     """
 
     steps_done: Array
@@ -43,7 +46,14 @@ class CriticInputs(NamedTuple):
     slope_key: Key
     real: Samples
     fake: Samples
-    condition: Condition
+    label: Labels | None
+    draws: tuple[Draws | None, Draws | None]
+
+    @property
+    def conditions(self) -> tuple[Condition, Condition]:
+        """What the real and the generated samples are scored under."""
+        real, fake = (Condition(self.label, draws) for draws in self.draws)
+        return real, fake
 
 
 def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[CriticState, Metrics]:
@@ -59,6 +69,9 @@ def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[
     if penalty is not None and penalty.every == 1:
         total += _weight(game, penalty, inputs) * metrics["penalty"]
     critic = _move(game, critic._replace(constraint=constraint, score_means=score_means), gradient, total)
+    if game.augment.policies:
+        metrics["augment_strength"] = jnp.asarray(_strength(game, critic, inputs.steps_done), jnp.float32)
+        critic = critic._replace(augment=game.augment.after(critic.augment, metrics["real_sign"], game.batch_size))
 
     if penalty is not None:
         if penalty.every > 1:
@@ -76,14 +89,17 @@ def generator_step(
     *,
     noise: Latents,
     real: Samples,
-    condition: Condition,
+    label: Labels | None,
+    draws: tuple[Draws | None, Draws | None],
+    steps_done: Array,
 ) -> tuple[Params, optax.OptState, Metrics]:
     """Take one step of the generator against a critic that stays as it is."""
-    score, _ = bind_critic(game, critic.params, critic.constraint)
+    score, _ = bind_critic(game, critic.params, critic, _strength(game, critic, steps_done))
+    of_real, of_fake = (Condition(label, each) for each in draws)
 
     def loss(params: Params) -> Array:
-        fake_score = score(generate(game, params, noise, condition), condition)
-        return game.loss.generator(real=score(real, condition), fake=fake_score).mean()
+        fake_score = score(generate(game, params, noise, label), of_fake)
+        return game.loss.generator(real=score(real, of_real), fake=fake_score).mean()
 
     value, gradient = game.sharding.mean(jax.value_and_grad(loss)(params))
     params, optimizer = apply_gradient(game.generator_optimizer, gradient, optimizer, params, value)
@@ -94,7 +110,7 @@ def _critic_loss(
     params: Params, game: Game, critic: CriticState, inputs: CriticInputs
 ) -> tuple[Array, tuple[Any, Array, Metrics]]:
     """Loss and penalty, unless that is lazy; beside the total the constraint's state, the mean scores and metrics."""
-    score, constraint = bind_critic(game, params, critic.constraint)
+    score, constraint = bind_critic(game, params, critic, _strength(game, critic, inputs.steps_done))
     penalty = game.penalty
     if penalty is None or penalty.every > 1:
         # Real and generated samples share one pass of the critic.
@@ -110,6 +126,8 @@ def _critic_loss(
     loss = game.loss.critic(real=real_score, fake=fake_score).mean()
     means = jnp.stack([mean_score(real_score), mean_score(fake_score)])
     metrics = {"wasserstein": means[0] - means[1], "critic_loss": loss} | terms
+    if game.augment.policies:
+        metrics["real_sign"] = jnp.sign(at_least_float32(real_score)).mean()
     return loss + weighted, (constraint, means, metrics)
 
 
@@ -133,11 +151,16 @@ def _lazy_penalty_step(
 def _lazy_penalty(
     params: Params, game: Game, penalty: AnyPenalty, critic: CriticState, inputs: CriticInputs
 ) -> tuple[Array, Metrics]:
-    score, _ = bind_critic(game, params, critic.constraint)
+    score, _ = bind_critic(game, params, critic, _strength(game, critic, inputs.steps_done))
     scored = _score_with_points(game, penalty, score, critic, inputs)
     terms = penalty.terms(scored, inputs.slope_key)
     metrics = {name: penalty.every * values.mean() for name, values in terms.items()}
     return _weight(game, penalty, inputs) * metrics["penalty"], metrics
+
+
+def _strength(game: Game, critic: CriticState, steps_done: Array) -> ArrayLike:
+    """How strong augmentations are now; a schedule is of the images that the critic has seen."""
+    return game.augment.strength_at(critic.augment, steps_done * game.batch_size)
 
 
 def _weight(game: Game, penalty: AnyPenalty, inputs: CriticInputs) -> Any:
@@ -148,7 +171,7 @@ def _weight(game: Game, penalty: AnyPenalty, inputs: CriticInputs) -> Any:
 
 def _score_together(game: Game, score: Critic, inputs: CriticInputs) -> Array:
     """Scores (2, N) of real and generated samples, each beside its condition."""
-    conditions = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), inputs.condition)
+    conditions = jax.tree.map(lambda *leaves: jnp.stack(leaves), *inputs.conditions)
     batches = (jnp.stack([inputs.real, inputs.fake]), conditions)
     return game.sharding.concat_apply(lambda batch: score(*batch), batches)
 
@@ -156,13 +179,16 @@ def _score_together(game: Game, score: Critic, inputs: CriticInputs) -> Array:
 def _score_with_points(
     game: Game, penalty: AnyPenalty, score: Critic, critic: CriticState, inputs: CriticInputs
 ) -> CriticPass:
+    told = is_conditional(game.critic) or game.augment.policies
+    real, fake = inputs.conditions
     return score_batch(
         score,
         penalty.points,
         inputs.points_key,
         real=inputs.real,
         fake=inputs.fake,
-        condition=inputs.condition if is_conditional(game.critic) else None,
+        condition=real if told else None,
+        fake_condition=fake if told else None,
         averages=critic.score_means,
         sharding=game.sharding,
     )

@@ -14,6 +14,7 @@ from gan_jax.inversion import invert
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss
 from gan_jax.sharding import UNSHARDED, BatchSharding, apply_each
+from gan_jax.systems.gan.augmenting import UNAUGMENTED, AugmentConfig, Draws
 from gan_jax.systems.gan.checks import (
     check_batch_size,
     check_optimizers,
@@ -28,11 +29,11 @@ from gan_jax.systems.gan.game import (
     CriticState,
     Game,
     State,
-    condition_of,
     generate,
     is_conditional,
+    labels_of,
     normal,
-    random_condition,
+    random_labels,
 )
 from gan_jax.systems.gan.metrics import metrics_of
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
@@ -55,6 +56,7 @@ def gan(
     critic_steps: int,
     ema_decay: float | HalfLife,
     constraint: Constraint = UNCONSTRAINED,
+    augment: AugmentConfig = UNAUGMENTED,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
 ) -> System:
@@ -88,6 +90,7 @@ def gan(
       ema_decay: decay of the exponential moving average of the generator's parameters, approached as
         `(1 + t) / (10 + t)` from the start, or its half-life in images.
       constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
+      augment: what the critic sees all images through, in every pass; by default it sees them as they are.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
@@ -111,8 +114,8 @@ def gan(
     """
     if penalty is not None:
         check_loss(penalty, loss)
-        if is_conditional(critic) and not as_points(penalty.points).pairs:
-            reason = "these join samples of unlike labels, and so have no label; choose points of pairs"
+        if (is_conditional(critic) or augment.policies) and not as_points(penalty.points).pairs:
+            reason = "these join samples of unlike labels or augmentations, and have none; choose points of pairs"
             raise InputError(reason, field="penalty.points")
     if constraint.one_by_one and declares_mixing(critic):
         reason = "is of a critic that scores samples one by one, which this one does not; choose another"
@@ -130,6 +133,7 @@ def gan(
         batch_size,
         critic_steps,
         ema_decay,
+        augment,
         sharding,
     )
     if trains:
@@ -142,7 +146,7 @@ def gan(
         init=partial(init, game),
         update=partial(update, game),
         sample=partial(sample, game),
-        metrics=metrics_of(penalty),
+        metrics=metrics_of(penalty, augmented=bool(augment.policies)),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
         diagnose=partial(diagnose, game),
@@ -169,6 +173,7 @@ def init(game: Game, key: Key, spec: Spec) -> State:
         game.critic_optimizer.init(critic_params),
         game.constraint.init(jax.random.fold_in(critic_key, 1), critic_params),
         score_means=jnp.zeros(2, jnp.float32),
+        augment=game.augment.start(),
     )
     return State(
         step=jnp.zeros((), jnp.int32),
@@ -186,11 +191,12 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 
     # Each critic step has samples of its own, of which this device takes its shard, labels included.
     reals = game.sharding.shard(_split(game, batch), axis=1)
-    condition = condition_of(game, reals)
+    label = labels_of(game, reals)
+    draws = _draws(game, jax.random.fold_in(key, 1), steps, game.batch_size)
     noise = game.sharding.shard(normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
-    fakes = game.sharding.concat_apply(lambda inputs: generate(game, state.generator, *inputs), (noise, condition))
+    fakes = game.sharding.concat_apply(lambda inputs: generate(game, state.generator, *inputs), (noise, label))
 
     inputs = CriticInputs(
         steps_done=state.step * steps + jnp.arange(steps, dtype=jnp.int32),
@@ -198,15 +204,24 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
         slope_key=jax.random.split(slope_key, steps),
         real=reals["sample"],
         fake=fakes,
-        condition=condition,
+        label=label,
+        draws=draws,
     )
     critic, metrics = lax.scan(partial(critic_step, game), state.critic, inputs)
 
     # The generator plays against the critic so obtained, beside the last real samples.
-    last, last_condition = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], condition))
+    last, last_label = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], label))
     noise = game.sharding.shard(normal(noise_key, (game.batch_size, game.latent)))
     generator, optimizer, generator_metrics = generator_step(
-        game, state.generator, state.generator_optimizer, critic, noise=noise, real=last, condition=last_condition
+        game,
+        state.generator,
+        state.generator_optimizer,
+        critic,
+        noise=noise,
+        real=last,
+        label=last_label,
+        draws=_draws(game, jax.random.fold_in(key, 2), game.batch_size),
+        steps_done=(state.step + 1) * steps,
     )
 
     decay = ema_decay(game.ema_decay, state.step, steps * game.batch_size)
@@ -218,7 +233,9 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None = None) -> Samples:
     """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any."""
     noise = normal(key, (n, game.latent))
-    labels = random_condition(game, jax.random.fold_in(key, 1), n) if condition is None else condition["label"]
+    labels = (
+        random_labels(game, jax.random.fold_in(key, 1), n) if condition is None else jnp.asarray(condition["label"])
+    )
     return generate(game, state.generator_ema, noise, labels)
 
 
@@ -227,7 +244,7 @@ def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> S
     start, end = normal(key, (2, paths, 1, game.latent))
     angle = jnp.linspace(0, jnp.pi / 2, steps, dtype=jnp.float32).reshape(1, steps, 1)
     noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
-    labels = random_condition(game, jax.random.fold_in(key, 1), paths)
+    labels = random_labels(game, jax.random.fold_in(key, 1), paths)
     return generate(game, state.generator_ema, noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
 
 
@@ -239,6 +256,14 @@ def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
 def decode(game: Game, state: State, latents: Latents) -> Samples:
     """Map noise to samples by the generator's EMA."""
     return generate(game, state.generator_ema, latents)
+
+
+def _draws(game: Game, key: Key, *shape: int) -> tuple[Draws | None, Draws | None]:
+    """Of the augmentations of real and of generated samples, this device's shard of each batch."""
+    real, fake = (
+        game.sharding.shard(game.augment.draw(key, *shape), axis=len(shape) - 1) for key in jax.random.split(key)
+    )
+    return real, fake
 
 
 def _split(game: Game, batch: Batch) -> dict[str, Array]:
