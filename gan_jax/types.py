@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jaxtyping
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8, UInt32
 
 Key = PRNGKeyArray
+Keys = jaxtyping.Key[Array, " n"]
+"""One key for each sample."""
+
 Params = PyTree[Any]
 
 Samples = Float[Array, "n ..."]
@@ -47,6 +51,7 @@ __all__ = [
     "Images",
     "Int",
     "Key",
+    "Keys",
     "Labels",
     "Latents",
     "Params",

@@ -21,7 +21,7 @@ from gan_jax.augment.adapt import AdaptiveStrength, adapt
 from gan_jax.augment.diff_augment import color, cutout, translation
 from gan_jax.augment.image import Augmentation
 from gan_jax.errors import InputError
-from gan_jax.types import Array, ArrayLike, Float, Key, Samples
+from gan_jax.types import Array, ArrayLike, Float, Key, Keys, Samples
 
 __all__ = ["AUGMENTATIONS", "AdaptiveStrength", "Augmentation", "adapt", "augment", "check_shape"]
 
@@ -38,7 +38,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 
 def augment(
-    augmentations: Sequence[str | Callable[..., Array]], keys: Key, images: Samples, strength: ArrayLike
+    augmentations: Sequence[str | Callable[..., Array]], keys: Keys, images: Samples, strength: ArrayLike
 ) -> Float[Array, "n h w c"]:
     """Apply augmentations, one after the other, to images (N, H, W, C) with a key (N,) each."""
     functions = [AUGMENTATIONS[each] if isinstance(each, str) else each for each in augmentations]

@@ -70,4 +70,5 @@ def _reflected(place: Array, size: int) -> Array:
 
 def _hats(place: Array, size: int) -> Array:
     """The weight of each pixel at a place between two: 1 less the distance, where that is above 0."""
-    return jnp.maximum(1 - jnp.abs(place[..., None] - jnp.arange(size, dtype=jnp.float32)), 0)
+    pixels = jnp.arange(size, dtype=jnp.float32).reshape(1, 1, -1)
+    return jnp.maximum(1 - jnp.abs(place[..., None] - pixels), 0)

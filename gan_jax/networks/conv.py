@@ -34,7 +34,7 @@ _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 def conv(
     x: Float[Array, "n h w c"],
-    kernel: Float[Array, "kh kw c d"],
+    kernel: Float[Array, "kh kw c_of_group d"],
     *,
     stride: int = 1,
     padding: Padding = "SAME",

@@ -13,6 +13,8 @@ __all__ = ["conv_windows"]
 def conv_windows(module: nn.Module, *examples: Array | jax.ShapeDtypeStruct) -> dict[str, Window]:
     """Find the `Conv` layers of a network: the kernel's path in the tree that `init` makes, and its window.
 
+    Those in groups are left out, since their kernels are not (kh, kw, C, D) of the image's channels.
+
     Takes a module and samples (N, ...), with labels (N,) if it takes some, of which the shape and dtype alone are read;
     nothing is computed. A network without convolutions gives an empty dict. Raises `ValueError` where one kernel is
     applied to images of two sizes.
@@ -25,7 +27,7 @@ def conv_windows(module: nn.Module, *examples: Array | jax.ShapeDtypeStruct) -> 
 
     def record(call, args, kwargs, context):
         layer = context.module
-        if isinstance(layer, Conv) and context.method_name == "__call__":
+        if isinstance(layer, Conv) and layer.groups == 1 and context.method_name == "__call__":
             size, kernel = args[0].shape[1:3], sides(layer.kernel_size)
             padding = pads(layer.padding, size=size, kernel=kernel, stride=layer.stride)
             path, window = "/".join(("params", *layer.path, "kernel")), Window(size, layer.stride, padding)

@@ -12,7 +12,7 @@ __all__ = ["downsample", "upsample"]
 _TAPS = (1, 3, 3, 1)
 
 
-def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n 2h 2w c"]:
+def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n h2 w2 c"]:
     """Spread images out by 2, and smooth them by taps of sum 2 on each axis: a constant keeps its value inside.
 
     `y[o] = sum_k t[k] x[(o + k - low) / 2]` where that is whole, `low` half the taps rounded down; zeros lie beyond the
@@ -28,7 +28,7 @@ def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float
     return x
 
 
-def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n h/2 w/2 c"]:
+def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n h2 w2 c"]:
     """Smooth images by taps of sum 1 on each axis, and take every second pixel; sides are even.
 
     `y[o] = sum_k t[k] x[2 o + k - low]`, `low` the taps less 2, halved and rounded up, zeros beyond the edge.

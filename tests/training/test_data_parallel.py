@@ -15,10 +15,10 @@ from labeled import LabeledCritic, LabeledGenerator
 from gan_jax import losses, penalties
 from gan_jax.data import ArraySource, resident
 from gan_jax.errors import InputError
-from gan_jax.networks import mlp
+from gan_jax.networks import mlp, r3gan
 from gan_jax.penalties import PENALTIES
 from gan_jax.sharding import concat_apply
-from gan_jax.systems.gan import gan
+from gan_jax.systems.gan import AugmentConfig, gan
 from gan_jax.training import checkpoint, devices, loop
 from gan_jax.training.checkpoint import Checkpoint
 
@@ -205,6 +205,38 @@ def test_a_labeled_game_keeps_each_label_with_its_sample(strategy):
         assert (abs(metrics[name]) < 100).all(), (
             name
         )  # 1000 for each unit between a sample's label and the one it meets
+
+
+@cache
+def augmented(strategy):
+    """Six iterations of a conditional game on images, whose augmentations adapt."""
+    parallel = devices.SINGLE_DEVICE if strategy is None else devices.data_parallel(8, strategy)
+    rng = np.random.default_rng(0)
+    labels = np.arange(64, dtype=np.int32) % 3
+    source = ArraySource({"sample": rng.integers(0, 256, (64, 8, 8, 1)).astype(np.uint8), "label": labels})
+    small = {"width": 4, "max_width": 4, "depth": 1, "blocks": 1, "classes": 3}
+    game = system(
+        parallel.sharding,
+        generator=r3gan.Generator(shape=(8, 8, 1), **small),
+        critic=r3gan.Critic(**small),
+        loss=losses.relativistic,
+        penalty=PENALTIES["r1_r2"],
+        critic_steps=1,
+        augment=AugmentConfig(("translation", "geometry", "ada_color"), strength=0.5, target=0.2, images=640),
+    )
+    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
+    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
+    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=6, devices=parallel)
+    return run(state, pipeline.fetch(0, 6), KEY, np.int32(0), np.int32(6))
+
+
+@pytest.mark.parametrize("strategy", ["jit", "shard_map"])
+def test_labels_and_augmentations_are_the_same_on_eight_devices(strategy):
+    (state, metrics), (state_of_one, metrics_of_one) = augmented(strategy), augmented(None)
+    chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-4, atol=1e-6)
+    chex.assert_trees_all_close(state.critic.augment, state_of_one.critic.augment, rtol=1e-5)
+    assert float(state.critic.augment.strength) != 0.5
+    chex.assert_trees_all_close(state.generator_ema, state_of_one.generator_ema, rtol=1e-3, atol=1e-5)
 
 
 def test_concat_apply_keeps_each_shard_in_one_place():

@@ -13,7 +13,7 @@ from gan_jax.types import Array, ArrayLike, Key, Samples, UInt32
 
 __all__ = ["UNAUGMENTED", "Adapted", "AugmentConfig", "Draws"]
 
-Draws = UInt32[Array, "n 2"]
+Draws = UInt32[Array, "*n 2"]
 """A key for each image, as numbers: what an augmentation of it is drawn from, in every pass of a step."""
 
 Adapted = AdaptiveStrength | tuple[()]

@@ -165,11 +165,17 @@ def _try(module: nn.Module, shape: tuple[int, ...], count: int) -> bool:
     """Whether a network mixes samples, tried on numbers."""
     random = np.random.default_rng(0)
     samples = random.normal(size=(count, *shape)).astype(np.float32)
-    labels = (np.zeros(count, np.int32),) * is_conditional(module)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), samples, *labels)
+
+    def labels() -> tuple[Array, ...]:
+        return (jnp.zeros(count, jnp.int32),) * is_conditional(module)
+
+    def init(samples: Array) -> Any:
+        return module.init(jax.random.key(0), samples, *labels())
+
+    shapes = jax.eval_shape(init, samples)
 
     def size(params: Any, samples: Array) -> Scores:
-        made = module.apply(params, samples, *labels)
+        made = module.apply(params, samples, *labels())
         assert isinstance(made, jax.Array)
         return made if made.ndim == 1 else jnp.abs(made.reshape(count, -1)).sum(axis=1)
 
@@ -187,7 +193,7 @@ def _try(module: nn.Module, shape: tuple[int, ...], count: int) -> bool:
         return mixes(scrambled)
     except FloatingPointError:  # as of the root of a parameter that is positive as training begins
         with jax.ensure_compile_time_eval():
-            return mixes(module.init(jax.random.key(0), samples, *labels))
+            return mixes(init(jnp.asarray(samples)))
 
 
 _try_once: Callable[..., bool] = lru_cache(_try)

@@ -1,6 +1,7 @@
 """The alternating update: who moves when, against a plain version written out, and the averages and counts."""
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,7 @@ from gan_jax.constraints import Constraint
 from gan_jax.errors import InputError
 from gan_jax.networks import mlp
 from gan_jax.penalties import PENALTIES, Penalty
-from gan_jax.systems.gan import gan
+from gan_jax.systems.gan import AugmentConfig, gan
 
 KEY = jax.random.key(0)
 GENERATOR, CRITIC = mlp.Generator(shape=(3,), width=5, depth=1), mlp.Critic(width=5, depth=1)
@@ -424,3 +425,63 @@ def test_every_metric_is_described():
         _, metrics = jax.eval_shape(game.update, state, KEY, DATA)
         measured = jax.eval_shape(game.diagnose, state, KEY, DATA)
         assert {*metrics, *measured} == {*game.metrics}
+
+
+LINEAR_IMAGES = jax.random.uniform(KEY, (BATCH, 6, 6, 1), minval=-1)
+
+
+def test_penalties_are_taken_through_the_augmentation_in_the_image_as_it_is():
+    """Of a linear critic, the slope behind a box of zeros is the norm of the weights outside it."""
+
+    class Linear(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(1)(x.reshape(len(x), -1)).squeeze(-1)
+
+    def half(key, image, strength):
+        return image.at[:, :3].set(0.0)
+
+    settings = {"generator": mlp.Generator(shape=(6, 6, 1), width=4), "critic": Linear(), "critic_steps": 1}
+    for points in ("real", "both", "interpolated"):
+        penalty = Penalty(penalties.POINTS[points], penalties.zero_centered(), weight=0.0)
+        game = system(**settings, penalty=penalty, augment=AugmentConfig((half,)))
+        state = game.init(KEY, {"sample": jax.ShapeDtypeStruct((6, 6, 1), jnp.float32)})
+        weights = state.critic.params["params"]["Dense_0"]["kernel"].reshape(6, 6)
+        _, metrics = jax.jit(game.update)(state, KEY, {"sample": LINEAR_IMAGES})
+        np.testing.assert_allclose(metrics["slope"], jnp.linalg.norm(weights[:, 3:]), rtol=1e-5)
+    whole = system(**settings, penalty=penalty, augment=AugmentConfig((half,), strength=0.0))
+    assert "augment_strength" in whole.metrics
+    assert "augment_strength" not in system(**settings, penalty=penalty).metrics
+
+
+def test_augmentations_without_strength_change_nothing():
+    settings = {"generator": mlp.Generator(shape=(6, 6, 1), width=4), "critic": mlp.Critic(width=4), "critic_steps": 1}
+    spec, data = {"sample": jax.ShapeDtypeStruct((6, 6, 1), jnp.float32)}, {"sample": LINEAR_IMAGES}
+    plain, absent = (
+        system(**settings, augment=augment) for augment in (AugmentConfig(), AugmentConfig(("blit",), strength=0.0))
+    )
+    states = [jax.jit(game.update)(game.init(KEY, spec), KEY, data)[0] for game in (plain, absent)]
+    chex.assert_trees_all_close(*states, rtol=1e-5, atol=1e-7)
+
+
+def test_the_strength_follows_the_signs_of_real_scores():
+    """Up while the critic is sure of what is real, every fourth step, whatever the number of critic steps."""
+    augment = AugmentConfig(("translation",), strength=0.25, target=0.0, images=4 * BATCH * 10)
+    critic = mlp.Critic(width=4)
+    game = system(generator=mlp.Generator(shape=(6, 6, 1), width=4), critic=critic, augment=augment)
+    state = game.init(KEY, {"sample": jax.ShapeDtypeStruct((6, 6, 1), jnp.float32)})
+    state = state._replace(critic=state.critic._replace(params=jax.tree.map(jnp.abs, state.critic.params)))
+    update, data = jax.jit(game.update), {"sample": jnp.abs(jnp.concatenate([LINEAR_IMAGES] * STEPS))}
+    signs = []
+    for step in range(4):
+        state, metrics = update(state, jax.random.fold_in(KEY, step), data)
+        signs.append(float(metrics["real_sign"]))
+    assert min(signs) > 0
+    np.testing.assert_allclose(state.critic.augment.strength, 0.25 + 3 * 0.1, rtol=1e-5)
+    assert int(state.critic.augment.steps) == 0
+
+
+def test_points_between_samples_of_unlike_augmentations_are_refused():
+    penalty = Penalty(penalties.mix, penalties.two_sided(), weight=10.0)
+    with pytest.raises(InputError, match=r"^penalty.points: .*augmentations"):
+        system(penalty=penalty, augment=AugmentConfig(("cutout",)))
