@@ -57,18 +57,19 @@ def test_the_examples_run_in_order():
 
 
 def test_the_recipes_train():
-    """Each experiment of CONTRIBUTING, a few iterations, on points."""
+    """Each experiment of CONTRIBUTING, an iteration, on points, or on images if it augments them."""
     blocks = blocks_of(CONTRIBUTING)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         names = {}
         exec(block, names)
         experiment = replace(names["experiment"], batch_size=4)
         data = experiment.data.read() if callable(experiment.data.source) else None
-        spec = data.spec if data else {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
+        shape = (4, 4, 1) if experiment.gan.augment.policies else (2,)
+        spec = data.spec if data else {"sample": jax.ShapeDtypeStruct(shape, jnp.float32)}
         system = experiment.build(spec)
         state = system.init(KEY, spec)
-        batch = {"sample": 3 * jax.random.normal(KEY, (system.counts["images"], 2))}
+        batch = {"sample": 3 * jax.random.normal(KEY, (system.counts["images"], *shape))}
         moved, metrics = jax.jit(system.update)(state, KEY, batch)
         assert all(jnp.isfinite(value) for value in metrics.values())
         leaves = zip(*map(tree.leaves, (state.critic.params, moved.critic.params)), strict=True)

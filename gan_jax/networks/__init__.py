@@ -5,7 +5,7 @@ A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a criti
 scores and samples are float32.
 """
 
-from gan_jax.networks import dcgan, mlp, r3gan, resnet
+from gan_jax.networks import dcgan, mlp, r3gan, resnet, stylegan2
 
 __all__ = ["CRITICS", "GENERATORS", "PRESETS"]
 
@@ -15,6 +15,7 @@ GENERATORS = {
     "dcgan_mnist": dcgan.MnistGenerator,
     "resnet": resnet.Generator,
     "r3gan": r3gan.Generator,
+    "stylegan2": stylegan2.Generator,
 }
 CRITICS = {
     "mlp": mlp.Critic,
@@ -22,7 +23,8 @@ CRITICS = {
     "dcgan": dcgan.Critic,
     "resnet": resnet.Critic,
     "r3gan": r3gan.Critic,
+    "stylegan2": stylegan2.Critic,
 }
 
-PRESETS = {"r3gan": r3gan.PRESETS}
+PRESETS = {"r3gan": r3gan.PRESETS, "stylegan2": stylegan2.PRESETS}
 """Published settings of either network of a name: fields, by the data that they are for."""

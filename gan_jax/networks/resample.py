@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float
 
-__all__ = ["downsample", "upsample"]
+__all__ = ["blur", "downsample", "upsample"]
 
 _TAPS = (1, 3, 3, 1)
 
@@ -40,6 +40,20 @@ def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Flo
     """
     for axis in (1, 2):
         x = _downsample(x, _of_sum(taps, 1), axis)
+    return x
+
+
+def blur(
+    x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS, *, gain: float = 1.0, padding: tuple[int, int] = (2, 1)
+) -> Float[Array, "n h2 w2 c"]:
+    """Smooth images by taps of sum `gain` on each axis, after as many zeros before and after it as given.
+
+    >>> blur(jnp.ones((1, 4, 4, 1)))[0, 2, :, 0].tolist()
+    [0.5, 0.875, 1.0, 0.875]
+    """
+    for axis in (1, 2):
+        count = x.shape[axis] + sum(padding) - len(taps) + 1
+        x = _sum(tap * _shifted(x, k - padding[0], count, 1, axis) for k, tap in enumerate(_of_sum(taps, gain)))
     return x
 
 

@@ -92,6 +92,66 @@ def test_sample_gives_the_same_bytes_for_the_same_seed(run, tmp_path):
         assert image.mode == "L"
 
 
+@pytest.fixture(scope="module")
+def labeled_run(file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "labeled"
+    options = ["--gan.conditional", "true", "--steps", "4", "--sample-every", "4"]
+    assert main(["train", file, "--workdir", str(folder), *options]) == 0
+    return folder
+
+
+def test_samples_are_drawn_of_labels(labeled_run, tmp_path):
+    """As often as in the data, equally, or of one class; the file says which."""
+    described = json.loads((labeled_run / "experiment.json").read_text())
+    assert sum(described["class_counts"]) == 1437
+    arrays = {}
+    for name, options in {
+        "data": [],
+        "balanced": ["--labels", "balanced"],
+        "one": ["--label", "3"],
+        "few": ["--n", "5"],
+    }.items():
+        out = tmp_path / f"{name}.npz"
+        assert main(["sample", str(labeled_run), "--n", "20", "--out", str(out), *options]) == 0
+        arrays[name] = dict(np.load(out))
+    assert {name: array["images"].shape for name, array in arrays.items() if name != "few"}.values()
+    np.testing.assert_array_equal(arrays["balanced"]["labels"], np.arange(20) % 10)
+    np.testing.assert_array_equal(arrays["one"]["labels"], 3)
+    assert len(set(arrays["data"]["labels"].tolist())) > 4
+    for entry in ("images", "labels"):
+        np.testing.assert_array_equal(arrays["few"][entry], arrays["data"][entry][:5])
+    assert (arrays["one"]["images"] != arrays["balanced"]["images"]).any()
+
+
+def test_labels_that_are_none_are_one_line(run, labeled_run, file, capsys):
+    error = fails(capsys, "sample", labeled_run, "--label", "eleven")
+    assert error == "gan-jax: --label: eleven is none of the 10 classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n"
+    assert "--label: " in fails(capsys, "sample", labeled_run, "--label", "10")
+    assert "draws without labels; leave it out" in fails(capsys, "sample", run, "--label", "3")
+    assert "draws without labels; leave it out" in fails(capsys, "sample", run, "--labels", "balanced")
+    no_labels = ["--gan.conditional", "true", "--data.source", "8gaussians"]
+    assert "--gan.conditional: the data have no labels" in fails(capsys, "train", file, *no_labels)
+    sets = ["--gan.conditional", "true", "--gan.critic.name", "deep_sets", "--gan.critic.set-size", "8"]
+    assert "deep_sets takes no labels" in fails(capsys, "train", file, *sets)
+
+
+def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
+    for options, message in {
+        ("--gan.generator.blocks", "2"): "--gan.generator.blocks: mlp has no blocks to choose",
+        ("--gan.critic.preset", "cifar10"): "--gan.critic.preset: mlp has none, not cifar10",
+        (
+            "--gan.augment.policies",
+            "cutout",
+            "--data.source",
+            "8gaussians",
+        ): "--gan.augment.policies: they are of images",
+        ("--gan.augment.policies", "cutuot"): "--gan.augment.policies: must be one of color, translation",
+        ("--gan.augment.strength", "1.5"): "--gan.augment.strength: ",
+        ("--gan.generator.name", "r3gan", "--gan.generator.depth", "4"): "--gan.generator: depth 4 and patch 1 need",
+    }.items():
+        assert message in fails(capsys, "train", file, *options), options
+
+
 def test_evaluate_prints_a_table_and_writes_it(run, capsys):
     assert main(["evaluate", str(run), "--n", "50"]) == 0
     printed = capsys.readouterr().out

@@ -18,8 +18,9 @@ SHAPES = {
     "dcgan_mnist": [(28, 28, 3)],
     "resnet": [(8, 16, 3)],
     "r3gan": [(8, 12, 3)],
+    "stylegan2": [(8, 12, 3)],
 }
-UNBOUNDED = ("r3gan",)  # images are clipped when they are stored
+UNBOUNDED = ("r3gan", "stylegan2")  # images are clipped when they are stored
 PER_SAMPLE = {name: critic for name, critic in CRITICS.items() if "set_size" not in critic.__dataclass_fields__}
 
 

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 # Fields that networks of both kinds may have.
-_CHOSEN = ("width", "max_width", "depth", "blocks", "group_size", "patch")
+_CHOSEN = ("width", "max_width", "depth", "blocks", "group_size", "patch", "mapping_depth")
 
 NameOrFunction = str | Callable[..., Any]
 
@@ -68,13 +68,14 @@ class GeneratorConfig:
       name: kind of network; in Python also a Flax module class with a field `shape`.
       width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet); the
         network's own by default.
-      depth: hidden layers (mlp) or halvings of the image (dcgan, resnet, r3gan); the network's own by default.
+      depth: hidden layers (mlp) or halvings of the image (all others); the network's own by default.
       latent: length of a noise vector.
       preset: published settings of the fields that are not given, from `gan_jax.networks.PRESETS`, as "cifar10".
-      max_width: features of the widest layer (r3gan); the network's own by default.
+      max_width: features of the widest layer (r3gan, stylegan2); the network's own by default.
       blocks: residual blocks at each size (r3gan); the network's own by default.
       group_size: features of each group of a convolution (r3gan); the network's own by default.
       patch: height and width of the patches that an image is made of (r3gan); the network's own by default.
+      mapping_depth: layers from noise to styles (stylegan2); the network's own by default.
     """
 
     name: Annotated[str | type[nn.Module], Choice(GENERATORS, is_module, "a Flax module class")] = "mlp"
@@ -86,6 +87,7 @@ class GeneratorConfig:
     blocks: Count | None = None
     group_size: Count | None = None
     patch: Count | None = None
+    mapping_depth: Count | None = None
 
     def build(self, shape: tuple[int, ...], classes: int, precision: str) -> nn.Module:
         """Return the module for samples of a shape and labels of so many classes, 0 to be told none.
@@ -105,10 +107,12 @@ class CriticConfig:
       width: features of the widest hidden layer (mlp), of the layer nearest to the image (dcgan), of all (resnet); the
         network's own by default.
       depth: hidden layers (mlp, deep_sets twice) or halvings of the image; the network's own by default.
-      set_size: samples that are scored together (deep_sets); the network's own by default.
+      set_size: samples that are scored together (deep_sets, stylegan2); the network's own by default.
+      mapping_depth: layers from labels to styles (stylegan2); the network's own by default.
+      residual: whether each stage adds the image before it (stylegan2); the network's own by default.
       activation: between the layers (mlp, dcgan); the network's own by default.
       preset: published settings of the fields that are not given, from `gan_jax.networks.PRESETS`, as "cifar10".
-      max_width: features of the widest layer (r3gan); the network's own by default.
+      max_width: features of the widest layer (r3gan, stylegan2); the network's own by default.
       blocks: residual blocks at each size (r3gan); the network's own by default.
       group_size: features of each group of a convolution (r3gan); the network's own by default.
       patch: height and width of the patches that an image is cut into (r3gan); the network's own by default.
@@ -118,6 +122,8 @@ class CriticConfig:
     width: Count | None = None
     depth: Count | None = None
     set_size: Count | None = None
+    mapping_depth: Count | None = None
+    residual: bool | None = None
     activation: Annotated[NameOrFunction, Choice(ACTIVATIONS, callable, "a function")] | None = None
     preset: Name | None = None
     max_width: Count | None = None
@@ -134,7 +140,8 @@ class CriticConfig:
         >>> CriticConfig(width=8).build(classes=0, precision="float32").width
         8
         """
-        own = {"set_size": self.set_size, "activation": _named(ACTIVATIONS, self.activation)}
+        own = {"set_size": self.set_size, "residual": self.residual}
+        own |= {"activation": _named(ACTIVATIONS, self.activation)}
         return _module(CRITICS, self, own, precision, classes)
 
 
@@ -248,7 +255,8 @@ def _module(
         if config.preset not in presets:
             reason = f"{label} has {', '.join(presets) or 'none'}, not {config.preset}"
             raise InputError(reason, field="preset")
-        chosen = {**presets[config.preset], **chosen}
+        preset = {name: value for name, value in presets[config.preset].items() if name in fields}
+        chosen = {**preset, **chosen}
     if precision != "float32" and "dtype" not in fields:
         raise InputError(f"{label} has no field dtype, so that it cannot compute in {precision}; add one")
     common = {"dtype": precision} if "dtype" in fields else {}

@@ -1,0 +1,110 @@
+"""Convolutions whose input channels a style scales for each sample, and layers with an equalized learning rate."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import lax
+from jax.typing import DTypeLike
+
+from gan_jax.networks.activations import leaky_relu
+from gan_jax.networks.conv import conv, conv_transpose
+from gan_jax.networks.resample import blur
+from gan_jax.types import Array, Float
+
+__all__ = ["EqualizedConv", "EqualizedDense", "activate", "modulated_conv"]
+
+
+def activate(x: Array) -> Array:
+    """Leaky ReLU times `sqrt(2)`, which keeps the variance of normal inputs about 1.
+
+    >>> activate(jnp.array([2.0])).round(4).tolist()
+    [2.8284]
+    """
+    return leaky_relu(x) * jnp.asarray(2**0.5, x.dtype)
+
+
+def modulated_conv(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "k k c d"],
+    style: Float[Array, "n c"],
+    *,
+    demodulate: bool = True,
+    up: bool = False,
+) -> Float[Array, "n h2 w2 d"]:
+    """Convolve each sample with a kernel of its own, `w_n[k, l, c, d] = kernel[k, l, c, d] style[n, c]`.
+
+    Demodulated, `w_n` is divided by its norm over all but d: outputs of white inputs have variance 1. The style is put
+    on the inputs and the norm on the outputs instead, which is the same and needs one convolution for all samples. With
+    `up` the image is doubled by the transposed convolution, and smoothed by [1, 3, 3, 1].
+
+    Takes images (N, H, W, C), a kernel (k, k, C, D) and styles (N, C) in float32; computes in the images' dtype, norms
+    in float32.
+
+    Source: Karras et al. (2020), Analyzing and improving the image quality of StyleGAN.
+
+    >>> x, kernel, style = jnp.ones((1, 4, 4, 2)), jnp.ones((1, 1, 2, 1)), jnp.array([[3.0, 4.0]])
+    >>> modulated_conv(x, kernel, style)[0, 0, 0].round(4).tolist()
+    [1.4]
+    """
+    y = x * style.astype(x.dtype)[:, None, None]
+    if up:
+        y = conv_transpose(y, kernel.astype(x.dtype), stride=2, padding="VALID")
+        y = blur(y, gain=2.0, padding=(1, 1))
+    else:
+        y = conv(y, kernel.astype(x.dtype))
+    if not demodulate:
+        return y
+    square = jnp.einsum("nc,cd->nd", style**2, (kernel**2).sum(axis=(0, 1)), precision="highest")
+    return y * lax.rsqrt(square + 1e-8).astype(x.dtype)[:, None, None]
+
+
+class EqualizedDense(nn.Module):
+    """A dense layer whose weights are scaled as it is applied: `x (g W) + r b`, `g = r / sqrt(fan_in)`, r the rate.
+
+    Adam moves all weights alike; so the layer learns at `rate` times the others' speed.
+
+    Source: Karras et al. (2018), Progressive growing of GANs for improved quality, stability, and variation.
+    """
+
+    features: int
+    rate: float = 1.0
+    bias: float | None = 0.0
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n f"]) -> Float[Array, "n d"]:
+        """Apply the layer."""
+        scale = self.rate / x.shape[1] ** 0.5
+        kernel = self.param("kernel", nn.initializers.normal(1 / self.rate), (x.shape[1], self.features), jnp.float32)
+        y = x @ (scale * kernel).astype(x.dtype)
+        if self.bias is None:
+            return y
+        bias = self.param("bias", nn.initializers.constant(self.bias / self.rate), (self.features,), jnp.float32)
+        return y + (self.rate * bias).astype(x.dtype)[None]
+
+
+class EqualizedConv(nn.Module):
+    """A convolution as `EqualizedDense`; with `down` the image is smoothed by [1, 3, 3, 1] and halved."""
+
+    features: int
+    kernel_size: int
+    down: bool = False
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 d"]:
+        """Apply the layer to images."""
+        shape = (self.kernel_size, self.kernel_size, x.shape[3], self.features)
+        kernel = self.param("kernel", nn.initializers.normal(1.0), shape, jnp.float32)
+        kernel = (kernel / (self.kernel_size**2 * x.shape[3]) ** 0.5).astype(x.dtype)
+        convolve = partial(conv, kernel=kernel)
+        if self.down:
+            edge = self.kernel_size // 2 + 1
+            y = convolve(blur(x, padding=(edge, edge)), stride=2, padding="VALID")
+        else:
+            y = convolve(x)
+        if not self.use_bias:
+            return y
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        return y + bias.astype(y.dtype).reshape(1, 1, 1, -1)
