@@ -12,6 +12,7 @@ from rich.table import Table
 from gan_jax.commands.options import command_parser, parse, path_of, progress_bars, reader
 from gan_jax.config import Count, Name, Seed
 from gan_jax.data import Dataset, read
+from gan_jax.data.dataset import only_class
 from gan_jax.data.sources import resolve
 from gan_jax.errors import InputError
 from gan_jax.evaluation import (
@@ -33,12 +34,14 @@ from gan_jax.evaluation.samples import Progress
 from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.files import expand_user
 from gan_jax.runs import DataConfig
+from gan_jax.runs.labels import class_of
+from gan_jax.runs.run import sample_sets
 from gan_jax.runs.samples import Candidate
 
 __all__ = ["parse_scoring", "print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
 
 _DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3} | dict.fromkeys(
-    ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "features", "weights", "scores")
+    ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "label", "features", "weights", "scores")
 )
 _Sets = Annotated[int, Field(gt=0, le=1000)]
 _SEEDS = 2**32
@@ -55,6 +58,7 @@ def scoring_parser(command: str) -> ArgumentParser:
     add("--n-real", type=reader(Count), help="real samples, if another number than --n")
     add("--n-fake", type=reader(Count), help="generated samples, if another number than --n")
     add("--split", choices=["held_out", "train"], help="real data that samples are compared with; by default held_out")
+    add("--label", help="score one class alone, by its name or number; of a run that is told the labels")
     add("--features", choices=list(FEATURES), help="by default what suits the data")
     add("--weights", help="file of the feature network's weights; by default where they usually are")
     add("--scores", nargs="+", choices=list(SCORES), help="by default all")
@@ -74,7 +78,7 @@ def parse_scoring(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Nam
     options = Namespace(**_DEFAULTS | vars(options))
     if options.seed + options.seeds > _SEEDS:
         raise InputError(f"{options.seed} and the next {options.seeds - 1} must be below {_SEEDS}", field="seed")
-    refused = given & {"data", "data_dir", "n_real", "split"} if "statistics" in given else set()
+    refused = given & {"data", "data_dir", "n_real", "split", "label"} if "statistics" in given else set()
     if refused:
         raise InputError("statistics take the place of real data; leave it out", field=min(refused))
     wrong = [name for name in options.scores or () if not SCORES[name].takes_statistics]
@@ -91,6 +95,8 @@ def score_all(
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
+    if options.label is not None:
+        candidates = [_of_class(candidate, options.label) for candidate in candidates]
     for sets, _ in candidates:
         if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
             raise InputError(
@@ -109,8 +115,8 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     """Score one kind of samples, and diagnose the run that draws them; return what is kept of it, and a table."""
     data, [found] = score_all(console, options, [candidate])
     kept = found.to_json()
-    modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
     run = candidate.run
+    modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
     if run:
         kept["step"] = run.step
     if run and data:
@@ -140,6 +146,14 @@ def print_missing_sets(name: str, taken: int, wanted: int) -> None:
     """Say where samples make fewer sets than were asked for."""
     if taken < wanted:
         print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
+
+
+def _of_class(candidate: Candidate, label: str) -> Candidate:
+    """What draws a class alone."""
+    sets, run = candidate
+    if run is None or not run.class_counts:
+        raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
+    return Candidate(sample_sets(run, sets.name, class_of(run.classes, label)), run)
 
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
@@ -180,10 +194,13 @@ def _reference(
                 f"{sets.name}: {name} is no longer what the run was trained on, so that samples held out now may have "
                 "been trained on; restore the data, or name other data by --data"
             )
+    network = _network(options, name, data.shape)
+    if options.label is not None:
+        data, name = only_class(data, class_of(data.classes, options.label)), f"{name}, class {options.label}"
     part = data.held_out if options.split == "held_out" else data.train
     against = reference(
         data,
-        _network(options, name, data.shape),
+        network,
         name=name,
         n=options.n or min(len(part), MAX_SAMPLES, *_counts(candidates)),
         n_real=options.n_real,

@@ -12,7 +12,7 @@ import numpy as np
 from gan_jax.data.large_arrays import blocks
 from gan_jax.types import Spec
 
-__all__ = ["ArraySource", "Dataset", "Source", "count_classes", "from_arrays", "sha256"]
+__all__ = ["ArraySource", "Dataset", "Source", "Subset", "count_classes", "from_arrays", "only_class", "sha256"]
 
 
 @runtime_checkable
@@ -70,6 +70,31 @@ class ArraySource:
         return sha256(self.arrays)
 
 
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Some samples of a source.
+
+    >>> some = Subset(ArraySource({"sample": np.arange(8.0).reshape(4, 2)}), np.array([3, 1]))
+    >>> len(some), some.batch(slice(0, 1))["sample"].tolist()
+    (2, [[6.0, 7.0]])
+    """
+
+    source: Source
+    indices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batch(self, indices: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Return the entries of these indices, which count the subset's samples."""
+        return self.source.batch(self.indices[indices])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the source's and of the indices."""
+        return hashlib.sha256(f"{self.source.fingerprint} {self.indices.tolist()}".encode()).hexdigest()
+
+
 class Dataset(NamedTuple):
     """Two sources that share no sample.
 
@@ -107,6 +132,23 @@ def from_arrays(
     """
     spec = {name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in train.items()}
     return Dataset(spec, ArraySource(dict(train)), ArraySource(dict(held_out)), classes)
+
+
+def only_class(data: Dataset, label: int) -> Dataset:
+    """Return the samples of one class.
+
+    >>> arrays = {"sample": np.zeros((3, 2), np.float32), "label": np.array([0, 1, 1], np.int32)}
+    >>> data = only_class(from_arrays(arrays, arrays, classes=("a", "b")), 1)
+    >>> len(data.train), len(data.held_out)
+    (2, 2)
+    """
+
+    def of(source: Source) -> Source:
+        parts = np.array_split(np.arange(len(source)), -(-len(source) // 1024))
+        labels = [source.batch(part)["label"] for part in parts]
+        return Subset(source, np.flatnonzero(np.concatenate(labels) == label))
+
+    return data._replace(train=of(data.train), held_out=of(data.held_out))
 
 
 def count_classes(source: Source, classes: int) -> list[int]:

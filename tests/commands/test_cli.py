@@ -135,6 +135,18 @@ def test_labels_that_are_none_are_one_line(run, labeled_run, file, capsys):
     assert "deep_sets takes no labels" in fails(capsys, "train", file, *sets)
 
 
+def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
+    """Its samples, against the held-out samples of that class."""
+    out = tmp_path / "three.json"
+    options = ["--label", "3", "--scores", "frechet", "--out", str(out)]
+    assert main(["evaluate", str(labeled_run), *options]) == 0
+    found = json.loads(out.read_text())["protocol"]
+    assert found["data"] == "digits, class 3"
+    assert 20 < found["n_real"] == found["n_fake"] < 60
+    assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--label", "3")
+    assert "--label: x is none of the 10 classes" in fails(capsys, "evaluate", labeled_run, "--label", "x")
+
+
 def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
     for options, message in {
         ("--gan.generator.blocks", "2"): "--gan.generator.blocks: mlp has no blocks to choose",

@@ -325,3 +325,35 @@ def test_check_finds_what_is_damaged(whole, run, capsys):
     assert "its steps are out of order" in refused_check(capsys, run)
     (run / "training_metrics.jsonl").write_text(json.dumps({"step": 5}))
     assert "has a torn line" in refused_check(capsys, run)
+
+
+SCHEDULED = """
+from gan_jax import GAN, AdamConfig, AugmentConfig, Cosine, CriticConfig, Experiment, GeneratorConfig, HalfLife
+from gan_jax import PenaltyConfig
+
+falls = Cosine(first=0.9, last=0.1, images=160)
+adam = AdamConfig(learning_rate=falls, b2=falls)
+experiment = Experiment(
+    gan=GAN(
+        generator=GeneratorConfig("stylegan2", width=4, max_width=4, depth=1, mapping_depth=1, latent=4),
+        critic=CriticConfig("stylegan2", width=4, max_width=4, depth=1, mapping_depth=1),
+        loss="non_saturating", penalty=PenaltyConfig("r1", weight=falls, every=2), conditional=True, critic_steps=1,
+        augment=AugmentConfig(("translation",), strength=0.5, target=0.0, images=80),
+        generator_optimizer=adam, critic_optimizer=adam, ema_decay=HalfLife(falls),
+    ),
+    batch_size=16, steps=10, log_every=3, sample_every=10, checkpoint_every=5,
+)
+"""
+
+
+def test_schedules_labels_and_an_adapted_strength_go_on_where_they_were(tmp_path):
+    (tmp_path / "scheduled.py").write_text(SCHEDULED)
+    file, whole, cut = (str(tmp_path / name) for name in ("scheduled.py", "whole", "cut"))
+    assert main(["train", file, "--workdir", whole]) == 0
+    assert main(["train", file, "--workdir", cut, "--steps", "5"]) == 0
+    assert resume(file, cut) == 0
+    one, two = runs.open_run(whole), runs.open_run(cut)
+    assert digests(Checkpoint(one.step, one.state, {})) == digests(Checkpoint(two.step, two.state, {}))
+    assert float(one.state.critic.augment.strength) != 0.5
+    found = [lines(tmp_path / name / "training_metrics.jsonl") for name in ("whole", "cut")]
+    assert found[0] == [line for line in found[1] if line["step"] != 5]  # where that training ended
