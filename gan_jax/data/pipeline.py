@@ -81,6 +81,7 @@ def resident(
     size: int,
     order: Order | None = None,
     dequantization: float = 0.0,
+    mirror: bool = False,
     replicate: Replicate = jax.device_put,
 ) -> Pipeline:
     """Keep all data on every device, so that nothing is copied from the host while a run trains.
@@ -90,6 +91,7 @@ def resident(
       size: samples in the batch of one iteration.
       order: which samples each iteration takes, from `gan_jax.data.order`; by default drawn with replacement.
       dequantization: half-width of the uniform noise on each number of a sample, as in `dequantize`.
+      mirror: whether every image is as often mirrored, left and right, as it is not.
       replicate: copies arrays to the devices.
 
     >>> from gan_jax.data.dataset import ArraySource
@@ -104,7 +106,8 @@ def resident(
     def batch(arrays: PyTree[Array], key: Key, step: ArrayLike) -> Batch:
         index_key, noise_key = jax.random.split(key)
         indices = order(index_key, step)
-        return preprocess_batch({name: array[indices] for name, array in arrays.items()}, noise_key, dequantization)
+        taken = {name: array[indices] for name, array in arrays.items()}
+        return preprocess_batch(taken, noise_key, dequantization, mirror)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -134,6 +137,7 @@ def streamed(
     size: int,
     order: Order | None = None,
     dequantization: float = 0.0,
+    mirror: bool = False,
     replicate: Replicate = jax.device_put,
     max_iterations: int | None = None,
     share: Share | None = None,
@@ -141,7 +145,7 @@ def streamed(
     """Read the batches of some iterations at a time on the host, ahead of the device, which holds no more than these.
 
     Args:
-      source, size, order, dequantization, replicate: as for `resident`.
+      source, size, order, dequantization, mirror, replicate: as for `resident`.
       key: of the run, from which `step_keys` are made.
       max_iterations: how many iterations are copied to the device at a time; by default 16, fewer of large batches.
       share: what this host reads, where several share the reading; by default it reads all.
@@ -179,7 +183,7 @@ def streamed(
         taken = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, keepdims=False), arrays["batches"])
         if share is not None:
             taken = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), taken)
-        return preprocess_batch(taken, noise_key, dequantization)
+        return preprocess_batch(taken, noise_key, dequantization, mirror)
 
     return Pipeline(
         spec=batch_spec(source),
@@ -198,8 +202,8 @@ def step_keys(key: Key, step: ArrayLike) -> tuple[Key, Key]:
     return batch_key, update_key
 
 
-def preprocess_batch(batch: Batch, key: Key, dequantization: float) -> Batch:
-    """Return a batch as a system is trained on it: samples in [-1, 1] (or points as they are), dequantized.
+def preprocess_batch(batch: Batch, key: Key, dequantization: float, mirror: bool = False) -> Batch:
+    """Return a batch as a system is trained on it: samples in [-1, 1] (or points as they are), dequantized, mirrored.
 
     >>> black = {"sample": jnp.zeros((2, 1, 1, 1), jnp.uint8)}
     >>> preprocess_batch(black, jax.random.key(0), 0.0)["sample"].ravel().tolist()
@@ -208,6 +212,9 @@ def preprocess_batch(batch: Batch, key: Key, dequantization: float) -> Batch:
     samples = preprocess(jnp.asarray(batch["sample"]))
     if dequantization:
         samples = dequantize(key, samples, dequantization)
+    if mirror:
+        turned = jax.random.bernoulli(jax.random.fold_in(key, 1), shape=(len(samples), 1, 1, 1))
+        samples = jnp.where(turned, samples[:, :, ::-1], samples)
     return {**batch, "sample": samples}
 
 

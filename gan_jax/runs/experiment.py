@@ -44,6 +44,7 @@ class DataConfig:
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
         coarse gray levels.
+      mirror: whether every image is as often mirrored, left and right, as it is not.
       sampling: "with_replacement", or "epochs", in which every sample comes once before any comes again.
       resident: whether the training data lie on the devices ("yes"), or are streamed from the host ("no"); by default
         ("auto") they do up to a quarter of a device's memory. The run is the same.
@@ -52,6 +53,7 @@ class DataConfig:
     source: Annotated[Any, PlainValidator(_check_source)] = "digits"
     dir: Name | None = None
     dequantization: NonNegative = 0.0
+    mirror: bool = False
     sampling: Annotated[str, Choice(ORDERS)] = "with_replacement"
     resident: Literal["auto", "yes", "no"] = "auto"
 

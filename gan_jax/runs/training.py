@@ -112,6 +112,8 @@ def prepare(
         reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
         raise InputError(reason, field="batch_size")
     system = experiment.build(batch_spec(data.train), classes=len(data.classes), sharding=parallel.sharding)
+    if experiment.data.mirror and len(data.shape) != 3:
+        raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
     evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None
     return Prepared(experiment, file, data, pipeline, system, evaluation, parallel)
@@ -124,6 +126,7 @@ def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataPa
         "size": size,
         "order": ORDERS[experiment.data.sampling](jax.random.fold_in(run_key, 2**32 - 1), size, len(source)),
         "dequantization": experiment.data.dequantization,
+        "mirror": experiment.data.mirror,
         "replicate": devices.replicate,
     }
     if experiment.data.resident == "yes" or (experiment.data.resident == "auto" and fits(source)):

@@ -157,6 +157,12 @@ def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
             "--data.source",
             "8gaussians",
         ): "--gan.augment.policies: they are of images",
+        (
+            "--data.mirror",
+            "true",
+            "--data.source",
+            "8gaussians",
+        ): "--data.mirror: is of images, 8gaussians is of points",
         ("--gan.augment.policies", "cutuot"): "--gan.augment.policies: must be one of color, translation",
         ("--gan.augment.strength", "1.5"): "--gan.augment.strength: ",
         ("--gan.generator.name", "r3gan", "--gan.generator.depth", "4"): "--gan.generator: depth 4 and patch 1 need",

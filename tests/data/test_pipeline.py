@@ -37,6 +37,19 @@ def test_batches_are_samples_of_the_set_drawn_evenly_and_by_the_key():
     assert (batch_of(pipeline, 1)["label"] != batch["label"]).any()
 
 
+def test_half_of_the_images_are_mirrored_and_nothing_else_changes():
+    images = np.random.default_rng(0).integers(0, 256, (1, 2, 5, 3)).astype(np.uint8).repeat(400, axis=0)
+    plain, mirrored = (
+        batch_of(resident(ArraySource({"sample": images}), size=400, mirror=mirror), 3)["sample"]
+        for mirror in (False, True)
+    )
+    same, turned = (
+        np.isclose(mirrored, expected, atol=1e-6).all(axis=(1, 2, 3)) for expected in (plain, plain[:, :, ::-1])
+    )
+    assert (same ^ turned).all()
+    assert 160 < turned.sum() < 240
+
+
 def test_dequantization_is_uniform_and_as_wide_as_chosen():
     noise = np.sort(dequantize(KEY, jnp.ones((500, 3, 3, 1)), 0.1).ravel()) - 1
     np.testing.assert_allclose(noise, np.linspace(-0.1, 0.1, len(noise)), atol=6e-3)
