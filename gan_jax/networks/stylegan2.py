@@ -25,7 +25,7 @@ from gan_jax.networks.labels import one_hot
 from gan_jax.networks.modulated import EqualizedConv, EqualizedDense, activate, modulated_conv
 from gan_jax.networks.resample import upsample
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Float, Keys, Labels, Latents, Samples, Scores
+from gan_jax.types import Array, ArrayLike, Float, Keys, Labels, Latents, Params, Samples, Scores
 
 __all__ = ["PRESETS", "Critic", "Generator", "minibatch_std"]
 
@@ -145,10 +145,19 @@ class Generator(nn.Module):
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
-        """Draw one image per row of noise."""
+    def __call__(
+        self,
+        noise: Latents,
+        label: Labels | None = None,
+        *,
+        truncation: ArrayLike = 1.0,
+        center: Float[Array, "n w"] | None = None,
+    ) -> Samples:
+        """Draw one image per row of noise; truncated, of a style so much nearer to the center."""
         size, features = _plan(self, self.shape)
-        style = Mapping(self.max_width, self.mapping_depth, self.classes)(noise, label)
+        style = Mapping(self.max_width, self.mapping_depth, self.classes, name="mapping")(noise, label)
+        if center is not None:
+            style = center + truncation * (style - center)
         keys = _keys(noise, 2 * self.depth + 1)
 
         constant = self.param("constant", nn.initializers.normal(1.0), (*size, features[-1]), jnp.float32)
@@ -160,6 +169,29 @@ class Generator(nn.Module):
             x = _Layer(features[stage], up=False)(x, style, keys[2 * i + 2])
             image = upsample(image) + _ToImage(self.shape[2])(x, style)
         return image
+
+    @nn.nowrap
+    def center(
+        self, params: Params, noise: Float[Array, "m z"], label: Labels | None = None
+    ) -> Float[Array, "n_or_1 w"]:
+        """Return the mean style of noise (M, z), for each of N labels, or (1, w) where there are none.
+
+        Truncated towards it, samples are more alike and nearer to the data: precision rises and recall falls.
+
+        Source: Karras et al. (2019), A style-based generator architecture for generative adversarial networks.
+        """
+        mapping = Mapping(self.max_width, self.mapping_depth, self.classes, parent=None)
+        own = {"params": params["params"]["mapping"]}
+
+        def mean(label: Array | None) -> Array:
+            labels = None if label is None else jnp.broadcast_to(label, (len(noise),))
+            styles = mapping.apply(own, noise, labels)
+            assert isinstance(styles, jax.Array)
+            return styles.mean(axis=0)
+
+        if not self.classes:
+            return mean(None)[None]
+        return jax.lax.map(mean, jnp.arange(self.classes, dtype=jnp.int32))[label]
 
 
 class Critic(nn.Module):

@@ -109,16 +109,22 @@ def state_shapes(run: Run) -> State:
     return jax.eval_shape(lambda: run.system.init(jax.random.key(0), run.spec))
 
 
-def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None) -> np.ndarray:
+def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, truncation: float = 1.0) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
     They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
-    whatever else the system is conditioned on; without one, labels are as frequent as in the data.
+    whatever else the system is conditioned on; without one, labels are as frequent as in the data. Truncated, below 1,
+    samples are drawn nearer to the average one: more alike, and nearer to the data.
+
+    Raises:
+      InputError: they are to be truncated, and the system cannot.
     """
+    if truncation != 1 and not run.system.truncates:
+        raise InputError(f"{run.experiment.summary()} has no styles; leave it out", field="truncation")
     if condition is None and run.class_counts:
         condition = {"label": labels_like_data(run.class_counts, n, seed)}
     key, size = jax.random.key(seed), chunk_size(run.shape)
-    draw = _sampler(run.system.sample, size)
+    draw = _sampler(run.system.sample, size, truncation)
     chunks = []
     for i in range(-(-n // size)):
         chunk = None
@@ -178,5 +184,6 @@ def _function_of(run: Run, name: str) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=4)  # one program for every time that a run draws
-def _sampler(sample: Callable[..., Any], size: int) -> Callable[..., Any]:
-    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition)))
+def _sampler(sample: Callable[..., Any], size: int, truncation: float) -> Callable[..., Any]:
+    options = {} if truncation == 1 else {"truncation": truncation}
+    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition, **options)))

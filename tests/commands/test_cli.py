@@ -135,6 +135,19 @@ def test_labels_that_are_none_are_one_line(run, labeled_run, file, capsys):
     assert "deep_sets takes no labels" in fails(capsys, "train", file, *sets)
 
 
+def test_truncation_needs_styles_and_a_share(run, file, tmp_path, capsys):
+    assert "--truncation: digits" in fails(capsys, "sample", run, "--truncation", "0.7")
+    assert "--truncation: " in fails(capsys, "sample", run, "--truncation", "1.5")
+    options = [f"--gan.{part}.name=stylegan2" for part in ("generator", "critic")]
+    options += ["--gan.generator.width=4", "--gan.generator.max-width=4", "--steps=2", "--gan.penalty.name=r1"]
+    styled, spread = str(tmp_path / "styled"), {}
+    assert main(["train", file, "--workdir", styled, *options]) == 0
+    for psi in ("1", "0.5", "0"):
+        assert main(["sample", styled, "--truncation", psi, "--out", str(tmp_path / "a.npz")]) == 0
+        spread[psi] = np.load(tmp_path / "a.npz")["images"].std(axis=0).mean()
+    assert spread["1"] > spread["0.5"] > spread["0"]  # which the added noise leaves
+
+
 def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
     """Its samples, against the held-out samples of that class."""
     out = tmp_path / "three.json"

@@ -142,3 +142,25 @@ def test_labels_are_mapped_and_projected_on():
     assert len({*np.asarray(scores).tolist()}) == 3
     with pytest.raises(ValueError, match="takes labels"):
         critic.apply(params, images)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_truncation_moves_styles_to_the_mean_of_the_class(classes):
+    generator = stylegan2.Generator((8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=2, classes=classes)
+    z, label = jax.random.normal(KEY, (4, 6)), jnp.array([0, 2, 1, 0])
+    given = (label,) if classes else ()
+    params = generator.init(KEY, z, *given)
+    many = jax.random.normal(jax.random.key(1), (50, 6))
+    center = generator.center(params, many, *given)
+    mapping = stylegan2.Mapping(4, 2, classes)
+    for row, k in enumerate(label.tolist() if classes else [0]):
+        labels = (jnp.full(50, k),) if classes else ()
+        expected = mapping.apply({"params": params["params"]["mapping"]}, many, *labels).mean(axis=0)
+        np.testing.assert_allclose(center[row], expected, rtol=1e-4, atol=1e-6)
+    center = jnp.broadcast_to(center, (4, 4))
+    whole, none, average = (
+        generator.apply(params, z, *given, truncation=psi, center=center) for psi in (1.0, 0.5, 0.0)
+    )
+    np.testing.assert_allclose(whole, generator.apply(params, z, *given), atol=1e-5)
+    np.testing.assert_allclose(average[0], average[3], atol=1e-6)
+    assert float(jnp.ptp(none, axis=0).sum()) < float(jnp.ptp(whole, axis=0).sum()) or classes

@@ -101,10 +101,10 @@ class State(NamedTuple):
     critic: CriticState
 
 
-def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None) -> Samples:
+def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None, **truncation: Any) -> Samples:
     """Map noise (N, z) to samples (N, ...) by the generator, which is told the labels if it takes any."""
     given = (label,) if is_conditional(game.generator) else ()
-    return cast(Array, game.generator.apply(params, noise, *given))
+    return cast(Array, game.generator.apply(params, noise, *given, **truncation))
 
 
 def bind_critic(game: Game, params: Params, critic: CriticState, strength: ArrayLike = 0.0):

@@ -1,6 +1,7 @@
 """The game of generator and critic as a system: the alternating update as pure functions."""
 
 from functools import partial
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -41,6 +42,9 @@ from gan_jax.systems.system import System
 from gan_jax.types import Array, Batch, Key, Latents, Samples, Spec
 
 __all__ = ["decode", "encode", "gan", "init", "interpolate", "sample", "update"]
+
+
+_CENTER_OF = 10_000  # noise vectors
 
 
 def gan(
@@ -149,6 +153,7 @@ def gan(
         metrics=metrics_of(penalty, augmented=bool(augment.policies)),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
+        truncates=hasattr(generator, "center"),
         diagnose=partial(diagnose, game),
         interpolate=partial(interpolate, game),
         encode=None if is_conditional(generator) else partial(encode, game),
@@ -230,13 +235,22 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
 
 
-def sample(game: Game, state: State, key: Key, n: int, condition: Batch | None = None) -> Samples:
-    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any."""
-    noise = normal(key, (n, game.latent))
-    labels = (
-        random_labels(game, jax.random.fold_in(key, 1), n) if condition is None else jnp.asarray(condition["label"])
-    )
-    return generate(game, state.generator_ema, noise, labels)
+def sample(
+    game: Game, state: State, key: Key, n: int, condition: Batch | None = None, truncation: float = 1.0
+) -> Samples:
+    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any.
+
+    Truncated, they are drawn of styles nearer to the average one, the same for every key.
+    """
+    noise, params = normal(key, (n, game.latent)), state.generator_ema
+    given = condition or {"label": random_labels(game, jax.random.fold_in(key, 1), n)}
+    label = jnp.asarray(given["label"]) if is_conditional(game.generator) else None
+    if truncation == 1:
+        return generate(game, params, noise, label)
+    many = normal(jax.random.key(0), (_CENTER_OF, game.latent))
+    center = cast(Any, game.generator).center(params, many, label)
+    center = jnp.broadcast_to(center, (n, center.shape[1]))
+    return generate(game, params, noise, label, truncation=truncation, center=center)
 
 
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
