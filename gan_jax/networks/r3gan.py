@@ -23,6 +23,7 @@ from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import Conv
 from gan_jax.networks.labels import one_hot
 from gan_jax.networks.resample import downsample, upsample
+from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
@@ -76,16 +77,8 @@ class _Block(nn.Module):
         return x + _linear(features, wide, self.dtype, gain=0.0)(_Activation()(y))
 
 
-def _plan(module: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int], list[int]]:
-    """Size of the smallest image, and the features of each stage, from the image to the smallest."""
-    whole = module.patch << module.depth
-    if len(shape) != 3 or shape[0] % whole or shape[1] % whole:
-        raise InputError(
-            f"depth {module.depth} and patch {module.patch} need (H, W, C) with sides that are multiples of {whole}, "
-            f"got {shape}; choose a smaller depth, or dcgan, which takes any size"
-        )
-    stages = range(module.depth + 1)
-    return (shape[0] // whole, shape[1] // whole), [min(module.width << s, module.max_width) for s in stages]
+def _stages(module: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int], list[int]]:
+    return stages(shape, depth=module.depth, width=module.width, max_width=module.max_width, patch=module.patch)
 
 
 def _to_patches(images: Array, patch: int) -> Array:
@@ -128,7 +121,7 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one image per row of noise."""
-        size, features = _plan(self, self.shape)
+        size, features = _stages(self, self.shape)
         if self.classes:
             embedding = _linear(noise.shape[1], self.classes, None, name="embedding")
             noise = jnp.concatenate([noise, embedding(one_hot(label, self.classes))], axis=1)
@@ -173,7 +166,7 @@ class Critic(nn.Module):
     @nn.compact
     def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
-        size, features = _plan(self, images.shape[1:])
+        size, features = _stages(self, images.shape[1:])
         x = _to_patches(images, self.patch)
         x = _linear(features[0], x.shape[3], self.dtype)(x)
         total = self.blocks * (self.depth + 1)

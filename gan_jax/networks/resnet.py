@@ -10,23 +10,15 @@ Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, appendix
 import flax.linen as nn
 from jax.typing import DTypeLike
 
-from gan_jax.errors import InputError
 from gan_jax.networks.conv import Conv
 from gan_jax.networks.labels import Projection, beside_noise
+from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
 __all__ = ["Critic", "Generator"]
 
 _he = nn.initializers.he_normal()
-
-
-def _check_depth(shape: tuple[int, ...], depth: int) -> None:
-    if len(shape) != 3 or shape[0] % 2**depth or shape[1] % 2**depth:
-        raise InputError(
-            f"depth {depth} halves the image {depth} times and needs (H, W, C) with sides that are multiples of "
-            f"{2**depth}, got {shape}; choose a smaller depth, or dcgan, which takes any size"
-        )
 
 
 class _Block(nn.Module):
@@ -64,7 +56,7 @@ class Critic(nn.Module):
     @nn.compact
     def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
-        _check_depth(images.shape[1:], self.depth)
+        stages(images.shape[1:], depth=self.depth, width=self.width)  # or refuse
         x = Conv(self.width, kernel_size=3, dtype=self.dtype)(images)
         for _ in range(self.depth):
             x = _halve(_Block(self.width, self.dtype)(x))
@@ -93,8 +85,7 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, noise: Latents, label: Labels | None = None) -> Samples:
         """Draw one image per row of noise."""
-        _check_depth(self.shape, self.depth)
-        h, w = (side // 2**self.depth for side in self.shape[:2])
+        (h, w), _ = stages(self.shape, depth=self.depth, width=self.width)
         x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(beside_noise(noise, label, self.classes))
         x = x.reshape(len(noise), h, w, self.width)
         for _ in range(self.depth):

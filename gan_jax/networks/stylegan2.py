@@ -24,6 +24,7 @@ from gan_jax.errors import InputError
 from gan_jax.networks.labels import one_hot
 from gan_jax.networks.modulated import EqualizedConv, EqualizedDense, activate, modulated_conv
 from gan_jax.networks.resample import upsample
+from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, ArrayLike, Float, Keys, Labels, Latents, Params, Samples, Scores
 
@@ -59,16 +60,8 @@ def minibatch_std(x: Float[Array, "n h w c"], set_size: int) -> Float[Array, "n 
     return jnp.concatenate([x, channel.astype(x.dtype)], axis=3)
 
 
-def _plan(module: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int], list[int]]:
-    """Size of the smallest image, and the features at each size, from the image to the smallest."""
-    whole = 1 << module.depth
-    if len(shape) != 3 or shape[0] % whole or shape[1] % whole:
-        raise InputError(
-            f"depth {module.depth} halves the image {module.depth} times and needs (H, W, C) with sides that are "
-            f"multiples of {whole}, got {shape}; choose a smaller depth, or dcgan, which takes any size"
-        )
-    stages = range(module.depth + 1)
-    return (shape[0] // whole, shape[1] // whole), [min(module.width << s, module.max_width) for s in stages]
+def _stages(module: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int], list[int]]:
+    return stages(shape, depth=module.depth, width=module.width, max_width=module.max_width)
 
 
 class Mapping(nn.Module):
@@ -154,7 +147,7 @@ class Generator(nn.Module):
         center: Float[Array, "n w"] | None = None,
     ) -> Samples:
         """Draw one image per row of noise; truncated, of a style so much nearer to the center."""
-        size, features = _plan(self, self.shape)
+        size, features = _stages(self, self.shape)
         style = Mapping(self.max_width, self.mapping_depth, self.classes, name="mapping")(noise, label)
         if center is not None:
             style = center + truncation * (style - center)
@@ -218,7 +211,7 @@ class Critic(nn.Module):
     @nn.compact
     def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
-        _, features = _plan(self, images.shape[1:])
+        _, features = _stages(self, images.shape[1:])
         x = activate(EqualizedConv(features[0], 1)(images.astype(self.dtype or jnp.float32)))
         for stage in range(self.depth):
             y = activate(EqualizedConv(features[stage], 3)(x))

@@ -178,7 +178,7 @@ def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
         ): "--data.mirror: is of images, 8gaussians is of points",
         ("--gan.augment.policies", "cutuot"): "--gan.augment.policies: must be one of color, translation",
         ("--gan.augment.strength", "1.5"): "--gan.augment.strength: ",
-        ("--gan.generator.name", "r3gan", "--gan.generator.depth", "4"): "--gan.generator: depth 4 and patch 1 need",
+        ("--gan.generator.name", "r3gan", "--gan.generator.depth", "4"): "--gan.generator: depth 4 halves the image",
     }.items():
         assert message in fails(capsys, "train", file, *options), options
 

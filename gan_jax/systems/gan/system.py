@@ -1,7 +1,6 @@
 """The game of generator and critic as a system: the alternating update as pure functions."""
 
 from functools import partial
-from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -11,7 +10,6 @@ from jax import lax
 
 from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.errors import InputError
-from gan_jax.inversion import invert
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss
 from gan_jax.sharding import UNSHARDED, BatchSharding, apply_each
@@ -34,17 +32,14 @@ from gan_jax.systems.gan.game import (
     is_conditional,
     labels_of,
     normal,
-    random_labels,
 )
 from gan_jax.systems.gan.metrics import metrics_of
+from gan_jax.systems.gan.sampling import decode, encode, interpolate, sample
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.system import System
-from gan_jax.types import Array, Batch, Key, Latents, Samples, Spec
+from gan_jax.types import Array, Batch, Key, Spec
 
-__all__ = ["decode", "encode", "gan", "init", "interpolate", "sample", "update"]
-
-
-_CENTER_OF = 10_000  # noise vectors
+__all__ = ["gan", "init", "update"]
 
 
 def gan(
@@ -233,43 +228,6 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     ema = optax.incremental_update(generator, state.generator_ema, 1 - decay)
     state = State(state.step + 1, generator, ema, optimizer, critic)
     return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
-
-
-def sample(
-    game: Game, state: State, key: Key, n: int, condition: Batch | None = None, truncation: float = 1.0
-) -> Samples:
-    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any.
-
-    Truncated, they are drawn of styles nearer to the average one, the same for every key.
-    """
-    noise, params = normal(key, (n, game.latent)), state.generator_ema
-    given = condition or {"label": random_labels(game, jax.random.fold_in(key, 1), n)}
-    label = jnp.asarray(given["label"]) if is_conditional(game.generator) else None
-    if truncation == 1:
-        return generate(game, params, noise, label)
-    many = normal(jax.random.key(0), (_CENTER_OF, game.latent))
-    center = cast(Any, game.generator).center(params, many, label)
-    center = jnp.broadcast_to(center, (n, center.shape[1]))
-    return generate(game, params, noise, label, truncation=truncation, center=center)
-
-
-def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
-    """Draw samples along paths between noise vectors: quarters of a circle, on which noise stays normal."""
-    start, end = normal(key, (2, paths, 1, game.latent))
-    angle = jnp.linspace(0, jnp.pi / 2, steps, dtype=jnp.float32).reshape(1, steps, 1)
-    noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
-    labels = random_labels(game, jax.random.fold_in(key, 1), paths)
-    return generate(game, state.generator_ema, noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
-
-
-def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
-    """Search for noise that the generator's EMA maps to given samples, as `gan_jax.inversion.invert`."""
-    return invert(partial(decode, game, state), key, jnp.asarray(batch["sample"]), latent=game.latent).latents
-
-
-def decode(game: Game, state: State, latents: Latents) -> Samples:
-    """Map noise to samples by the generator's EMA."""
-    return generate(game, state.generator_ema, latents)
 
 
 def _draws(game: Game, key: Key, *shape: int) -> tuple[Draws | None, Draws | None]:
