@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         CriticConfig,
         GeneratorConfig,
         HalfLife,
+        PathLengthConfig,
         PenaltyConfig,
         gan,
     )
@@ -51,7 +52,7 @@ _LAZY = {
     "gan_jax.systems": ("Metric", "System"),
     "gan_jax.systems.gan": (
         *("GAN", "AdamConfig", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig"),
-        *("HalfLife", "PenaltyConfig", "gan"),
+        *("HalfLife", "PathLengthConfig", "PenaltyConfig", "gan"),
     ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -70,6 +71,7 @@ __all__ = [
     "GeneratorConfig",
     "HalfLife",
     "Metric",
+    "PathLengthConfig",
     "PenaltyConfig",
     "System",
     "constraints",

@@ -21,6 +21,7 @@ from gan_jax import (
     Experiment,
     GeneratorConfig,
     HalfLife,
+    PathLengthConfig,
     PenaltyConfig,
 )
 from gan_jax.config import parse_value
@@ -170,9 +171,10 @@ def test_values_are_checked_when_a_configuration_is_made(construct, message):
 ODD = [None, True, [], {}, (), "", "nonsense", math.nan, math.inf, 1e300, 1e-300, -1, -0.5, 0, 3.5, 2**33, 10**400]
 ODD += [b"x", object(), [5], {"a": 1}, ("a",), 1 + 2j]
 CONFIGS = [DataConfig, EvaluationConfig, GeneratorConfig, CriticConfig, PenaltyConfig, ConstraintConfig, AdamConfig]
-CONFIGS += [AugmentConfig, HalfLife, Cosine, GAN, Experiment]
+CONFIGS += [AugmentConfig, HalfLife, Cosine, PathLengthConfig, GAN, Experiment]
 NEEDED = {Cosine: {"first": 1.0, "last": 1.0, "images": 1}, HalfLife: {"images": 1.0}}
 ZERO = ("b1", "b2", "ema_decay", "dequantization", "weight", "bound", "strength", "target", "first", "last", "images")
+ZERO += ("decay", "style_mixing")
 FIELDS = [(config, field.name) for config in CONFIGS for field in dataclasses.fields(config)]
 
 

@@ -26,9 +26,9 @@ from gan_jax.networks.modulated import EqualizedConv, EqualizedDense, activate, 
 from gan_jax.networks.resample import upsample
 from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, ArrayLike, Float, Keys, Labels, Latents, Params, Samples, Scores
+from gan_jax.types import Array, Float, Int, Keys, Labels, Latents, Params, Samples, Scores
 
-__all__ = ["PRESETS", "Critic", "Generator", "minibatch_std"]
+__all__ = ["PRESETS", "Critic", "Generator", "Mapping", "minibatch_std", "mix"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "cifar10": {"width": 512, "max_width": 512, "depth": 3, "mapping_depth": 2, "residual": False, "set_size": 32},
@@ -137,31 +137,40 @@ class Generator(nn.Module):
     classes: int = 0
     dtype: DTypeLike | None = None
 
+    @property
+    def layers(self) -> int:
+        """How many layers take a style: each convolution, and the last image."""
+        return 2 * self.depth + 2
+
     @nn.compact
     def __call__(
-        self,
-        noise: Latents,
-        label: Labels | None = None,
-        *,
-        truncation: ArrayLike = 1.0,
-        center: Float[Array, "n w"] | None = None,
+        self, noise: Latents, label: Labels | None = None, *, styles: Float[Array, "n l w"] | None = None
     ) -> Samples:
-        """Draw one image per row of noise; truncated, of a style so much nearer to the center."""
+        """Draw one image per row of noise, of its own styles or of those given for each of the layers."""
         size, features = _stages(self, self.shape)
-        style = Mapping(self.max_width, self.mapping_depth, self.classes, name="mapping")(noise, label)
-        if center is not None:
-            style = center + truncation * (style - center)
+        mapping = Mapping(self.max_width, self.mapping_depth, self.classes, name="mapping")
+        if styles is None or self.is_initializing():
+            styles = jnp.repeat(mapping(noise, label)[:, None], self.layers, axis=1)
         keys = _keys(noise, 2 * self.depth + 1)
 
+        # The image of each size shares its style with the convolution after it.
         constant = self.param("constant", nn.initializers.normal(1.0), (*size, features[-1]), jnp.float32)
         x = jnp.broadcast_to(constant[None], (len(noise), *constant.shape)).astype(self.dtype or jnp.float32)
-        x = _Layer(features[-1], up=False)(x, style, keys[0])
-        image = _ToImage(self.shape[2])(x, style)
+        x = _Layer(features[-1], up=False)(x, styles[:, 0], keys[0])
+        image = _ToImage(self.shape[2])(x, styles[:, 1])
         for i, stage in enumerate(reversed(range(self.depth))):
-            x = _Layer(features[stage], up=True)(x, style, keys[2 * i + 1])
-            x = _Layer(features[stage], up=False)(x, style, keys[2 * i + 2])
-            image = upsample(image) + _ToImage(self.shape[2])(x, style)
+            x = _Layer(features[stage], up=True)(x, styles[:, 2 * i + 1], keys[2 * i + 1])
+            x = _Layer(features[stage], up=False)(x, styles[:, 2 * i + 2], keys[2 * i + 2])
+            image = upsample(image) + _ToImage(self.shape[2])(x, styles[:, 2 * i + 3])
         return image
+
+    @nn.nowrap
+    def styles(self, params: Params, noise: Latents, label: Labels | None = None) -> Float[Array, "n w"]:
+        """Return the style of each row of noise."""
+        mapping = Mapping(self.max_width, self.mapping_depth, self.classes, parent=None)
+        found = mapping.apply({"params": params["params"]["mapping"]}, noise, label)
+        assert isinstance(found, jax.Array)
+        return found
 
     @nn.nowrap
     def center(
@@ -173,18 +182,28 @@ class Generator(nn.Module):
 
         Source: Karras et al. (2019), A style-based generator architecture for generative adversarial networks.
         """
-        mapping = Mapping(self.max_width, self.mapping_depth, self.classes, parent=None)
-        own = {"params": params["params"]["mapping"]}
 
         def mean(label: Array | None) -> Array:
             labels = None if label is None else jnp.broadcast_to(label, (len(noise),))
-            styles = mapping.apply(own, noise, labels)
-            assert isinstance(styles, jax.Array)
-            return styles.mean(axis=0)
+            return self.styles(params, noise, labels).mean(axis=0)
 
         if not self.classes:
             return mean(None)[None]
         return jax.lax.map(mean, jnp.arange(self.classes, dtype=jnp.int32))[label]
+
+
+def mix(
+    styles: Float[Array, "n w"], others: Float[Array, "n w"], crossover: Int[Array, " n"], layers: int
+) -> Float[Array, "n l w"]:
+    """Return for each layer a style: a sample's first below its crossover, its other from there.
+
+    Source: Karras et al. (2019), A style-based generator architecture for generative adversarial networks, section 3.1.
+
+    >>> mix(jnp.zeros((1, 1)), jnp.ones((1, 1)), jnp.array([2]), layers=4).ravel().tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    first = jnp.arange(layers)[None] < crossover[:, None]
+    return jnp.where(first[:, :, None], styles[:, None], others[:, None])
 
 
 class Critic(nn.Module):

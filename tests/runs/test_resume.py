@@ -329,7 +329,7 @@ def test_check_finds_what_is_damaged(whole, run, capsys):
 
 SCHEDULED = """
 from gan_jax import GAN, AdamConfig, AugmentConfig, Cosine, CriticConfig, Experiment, GeneratorConfig, HalfLife
-from gan_jax import PenaltyConfig
+from gan_jax import PathLengthConfig, PenaltyConfig
 
 falls = Cosine(first=0.9, last=0.1, images=160)
 adam = AdamConfig(learning_rate=falls, b2=falls)
@@ -340,6 +340,7 @@ experiment = Experiment(
         loss="non_saturating", penalty=PenaltyConfig("r1", weight=falls, every=2), conditional=True, critic_steps=1,
         augment=AugmentConfig(("translation",), strength=0.5, target=0.0, images=80),
         generator_optimizer=adam, critic_optimizer=adam, ema_decay=HalfLife(falls),
+        style_mixing=0.9, path_length=PathLengthConfig(weight=1.0),
     ),
     batch_size=16, steps=10, log_every=3, sample_every=10, checkpoint_every=5,
 )
@@ -355,5 +356,6 @@ def test_schedules_labels_and_an_adapted_strength_go_on_where_they_were(tmp_path
     one, two = runs.open_run(whole), runs.open_run(cut)
     assert digests(Checkpoint(one.step, one.state, {})) == digests(Checkpoint(two.step, two.state, {}))
     assert float(one.state.critic.augment.strength) != 0.5
+    assert float(one.state.path_length) > 0
     found = [lines(tmp_path / name / "training_metrics.jsonl") for name in ("whole", "cut")]
     assert found[0] == [line for line in found[1] if line["step"] != 5]  # where that training ended

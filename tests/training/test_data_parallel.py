@@ -15,10 +15,10 @@ from labeled import LabeledCritic, LabeledGenerator
 from gan_jax import losses, penalties
 from gan_jax.data import ArraySource, resident
 from gan_jax.errors import InputError
-from gan_jax.networks import mlp, r3gan
+from gan_jax.networks import mlp, r3gan, stylegan2
 from gan_jax.penalties import PENALTIES
 from gan_jax.sharding import concat_apply
-from gan_jax.systems.gan import AugmentConfig, gan
+from gan_jax.systems.gan import AugmentConfig, PathLengthConfig, gan
 from gan_jax.training import checkpoint, devices, loop
 from gan_jax.training.checkpoint import Checkpoint
 
@@ -237,6 +237,39 @@ def test_labels_and_augmentations_are_the_same_on_eight_devices(strategy):
     chex.assert_trees_all_close(state.critic.augment, state_of_one.critic.augment, rtol=1e-5)
     assert float(state.critic.augment.strength) != 0.5
     chex.assert_trees_all_close(state.generator_ema, state_of_one.generator_ema, rtol=1e-3, atol=1e-5)
+
+
+@cache
+def styled(strategy):
+    """Five iterations of StyleGAN2 with labels, mixed styles, path lengths, minibatch statistics and a lazy penalty."""
+    parallel = devices.SINGLE_DEVICE if strategy is None else devices.data_parallel(4, strategy)
+    images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 1)).astype(np.uint8)
+    source = ArraySource({"sample": images, "label": np.arange(64, dtype=np.int32) % 3})
+    small = {"width": 4, "max_width": 4, "depth": 1, "mapping_depth": 1, "classes": 3}
+    game = system(
+        parallel.sharding,
+        generator=stylegan2.Generator(shape=(8, 8, 1), **small),
+        critic=stylegan2.Critic(set_size=4, **small),
+        loss=losses.non_saturating,
+        penalty=PENALTIES["r1"]._replace(every=2),
+        critic_steps=1,
+        style_mixing=0.9,
+        path_length=PathLengthConfig(weight=2.0, every=2),
+    )
+    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
+    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
+    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=5, devices=parallel)
+    return run(state, pipeline.fetch(0, 5), KEY, np.int32(0), np.int32(5))
+
+
+@pytest.mark.parametrize("strategy", ["jit", "shard_map"])
+def test_styles_path_lengths_and_minibatch_statistics_are_the_same_on_four_devices(strategy):
+    (state, metrics), (state_of_one, metrics_of_one) = styled(strategy), styled(None)
+    chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(state.path_length, state_of_one.path_length, rtol=1e-4)
+    assert float(state.path_length) > 0
+    assert [bool(value) for value in np.asarray(metrics["path_penalty"])] == [True, False, True, False, True]
+    chex.assert_trees_all_close(state.generator_ema, state_of_one.generator_ema, rtol=1e-3, atol=1e-4)
 
 
 def test_concat_apply_keeps_each_shard_in_one_place():

@@ -6,6 +6,7 @@ from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.game import CriticState, State
 from gan_jax.systems.gan.optimizers import AdamConfig
+from gan_jax.systems.gan.path_length import PathLengthConfig
 from gan_jax.systems.gan.system import gan
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "CriticState",
     "GeneratorConfig",
     "HalfLife",
+    "PathLengthConfig",
     "PenaltyConfig",
     "State",
     "gan",

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from pydantic import BeforeValidator
 
-from gan_jax.config import Choice, Count, Decay, config
+from gan_jax.config import Choice, Count, Decay, Probability, config
 from gan_jax.errors import InputError, within
 from gan_jax.losses import LOSSES, Loss
 from gan_jax.sharding import UNSHARDED, BatchSharding
@@ -23,6 +23,7 @@ from gan_jax.systems.gan.components import (
 )
 from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.optimizers import AdamConfig, Optimizer, build_optimizer
+from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.system import gan
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
@@ -71,6 +72,8 @@ class GAN:
       ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples, or its
         half-life in images.
       augment: what the critic sees all images through; names of augmentations are short for their configuration.
+      style_mixing: the probability that a sample in training has two styles (stylegan2; the paper's is 0.9).
+      path_length: the generator's path-length regularization.
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
@@ -85,6 +88,8 @@ class GAN:
     critic_steps: Count = 5
     ema_decay: Decay | HalfLife = 0.999
     augment: Annotated[AugmentConfig, BeforeValidator(_augment_config)] = AugmentConfig()
+    style_mixing: Probability = 0.0
+    path_length: PathLengthConfig = NO_PATH_LENGTH
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def build(
@@ -140,13 +145,19 @@ class GAN:
             loss=LOSSES[self.loss] if isinstance(self.loss, str) else self.loss,
             penalty=penalty,
             constraint=self.constraint.build(critic, shape),
-            generator_optimizer=build_optimizer(self.generator_optimizer, images_each=self.critic_steps * batch_size),
+            generator_optimizer=build_optimizer(
+                self.generator_optimizer,
+                images_each=self.critic_steps * batch_size,
+                every=self.path_length.every if self.path_length.weight else 1,
+            ),
             critic_optimizer=build_optimizer(self.critic_optimizer, images_each=batch_size, every=every),
             latent=self.generator.latent,
             batch_size=batch_size,
             critic_steps=self.critic_steps,
             ema_decay=self.ema_decay,
             augment=self.augment,
+            style_mixing=self.style_mixing,
+            path_length=self.path_length,
             sharding=sharding,
             trains=trains,
         )

@@ -14,6 +14,7 @@ from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding
 from gan_jax.systems.gan.augmenting import Adapted, AugmentConfig, Draws
 from gan_jax.systems.gan.ema import HalfLife
+from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.types import Array, ArrayLike, Float, Int, Key, Labels, Latents, Params, PerSample, Samples
 
 __all__ = [
@@ -63,6 +64,8 @@ class Game(NamedTuple):
     ema_decay: float | HalfLife
     augment: AugmentConfig
     sharding: BatchSharding
+    style_mixing: float = 0.0
+    path_length: PathLengthConfig = NO_PATH_LENGTH
 
 
 class CriticState(NamedTuple):
@@ -92,6 +95,7 @@ class State(NamedTuple):
       generator_ema: their exponential moving average over the iterations; samples are drawn with these.
       generator_optimizer: its optimizer's state.
       critic: the critic's parameters, and what moves with them.
+      path_length: the running mean of path lengths, where they are regularized.
     """
 
     step: Array
@@ -99,12 +103,13 @@ class State(NamedTuple):
     generator_ema: Params
     generator_optimizer: optax.OptState
     critic: CriticState
+    path_length: Float[Array, ""] | tuple[()] = ()
 
 
-def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None, **truncation: Any) -> Samples:
+def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None, **styles: Any) -> Samples:
     """Map noise (N, z) to samples (N, ...) by the generator, which is told the labels if it takes any."""
     given = (label,) if is_conditional(game.generator) else ()
-    return cast(Array, game.generator.apply(params, noise, *given, **truncation))
+    return cast(Array, game.generator.apply(params, noise, *given, **styles))
 
 
 def bind_critic(game: Game, params: Params, critic: CriticState, strength: ArrayLike = 0.0):

@@ -9,8 +9,10 @@ _SCORE, _SLOPE = "critic score", "score per unit of data"
 _NORMS = "Parameter gradient norm"
 
 
-def metrics_of(penalty: Penalty | PlainPenalty | None, *, augmented: bool = False) -> dict[str, Metric]:
-    """Describe the metrics of a GAN, training and diagnosis, as far as its penalty and its augmentations report them.
+def metrics_of(
+    penalty: Penalty | PlainPenalty | None, *, augmented: bool = False, path_length: bool = False
+) -> dict[str, Metric]:
+    """Describe the metrics of a GAN, training and diagnosis, as far as what it has reports them.
 
     >>> metrics_of(None)["wasserstein"].title
     'Wasserstein estimate'
@@ -26,6 +28,8 @@ def metrics_of(penalty: Penalty | PlainPenalty | None, *, augmented: bool = Fals
         "generator_param_grad_norm": Metric("generator", "norm", panel=_NORMS, scale="log"),
         "augment_strength": Metric("strength", "probability", panel="Augmentation"),
         "real_sign": Metric("mean sign of real scores", "probability", panel="Augmentation"),
+        "path_length": Metric("Path length, its running mean", "data per style"),
+        "path_penalty": Metric("Path-length penalty before its weight", "penalty", scale="log"),
         "gradient_norm_at_real": Metric("Critic's gradient norm at real samples", _SLOPE),
         "gradient_norm_at_fake": Metric("Critic's gradient norm at generated samples", _SLOPE),
         "gradient_norm_at_points": Metric("Critic's gradient norm at penalized points", _SLOPE),
@@ -35,6 +39,8 @@ def metrics_of(penalty: Penalty | PlainPenalty | None, *, augmented: bool = Fals
         absent = {"critic_total", "penalty", "slope", "gradient_norm_at_points"}
     if not augmented:
         absent |= {"augment_strength", "real_sign"}
+    if not path_length:
+        absent |= {"path_length", "path_penalty"}
     place = "gradient_norm_at_real" if penalty is None else "gradient_norm_at_points"
     metrics[place] = metrics[place]._replace(history=("quantiles",))
     return {name: metric for name, metric in metrics.items() if name not in absent}

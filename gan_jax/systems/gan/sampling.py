@@ -28,9 +28,11 @@ def sample(
     if truncation == 1:
         return generate(game, params, noise, label)
     many = normal(jax.random.key(0), (_CENTER_OF, game.latent))
-    center = cast(Any, game.generator).center(params, many, label)
-    center = jnp.broadcast_to(center, (n, center.shape[1]))
-    return generate(game, params, noise, label, truncation=truncation, center=center)
+    generator = cast(Any, game.generator)
+    center, styles = generator.center(params, many, label), generator.styles(params, noise, label)
+    center = jnp.broadcast_to(center, styles.shape)
+    styles = center + truncation * (styles - center)
+    return generate(game, params, noise, label, styles=jnp.repeat(styles[:, None], generator.layers, axis=1))
 
 
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:

@@ -16,11 +16,11 @@ from gan_jax.systems.gan.game import (
     Game,
     apply_gradient,
     bind_critic,
-    generate,
     is_conditional,
     mean_score,
 )
-from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Latents, Params, Samples
+from gan_jax.systems.gan.styles import Latent, synthesize
+from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Params, Samples
 
 __all__ = ["AnyPenalty", "CriticInputs", "Metrics", "critic_step", "generator_step"]
 
@@ -87,7 +87,7 @@ def generator_step(
     optimizer: optax.OptState,
     critic: CriticState,
     *,
-    noise: Latents,
+    latent: Latent,
     real: Samples,
     label: Labels | None,
     draws: tuple[Draws | None, Draws | None],
@@ -98,7 +98,7 @@ def generator_step(
     of_real, of_fake = (Condition(label, each) for each in draws)
 
     def loss(params: Params) -> Array:
-        fake_score = score(generate(game, params, noise, label), of_fake)
+        fake_score = score(synthesize(game, params, latent, label), of_fake)
         return game.loss.generator(real=score(real, of_real), fake=fake_score).mean()
 
     value, gradient = game.sharding.mean(jax.value_and_grad(loss)(params))

@@ -1,6 +1,7 @@
 """The game of generator and critic as a system: the alternating update as pure functions."""
 
 from functools import partial
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -28,14 +29,14 @@ from gan_jax.systems.gan.game import (
     CriticState,
     Game,
     State,
-    generate,
     is_conditional,
     labels_of,
-    normal,
 )
 from gan_jax.systems.gan.metrics import metrics_of
+from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.sampling import decode, encode, interpolate, sample
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
+from gan_jax.systems.gan.styles import draw_latents, path_length_step, synthesize
 from gan_jax.systems.system import System
 from gan_jax.types import Array, Batch, Key, Spec
 
@@ -56,6 +57,8 @@ def gan(
     ema_decay: float | HalfLife,
     constraint: Constraint = UNCONSTRAINED,
     augment: AugmentConfig = UNAUGMENTED,
+    style_mixing: float = 0.0,
+    path_length: PathLengthConfig = NO_PATH_LENGTH,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
 ) -> System:
@@ -90,6 +93,8 @@ def gan(
         `(1 + t) / (10 + t)` from the start, or its half-life in images.
       constraint: of the critic, from `gan_jax.constraints.CONSTRAINTS`; by default it has none.
       augment: what the critic sees all images through, in every pass; by default it sees them as they are.
+      style_mixing: the probability that a sample in training has two styles, one for its first layers.
+      path_length: the generator's regularization; by default it has none.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
@@ -116,6 +121,9 @@ def gan(
         if (is_conditional(critic) or augment.policies) and not as_points(penalty.points).pairs:
             reason = "these join samples of unlike labels or augmentations, and have none; choose points of pairs"
             raise InputError(reason, field="penalty.points")
+    if (style_mixing or path_length.weight) and not hasattr(generator, "styles"):
+        field = "style_mixing" if style_mixing else "path_length.weight"
+        raise InputError(f"{type(generator).__module__.split('.')[-1]} has no styles; leave it out", field=field)
     if constraint.one_by_one and declares_mixing(critic):
         reason = "is of a critic that scores samples one by one, which this one does not; choose another"
         raise InputError(reason, field="constraint")
@@ -134,6 +142,8 @@ def gan(
         ema_decay,
         augment,
         sharding,
+        style_mixing,
+        path_length,
     )
     if trains:
         check_optimizers(game)
@@ -145,7 +155,7 @@ def gan(
         init=partial(init, game),
         update=partial(update, game),
         sample=partial(sample, game),
-        metrics=metrics_of(penalty, augmented=bool(augment.policies)),
+        metrics=metrics_of(penalty, augmented=bool(augment.policies), path_length=bool(path_length.weight)),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
         truncates=hasattr(generator, "center"),
@@ -181,6 +191,7 @@ def init(game: Game, key: Key, spec: Spec) -> State:
         generator_ema=jax.tree.map(jnp.copy, params),  # its own buffers, so that the state can be donated
         generator_optimizer=game.generator_optimizer.init(params),
         critic=critic,
+        path_length=jnp.zeros((), jnp.float32) if game.path_length.weight else (),
     )
 
 
@@ -193,10 +204,10 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     reals = game.sharding.shard(_split(game, batch), axis=1)
     label = labels_of(game, reals)
     draws = _draws(game, jax.random.fold_in(key, 1), steps, game.batch_size)
-    noise = game.sharding.shard(normal(fake_key, (steps, game.batch_size, game.latent)), axis=1)
+    latents = draw_latents(game, fake_key, steps, game.batch_size)
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
-    fakes = game.sharding.concat_apply(lambda inputs: generate(game, state.generator, *inputs), (noise, label))
+    fakes = game.sharding.concat_apply(lambda inputs: synthesize(game, state.generator, *inputs), (latents, label))
 
     inputs = CriticInputs(
         steps_done=state.step * steps + jnp.arange(steps, dtype=jnp.int32),
@@ -211,22 +222,34 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 
     # The generator plays against the critic so obtained, beside the last real samples.
     last, last_label = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], label))
-    noise = game.sharding.shard(normal(noise_key, (game.batch_size, game.latent)))
     generator, optimizer, generator_metrics = generator_step(
         game,
         state.generator,
         state.generator_optimizer,
         critic,
-        noise=noise,
+        latent=draw_latents(game, noise_key, game.batch_size),
         real=last,
         label=last_label,
         draws=_draws(game, jax.random.fold_in(key, 2), game.batch_size),
         steps_done=(state.step + 1) * steps,
     )
 
+    path_length = state.path_length
+    if game.path_length.weight:
+        generator, optimizer, path_length, path_metrics = path_length_step(
+            game,
+            generator,
+            optimizer,
+            cast(Array, path_length),
+            step=state.step,
+            key=jax.random.fold_in(key, 3),
+            label=last_label,
+        )
+        generator_metrics |= path_metrics
+
     decay = ema_decay(game.ema_decay, state.step, steps * game.batch_size)
     ema = optax.incremental_update(generator, state.generator_ema, 1 - decay)
-    state = State(state.step + 1, generator, ema, optimizer, critic)
+    state = State(state.step + 1, generator, ema, optimizer, critic, path_length)
     return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
 
 
