@@ -4,6 +4,9 @@
 the relativistic loss, the penalty at real and generated images, and the schedules are those of Huang et al. (2024), The
 GAN is dead; long live the GAN!; what two cores ask for is less: images in patches of 2x2, two sizes, 32 and 64 features
 in whole groups, one block in the critic and two in the generator, and 448,000 images.
+
+It takes 14 minutes at 525 images/s. 10,000 samples then have a Fréchet distance of 1.23 to the test images (features
+`digits`, seed 0; real training images: 0.30), a precision of 0.85 (0.86) and a recall of 0.43 (0.89).
 """
 
 from gan_jax import (
