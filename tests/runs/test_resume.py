@@ -347,6 +347,7 @@ experiment = Experiment(
 """
 
 
+@pytest.mark.slow
 def test_schedules_labels_and_an_adapted_strength_go_on_where_they_were(tmp_path):
     (tmp_path / "scheduled.py").write_text(SCHEDULED)
     file, whole, cut = (str(tmp_path / name) for name in ("scheduled.py", "whole", "cut"))

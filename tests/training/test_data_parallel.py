@@ -230,7 +230,7 @@ def augmented(strategy):
     return run(state, pipeline.fetch(0, 6), KEY, np.int32(0), np.int32(6))
 
 
-@pytest.mark.parametrize("strategy", ["jit", "shard_map"])
+@pytest.mark.parametrize("strategy", ["jit", pytest.param("shard_map", marks=pytest.mark.slow)])
 def test_labels_and_augmentations_are_the_same_on_eight_devices(strategy):
     (state, metrics), (state_of_one, metrics_of_one) = augmented(strategy), augmented(None)
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-4, atol=1e-6)
@@ -262,6 +262,7 @@ def styled(strategy):
     return run(state, pipeline.fetch(0, 5), KEY, np.int32(0), np.int32(5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["jit", "shard_map"])
 def test_styles_path_lengths_and_minibatch_statistics_are_the_same_on_four_devices(strategy):
     (state, metrics), (state_of_one, metrics_of_one) = styled(strategy), styled(None)
