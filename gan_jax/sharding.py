@@ -56,6 +56,8 @@ class BatchSharding(NamedTuple):
       shard: `(whole, axis=0) -> shard`, this device's shard of arrays that every device has.
       all_gather: `shard -> whole`, the shards of all devices along the first axis.
       mean: `tree -> tree`, the mean over devices of the means that each has taken over its shard.
+      axis_name: of the axis that the devices are mapped over, for networks that take means over the batch; None where
+        each program sees whole batches.
       concat_apply: `(function, batches) -> values`, the function above for batches that are sharded so; `apply_each`
         for a function that treats a sample by its batch.
     """
@@ -64,6 +66,7 @@ class BatchSharding(NamedTuple):
     shard: Callable[..., Any] = lambda whole, axis=0: whole
     all_gather: Callable[[Any], Any] = lambda shard: shard
     mean: Callable[[Any], Any] = lambda tree: tree
+    axis_name: str | None = None
     concat_apply: Callable[..., Any] = concat_apply
 
 

@@ -2,6 +2,7 @@
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -169,7 +170,7 @@ def _read(console: Console, options: Namespace, candidates: Sequence[Candidate])
     data_dir = path_of(options.data_dir or config.dir)
     source = config.source if options.data is None else options.data
     if not isinstance(source, str):
-        return config.name, config.read()
+        return config.name, replace(config, fraction=1.0).read()
     try:
         source = resolve(source, data_dir)
         with console.status(f"reading {source}"):
@@ -189,11 +190,14 @@ def _reference(
                 f"{sets.name}: {name} is of shape {data.shape}, these {trained} {sets.shape}; "
                 "name other data by --data, or give them one size and number of channels"
             )
-        if run and name == run.experiment.data.name and data.train.fingerprint != run.fingerprint:
+        if run and name == run.experiment.data.name and _trained_on(run.experiment.data, data) != run.fingerprint:
             raise InputError(
                 f"{sets.name}: {name} is no longer what the run was trained on, so that samples held out now may have "
                 "been trained on; restore the data, or name other data by --data"
             )
+    own = [run.experiment.data for _, run in candidates if run and run.experiment.data.name == name]
+    if len({config.fraction for config in own}) == 1:
+        data = own[0].part(data)
     network = _network(options, name, data.shape)
     if options.label is not None:
         data, name = only_class(data, class_of(data.classes, options.label)), f"{name}, class {options.label}"
@@ -211,6 +215,11 @@ def _reference(
         progress=progress,
     )
     return data, against
+
+
+def _trained_on(config: DataConfig, data: Dataset) -> str:
+    """The fingerprint of what a run is trained on, if it is trained on the data."""
+    return config.part(data).train.fingerprint
 
 
 def _statistics_reference(options: Namespace, candidates: Sequence[Candidate]) -> Reference:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from gan_jax.constraints.bjorck import bjorck
 from gan_jax.constraints.clipping import weight_clipping
-from gan_jax.constraints.constraint import UNCONSTRAINED, Constraint, Window
+from gan_jax.constraints.constraint import UNCONSTRAINED, Constraint, Window, leaving_out
 from gan_jax.constraints.convolution import conv_spectral_normalization
 from gan_jax.constraints.gradient import gradient_normalization
 from gan_jax.constraints.spectral import spectral_normalization
@@ -42,6 +42,7 @@ __all__ = [
     "bjorck",
     "conv_spectral_normalization",
     "gradient_normalization",
+    "leaving_out",
     "spectral_normalization",
     "weight_clipping",
 ]

@@ -1,11 +1,11 @@
 """What a constraint is, and the geometry of a layer that some of them ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from gan_jax.types import Array, Critic, Float, Key, Params, PyTree
 
-__all__ = ["UNCONSTRAINED", "Bound", "Constraint", "State", "Window"]
+__all__ = ["UNCONSTRAINED", "Bound", "Constraint", "State", "Window", "leaving_out"]
 
 State = PyTree[Array]
 
@@ -62,3 +62,29 @@ class Constraint(NamedTuple):
 
 UNCONSTRAINED = Constraint()
 """The constraint that does nothing."""
+
+
+def leaving_out(constraint: Constraint, names: Collection[str]) -> Constraint:
+    """Return the constraint of all parameters but those of some names, at the top of the tree that `init` makes.
+
+    >>> halved = Constraint(project=lambda params: jax.tree.map(lambda leaf: leaf / 2, params))
+    >>> import jax
+    >>> leaving_out(halved, ["embedding"]).project({"params": {"embedding": 1.0, "bias": 1.0}})
+    {'params': {'embedding': 1.0, 'bias': 0.5}}
+    """
+
+    def held(params: Params) -> Params:
+        return {"params": {name: leaf for name, leaf in params["params"].items() if name not in names}}
+
+    def beside(params: Params, new: Params) -> Params:
+        return {"params": {**params["params"], **new["params"]}}
+
+    def normalize(params: Params, state: State) -> tuple[Params, State]:
+        used, state = constraint.normalize(held(params), state)
+        return beside(params, used), state
+
+    return constraint._replace(
+        init=lambda key, params: constraint.init(key, held(params)),
+        normalize=normalize,
+        project=lambda params: beside(params, constraint.project(held(params))),
+    )

@@ -12,7 +12,17 @@ import numpy as np
 from gan_jax.data.large_arrays import blocks
 from gan_jax.types import Spec
 
-__all__ = ["ArraySource", "Dataset", "Source", "Subset", "count_classes", "from_arrays", "only_class", "sha256"]
+__all__ = [
+    "ArraySource",
+    "Dataset",
+    "Source",
+    "Subset",
+    "count_classes",
+    "from_arrays",
+    "only_class",
+    "sha256",
+    "subsample",
+]
 
 
 @runtime_checkable
@@ -149,6 +159,21 @@ def only_class(data: Dataset, label: int) -> Dataset:
         return Subset(source, np.flatnonzero(np.concatenate(labels) == label))
 
     return data._replace(train=of(data.train), held_out=of(data.held_out))
+
+
+def subsample(data: Dataset, fraction: float) -> Dataset:
+    """Return the data with a fraction of their training samples, at least one: drawn once, the same for every seed.
+
+    A smaller fraction is a part of a larger one.
+
+    >>> arrays = {"sample": np.zeros((30, 2), np.float32)}
+    >>> data = subsample(from_arrays(arrays, arrays), 0.1)
+    >>> len(data.train), len(data.held_out)
+    (3, 30)
+    """
+    size = len(data.train)
+    drawn = np.random.default_rng(0).permutation(size)[: max(1, round(fraction * size))]
+    return data._replace(train=Subset(data.train, np.sort(drawn)))
 
 
 def count_classes(source: Source, classes: int) -> list[int]:

@@ -5,7 +5,7 @@ A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a criti
 scores and samples are float32.
 """
 
-from gan_jax.networks import dcgan, mlp, r3gan, resnet, stylegan2
+from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2
 
 __all__ = ["CRITICS", "GENERATORS", "PRESETS"]
 
@@ -14,7 +14,9 @@ GENERATORS = {
     "dcgan": dcgan.Generator,
     "dcgan_mnist": dcgan.MnistGenerator,
     "resnet": resnet.Generator,
+    "biggan": biggan.Generator,
     "r3gan": r3gan.Generator,
+    "stylegan": stylegan.Generator,
     "stylegan2": stylegan2.Generator,
 }
 CRITICS = {
@@ -22,9 +24,16 @@ CRITICS = {
     "deep_sets": mlp.SetCritic,
     "dcgan": dcgan.Critic,
     "resnet": resnet.Critic,
+    "biggan": biggan.Critic,
     "r3gan": r3gan.Critic,
+    "stylegan": stylegan.Critic,
     "stylegan2": stylegan2.Critic,
 }
 
-PRESETS = {"r3gan": r3gan.PRESETS, "stylegan2": stylegan2.PRESETS}
-"""Published settings of either network of a name: fields, by the data that they are for."""
+PRESETS = {
+    "biggan": biggan.PRESETS,
+    "r3gan": r3gan.PRESETS,
+    "stylegan": stylegan.PRESETS,
+    "stylegan2": stylegan2.PRESETS,
+}
+"""Published settings of the networks of a name, by their own."""

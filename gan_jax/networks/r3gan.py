@@ -22,6 +22,7 @@ from gan_jax.errors import InputError
 from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import Conv
 from gan_jax.networks.labels import one_hot
+from gan_jax.networks.presets import Preset
 from gan_jax.networks.resample import downsample, upsample
 from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
@@ -29,10 +30,11 @@ from gan_jax.types import Array, Labels, Latents, Samples, Scores
 
 __all__ = ["PRESETS", "Critic", "Generator"]
 
-PRESETS: dict[str, dict[str, Any]] = {
+_FIELDS: dict[str, dict[str, Any]] = {
     "cifar10": {"width": 768, "max_width": 768, "depth": 3},
     "ffhq256": {"width": 96, "max_width": 768, "depth": 6},
 }
+PRESETS = {name: Preset(generator=fields, critic=fields) for name, fields in _FIELDS.items()}
 
 
 def _normal(gain: float, fan_in: int) -> nn.initializers.Initializer:

@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 
 from gan_jax.networks.conv import Conv
 from gan_jax.networks.labels import Projection, beside_noise
+from gan_jax.networks.resample import double, halve
 from gan_jax.networks.stages import stages
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Labels, Latents, Samples, Scores
@@ -29,13 +30,6 @@ class _Block(nn.Module):
     def __call__(self, x: Array) -> Array:
         y = Conv(self.width, kernel_size=3, dtype=self.dtype)(nn.relu(x))
         return x + Conv(self.width, kernel_size=3, dtype=self.dtype)(nn.relu(y))
-
-
-def _halve(x: Array) -> Array:
-    """Average 2x2 pixels: as (H, W, B, C), which is how `conv` computes on a CPU, so that nothing is copied between."""
-    n, h, w, c = x.shape
-    x = x.transpose(1, 2, 0, 3).reshape(h // 2, 2, w // 2, 2, n, c).mean(axis=(1, 3))
-    return x.transpose(2, 0, 1, 3)
 
 
 class Critic(nn.Module):
@@ -59,7 +53,7 @@ class Critic(nn.Module):
         stages(images.shape[1:], depth=self.depth, width=self.width)  # or refuse
         x = Conv(self.width, kernel_size=3, dtype=self.dtype)(images)
         for _ in range(self.depth):
-            x = _halve(_Block(self.width, self.dtype)(x))
+            x = halve(_Block(self.width, self.dtype)(x))
         x = at_least_float32(nn.relu(x)).mean(axis=(1, 2))
         scores = nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
         return scores + Projection(self.classes)(x, label) if self.classes else scores
@@ -89,6 +83,6 @@ class Generator(nn.Module):
         x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(beside_noise(noise, label, self.classes))
         x = x.reshape(len(noise), h, w, self.width)
         for _ in range(self.depth):
-            x = _Block(self.width, self.dtype)(x.repeat(2, axis=1).repeat(2, axis=2))
+            x = _Block(self.width, self.dtype)(double(x))
         x = Conv(self.shape[2], kernel_size=3, dtype=self.dtype)(nn.relu(x))
         return nn.tanh(at_least_float32(x))

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
-from gan_jax.config import Choice, Count, Name, NonNegative, Seed, config, short
-from gan_jax.data.dataset import Dataset
+from gan_jax.config import Choice, Count, Fraction, Name, NonNegative, Seed, config, short
+from gan_jax.data.dataset import Dataset, subsample
 from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
@@ -42,6 +42,7 @@ class DataConfig:
       source: "digits", "8gaussians", "25gaussians", "swissroll", the name of a TFDS data set, a folder of images, or
         an .npz file with an array "images"; in Python also a `Dataset`, or a function that reads one.
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
+      fraction: of the training samples, which are drawn once; all by default. Held-out samples stay as they are.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
         coarse gray levels.
       mirror: whether every image is as often mirrored, left and right, as it is not.
@@ -52,6 +53,7 @@ class DataConfig:
 
     source: Annotated[Any, PlainValidator(_check_source)] = "digits"
     dir: Name | None = None
+    fraction: Fraction = 1.0
     dequantization: NonNegative = 0.0
     mirror: bool = False
     sampling: Annotated[str, Choice(ORDERS)] = "with_replacement"
@@ -69,11 +71,16 @@ class DataConfig:
           InputError: they cannot be read.
         """
         if isinstance(self.source, str):
-            return read(self.source, expand_user(self.dir) if self.dir else None)
-        data = self.source if isinstance(self.source, Dataset) else self.source()
+            data = read(self.source, expand_user(self.dir) if self.dir else None)
+        else:
+            data = self.source if isinstance(self.source, Dataset) else self.source()
         if not isinstance(data, Dataset):
             raise InputError(f"{self.name} must return a Dataset, not {type(data).__name__}", field="data.source")
-        return data
+        return self.part(data)
+
+    def part(self, data: Dataset) -> Dataset:
+        """Return data with the fraction of their training samples."""
+        return data if self.fraction == 1 else subsample(data, self.fraction)
 
     def located(self) -> "DataConfig":
         """Return the same data with absolute paths, so that a run can be evaluated from anywhere."""

@@ -129,6 +129,7 @@ def _collectives(device_count: int) -> BatchSharding:
         shard=lambda whole, axis=0: jax.tree.map(partial(shard_of, axis=axis), whole),
         all_gather=partial(lax.all_gather, axis_name=_AXIS, tiled=True),
         mean=partial(lax.pmean, axis_name=_AXIS),
+        axis_name=_AXIS,
     )
 
 

@@ -13,7 +13,7 @@ from gan_jax.networks.geometry import conv_windows
 IMAGES = jax.ShapeDtypeStruct((1, 8, 8, 3), jnp.float32)
 
 
-OTHERS = ("r3gan", "stylegan2")  # whose convolutions are in groups, or not `Conv`
+OTHERS = ("r3gan", "stylegan", "stylegan2")  # whose convolutions are in groups, or not `Conv`
 
 
 @pytest.mark.parametrize("name", [name for name in CRITICS if name not in OTHERS])
@@ -26,7 +26,7 @@ def test_every_convolution_has_a_window(name):
     }
     found = conv_windows(module, IMAGES)
     assert set(found) == {path for path, shape in shapes.items() if len(shape) == 4}
-    assert bool(found) == (name in ("dcgan", "resnet"))
+    assert bool(found) == (name in ("biggan", "dcgan", "resnet"))
 
 
 def test_convolutions_in_groups_have_none():

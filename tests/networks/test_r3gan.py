@@ -26,7 +26,7 @@ def count(module, *shapes):
 
 def test_the_cifar_preset_has_the_published_number_of_parameters():
     """Told ten classes; by hand, a block has 1,179,648 twice, 221,184 and 3,072."""
-    preset = r3gan.PRESETS["cifar10"]
+    preset = r3gan.PRESETS["cifar10"].generator
     label = jax.ShapeDtypeStruct((1,), jnp.int32)
     generator = r3gan.Generator(shape=(32, 32, 3), classes=10, **preset)
     assert count(generator, jax.ShapeDtypeStruct((1, 64), jnp.float32), label) == 20_781_952
@@ -35,7 +35,7 @@ def test_the_cifar_preset_has_the_published_number_of_parameters():
 
 
 def test_the_large_preset_begins_with_four_pixels_a_side():
-    generator = r3gan.Generator(shape=(256, 256, 3), **r3gan.PRESETS["ffhq256"])
+    generator = r3gan.Generator(shape=(256, 256, 3), **r3gan.PRESETS["ffhq256"].generator)
     params = jax.eval_shape(generator.init, KEY, jax.ShapeDtypeStruct((1, 64), jnp.float32))["params"]
     assert params["basis"].shape == (4, 4, 768)
 

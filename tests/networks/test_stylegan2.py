@@ -10,9 +10,10 @@ import pytest
 from jax import lax
 
 from gan_jax.errors import InputError
-from gan_jax.networks import stylegan2
+from gan_jax.networks import stylegan, stylegan2
 from gan_jax.networks.modulated import EqualizedConv, EqualizedDense, modulated_conv
 from gan_jax.networks.resample import blur
+from gan_jax.networks.styles import Mapping, minibatch_std
 
 KEY = jax.random.key(0)
 X = jax.random.normal(KEY, (3, 5, 4, 6))
@@ -59,17 +60,17 @@ def test_modulated_convolutions_are_those_of_explicit_kernels_to_second_order(de
 
 def test_minibatch_std_is_numpys_and_tells_sets_apart():
     x = np.random.default_rng(0).normal(size=(6, 2, 3, 4)).astype(np.float32)
-    found = stylegan2.minibatch_std(jnp.asarray(x), 3)
+    found = minibatch_std(jnp.asarray(x), 3)
     np.testing.assert_array_equal(found[..., :4], x)
     for group in (slice(0, 3), slice(3, 6)):
         expected = np.sqrt(x[group].var(axis=0) + 1e-8).mean()
         np.testing.assert_allclose(found[group, ..., 4], expected, rtol=1e-5)
-    slopes = jax.grad(lambda x: stylegan2.minibatch_std(x, 3)[:3, ..., 4].sum())(jnp.asarray(x))
+    slopes = jax.grad(lambda x: minibatch_std(x, 3)[:3, ..., 4].sum())(jnp.asarray(x))
     assert not slopes[3:].any()
     assert slopes[:3].any()
-    chex.assert_tree_all_finite(jax.grad(lambda x: stylegan2.minibatch_std(x, 3).sum())(jnp.ones((3, 1, 1, 1))))
+    chex.assert_tree_all_finite(jax.grad(lambda x: minibatch_std(x, 3).sum())(jnp.ones((3, 1, 1, 1))))
     with pytest.raises(ValueError, match="6 samples cannot be cut into sets of 4"):
-        stylegan2.minibatch_std(jnp.asarray(x), 4)
+        minibatch_std(jnp.asarray(x), 4)
 
 
 def count(module, *shapes):
@@ -77,20 +78,35 @@ def count(module, *shapes):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
-def of_preset(kind, name, **given):
-    return kind(**{key: value for key, value in stylegan2.PRESETS[name].items() if hasattr(kind, key)}, **given)
-
-
 def test_the_cifar_preset_by_hand():
+    preset = stylegan2.PRESETS["cifar10"]
     dense = 512 * 512 + 512
     layer = 9 * 512 * 512 + 512 + 1 + dense  # kernel, bias, noise, style
     to_image = 3 * 512 + 3 + dense
     expected = 2 * dense + 16 * 512 + 7 * layer + 4 * to_image
     assert expected == 19_947_539
-    assert count(of_preset(stylegan2.Generator, "cifar10", shape=(32, 32, 3)), (1, 512)) == expected
+    assert count(stylegan2.Generator(shape=(32, 32, 3), **preset.generator), (1, 512)) == expected
     conv = 9 * 512 * 512 + 512
     expected = 3 * 512 + 512 + 6 * conv + 9 * 513 * 512 + 512 + 16 * 512 * 512 + 512 + 513
-    assert count(of_preset(stylegan2.Critic, "cifar10"), (1, 32, 32, 3)) == expected
+    assert count(stylegan2.Critic(**preset.critic), (1, 32, 32, 3)) == expected
+
+
+def test_the_published_counts_of_the_first_style_based_networks():
+    """The authors' grow: each smaller size has a 1x1 convolution of its own, to the image or from it."""
+    preset = stylegan.PRESETS["ffhq1024"]
+    smaller = [min(16 * 2**stage, 512) for stage in range(1, 9)]
+    generator = count(stylegan.Generator(shape=(1024, 1024, 3), **preset.generator), (1, 512))
+    critic = count(stylegan.Critic(**preset.critic), (4, 1024, 1024, 3))
+    assert generator + sum(3 * features + 3 for features in smaller) == 26_219_627
+    assert critic + sum(3 * features + features for features in smaller) == 23_087_249
+
+
+def test_adaptive_instance_normalization_gives_means_and_spreads():
+    scale, shift = jax.random.normal(KEY, (2, 3, 6))
+    made = stylegan.adain(X, scale, shift)
+    np.testing.assert_allclose(made.mean(axis=(1, 2)), shift, atol=1e-5)
+    np.testing.assert_allclose(made.std(axis=(1, 2)), abs(1 + scale), rtol=1e-4, atol=1e-5)
+    chex.assert_tree_all_finite(jax.grad(lambda x: stylegan.adain(x, scale, shift).sum())(jnp.ones_like(X)))
 
 
 def test_layers_with_an_equalized_rate_keep_the_variance_and_scale_their_steps():
@@ -117,8 +133,9 @@ def test_half_the_image_is_that_of_a_blurred_one():
     np.testing.assert_allclose(made, blur(image, padding=(1, 1))[:, ::2, ::2], atol=1e-5)
 
 
-def test_noise_is_a_samples_own_and_begins_at_nothing():
-    generator = stylegan2.Generator(shape=(8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=1)
+@pytest.mark.parametrize("kind", [stylegan.Generator, stylegan2.Generator])
+def test_noise_is_a_samples_own_and_begins_at_nothing(kind):
+    generator = kind(shape=(8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=1)
     z = jax.random.normal(KEY, (4, 6))
     params = generator.init(KEY, z[:1])
     images = generator.apply(params, z)
@@ -136,23 +153,27 @@ def test_noise_is_a_samples_own_and_begins_at_nothing():
 
 def test_labels_are_mapped_and_projected_on():
     small = {"width": 4, "max_width": 8, "depth": 1, "mapping_depth": 1, "classes": 3}
+    plain = stylegan.Critic(width=4, max_width=8, depth=1, classes=3, set_size=1)
     critic = stylegan2.Critic(set_size=1, **small)
     images = jax.random.normal(KEY, (1, 8, 8, 2)).repeat(3, axis=0)
     scores, params = critic.init_with_output(KEY, images, jnp.arange(3))
     assert len({*np.asarray(scores).tolist()}) == 3
+    assert len({*np.asarray(plain.init_with_output(KEY, images, jnp.arange(3))[0]).tolist()}) == 3
     with pytest.raises(ValueError, match="takes labels"):
         critic.apply(params, images)
 
 
-@pytest.mark.parametrize("classes", [0, 3])
-def test_truncation_moves_styles_to_the_mean_of_the_class(classes):
-    generator = stylegan2.Generator((8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=2, classes=classes)
+@pytest.mark.parametrize(
+    ("kind", "classes"), [(stylegan2.Generator, 0), (stylegan2.Generator, 3), (stylegan.Generator, 3)]
+)
+def test_truncation_moves_styles_to_the_mean_of_the_class(kind, classes):
+    generator = kind((8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=2, classes=classes)
     z, label = jax.random.normal(KEY, (4, 6)), jnp.array([0, 2, 1, 0])
     given = (label,) if classes else ()
     params = generator.init(KEY, z, *given)
     many = jax.random.normal(jax.random.key(1), (50, 6))
     center = generator.center(params, many, *given)
-    mapping = stylegan2.Mapping(4, 2, classes)
+    mapping = Mapping(4, 2, classes)
     for row, k in enumerate(label.tolist() if classes else [0]):
         labels = (jnp.full(50, k),) if classes else ()
         expected = mapping.apply({"params": params["params"]["mapping"]}, many, *labels).mean(axis=0)

@@ -82,9 +82,9 @@ def check_batch_size(batch_size: int, critic: nn.Module, device_count: int) -> N
         raise InputError(f"{batch_size} is no multiple of {product}", field="batch_size")
 
 
-def declares_mixing(critic: nn.Module) -> bool:
-    """Whether a critic scores samples by their batch on purpose: its class says so by `mixes_samples = True`."""
-    return getattr(critic, "mixes_samples", False)
+def declares_mixing(network: nn.Module) -> bool:
+    """Whether a network treats samples by their batch on purpose: its class says so by `mixes_samples = True`."""
+    return getattr(network, "mixes_samples", False)
 
 
 def refuse_mixing(game: Game) -> None:
@@ -149,7 +149,7 @@ def _of_generator(game: Game) -> tuple[Any, jax.ShapeDtypeStruct]:
 
 def generator_mixes(game: Game) -> bool:
     """Whether what the generator makes of a noise vector depends on the others of its batch."""
-    return _mixes(game.generator, (game.latent,), game.batch_size)
+    return declares_mixing(game.generator) or _mixes(game.generator, (game.latent,), game.batch_size)
 
 
 def _mixes(module: nn.Module, shape: tuple[int, ...], batch_size: int) -> bool:

@@ -12,16 +12,10 @@ from gan_jax.losses import LOSSES, Loss
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.gan.augmenting import AugmentConfig
 from gan_jax.systems.gan.checks import check_network
-from gan_jax.systems.gan.components import (
-    ConstraintConfig,
-    CriticConfig,
-    GeneratorConfig,
-    PenaltyConfig,
-    is_module,
-    is_penalty,
-    told_classes,
-)
 from gan_jax.systems.gan.ema import HalfLife
+from gan_jax.systems.gan.game import is_conditional
+from gan_jax.systems.gan.lipschitz_configs import ConstraintConfig, PenaltyConfig, is_penalty
+from gan_jax.systems.gan.network_configs import CriticConfig, GeneratorConfig, is_module, told_classes
 from gan_jax.systems.gan.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.system import gan
@@ -67,13 +61,18 @@ class GAN:
       constraint: the hard Lipschitz constraint; a name is short for its configuration.
       generator_optimizer: Adam's configuration, or any optax optimizer.
       critic_optimizer: Adam's configuration, or any optax optimizer.
-      conditional: whether both networks are told the labels; generated samples take those of the real batch.
+      generator_constraint: the same of the generator, as SAGAN's and BigGAN's spectral normalization.
+      conditional: whether both networks are told the labels.
+      fake_labels: whose labels generated samples take: those of the real samples that they are paired with, or the real
+        batch's in another order ("shuffled"), drawn independently.
       critic_steps: critic steps for each generator step.
       ema_decay: decay of the exponential moving average of the generator's parameters, which draws the samples, or its
         half-life in images.
       augment: what the critic sees all images through; names of augmentations are short for their configuration.
       style_mixing: the probability that a sample in training has two styles (stylegan2; the paper's is 0.9).
       path_length: the generator's path-length regularization.
+      nan_to_num: whether gradients that are not finite are replaced, NaN by 0 and infinities by 1e5 of their sign, and
+        counted in the metrics; by default such a run stops.
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
     """
 
@@ -82,14 +81,17 @@ class GAN:
     loss: Annotated[str | Loss, Choice(LOSSES, _is_loss, "a Loss")] = "wasserstein"
     penalty: Annotated[PenaltyConfig, BeforeValidator(_penalty_config)] = PenaltyConfig()
     constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
+    generator_constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()
     conditional: bool = False
+    fake_labels: Literal["paired", "shuffled"] = "paired"
     critic_steps: Count = 5
     ema_decay: Decay | HalfLife = 0.999
     augment: Annotated[AugmentConfig, BeforeValidator(_augment_config)] = AugmentConfig()
     style_mixing: Probability = 0.0
     path_length: PathLengthConfig = NO_PATH_LENGTH
+    nan_to_num: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def build(
@@ -128,7 +130,8 @@ class GAN:
         with within("critic"):
             told = told_classes(self.critic.name, classes, self.conditional)
             critic = self.critic.build(told, self.precision)
-            check_network(critic, jax.ShapeDtypeStruct((1, *shape), jnp.float32), spec, shape=())
+            image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+            check_network(critic, image, spec, shape=())
         with within("penalty"):
             penalty = self.penalty.build()
             if penalty and "images" in penalty.needs and len(shape) != 3:
@@ -138,13 +141,18 @@ class GAN:
             raise InputError(f"{reason}; choose float32, or a penalty of gradients, as r1", field="precision")
         with within("augment"):
             self.augment.check(shape)
+        if self.fake_labels == "shuffled" and not (is_conditional(generator) or is_conditional(critic)):
+            raise InputError("no network is told labels; leave it out", field="fake_labels")
         every = penalty.every if penalty else 1
         return gan(
             generator=generator,
             critic=critic,
             loss=LOSSES[self.loss] if isinstance(self.loss, str) else self.loss,
             penalty=penalty,
-            constraint=self.constraint.build(critic, shape),
+            constraint=self.constraint.build(critic, image),
+            generator_constraint=self.generator_constraint.build(generator, noise),
+            shuffles_labels=self.fake_labels == "shuffled",
+            nan_to_num=self.nan_to_num,
             generator_optimizer=build_optimizer(
                 self.generator_optimizer,
                 images_each=self.critic_steps * batch_size,
@@ -174,6 +182,7 @@ class GAN:
             "loss": self.loss,
             "penalty": self.penalty.name,
             "constraint": self.constraint.name,
+            "generator constraint": self.generator_constraint.name,
         }
         names = {
             part: value if isinstance(value, str) else getattr(value, "__name__", "own")

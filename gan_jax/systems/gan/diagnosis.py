@@ -33,7 +33,8 @@ def diagnose(game: Game, state: State, key: Key, batch: Batch) -> dict[str, PerS
     sample_key, points_key = jax.random.split(key)
     real, labels = jnp.asarray(batch["sample"]), labels_of(game, batch)
     noise = normal(sample_key, (len(real), game.latent))
-    fake = generate(game, state.generator, noise, labels)
+    params, _ = game.generator_constraint.normalize(state.generator, state.generator_constraint)
+    fake = generate(game, params, noise, labels)
     score, _ = bind_critic(game, state.critic.params, state.critic)
     condition = Condition(labels)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.constraints import Constraint
+from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding
@@ -25,9 +25,11 @@ __all__ = [
     "apply_gradient",
     "bind_critic",
     "generate",
+    "hide_nonfinite",
     "is_conditional",
     "labels_of",
     "mean_score",
+    "move_generator",
     "normal",
     "random_labels",
 ]
@@ -66,6 +68,9 @@ class Game(NamedTuple):
     sharding: BatchSharding
     style_mixing: float = 0.0
     path_length: PathLengthConfig = NO_PATH_LENGTH
+    generator_constraint: Constraint = UNCONSTRAINED
+    shuffles_labels: bool = False
+    nan_to_num: bool = False
 
 
 class CriticState(NamedTuple):
@@ -96,6 +101,7 @@ class State(NamedTuple):
       generator_optimizer: its optimizer's state.
       critic: the critic's parameters, and what moves with them.
       path_length: the running mean of path lengths, where they are regularized.
+      generator_constraint: what the generator's constraint iterates on.
     """
 
     step: Array
@@ -104,6 +110,7 @@ class State(NamedTuple):
     generator_optimizer: optax.OptState
     critic: CriticState
     path_length: Float[Array, ""] | tuple[()] = ()
+    generator_constraint: Any = ()
 
 
 def generate(game: Game, params: Params, noise: Latents, label: Labels | None = None, **styles: Any) -> Samples:
@@ -151,6 +158,18 @@ def random_labels(game: Game, key: Key, n: int) -> Labels | None:
     return None
 
 
+def hide_nonfinite(game: Game, gradient: Params, name: str) -> tuple[Params, dict[str, Array]]:
+    """Return a gradient without what is not finite, and, as a metric, how many numbers were not; if the game says so.
+
+    NaN becomes 0 and an infinity 1e5 of its sign.
+    """
+    if not game.nan_to_num:
+        return gradient, {}
+    count = sum(jnp.sum(~jnp.isfinite(leaf), dtype=jnp.float32) for leaf in jax.tree.leaves(gradient))
+    finite = jax.tree.map(lambda leaf: jnp.nan_to_num(leaf, nan=0.0, posinf=1e5, neginf=-1e5), gradient)
+    return finite, {f"{name}_nonfinite": jnp.asarray(count)}
+
+
 def apply_gradient(
     optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params, value: Array
 ) -> tuple[Params, optax.OptState]:
@@ -158,6 +177,13 @@ def apply_gradient(
     with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
         updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, params, value=value)
     return optax.apply_updates(params, updates), state
+
+
+def move_generator(game: Game, state: State, gradient: Params, value: Array) -> State:
+    """Return the state after one step of the generator's optimizer, within its constraint."""
+    optimizer = game.generator_optimizer
+    params, optimizer = apply_gradient(optimizer, gradient, state.generator_optimizer, state.generator, value)
+    return state._replace(generator=game.generator_constraint.project(params), generator_optimizer=optimizer)
 
 
 def mean_score(scores: PerSample) -> Array:

@@ -1,22 +1,17 @@
 """What the numbers that a GAN reports mean."""
 
-from gan_jax.penalties import Penalty, PlainPenalty
+from gan_jax.penalties import PlainPenalty
+from gan_jax.systems.gan.game import Game
 from gan_jax.systems.system import Metric
 
 __all__ = ["metrics_of"]
 
 _SCORE, _SLOPE = "critic score", "score per unit of data"
-_NORMS = "Parameter gradient norm"
+_NORMS, _NONFINITE = "Parameter gradient norm", "Gradients that were not finite, hidden"
 
 
-def metrics_of(
-    penalty: Penalty | PlainPenalty | None, *, augmented: bool = False, path_length: bool = False
-) -> dict[str, Metric]:
-    """Describe the metrics of a GAN, training and diagnosis, as far as what it has reports them.
-
-    >>> metrics_of(None)["wasserstein"].title
-    'Wasserstein estimate'
-    """
+def metrics_of(game: Game) -> dict[str, Metric]:
+    """Describe the metrics of a GAN, training and diagnosis, as far as what it has reports them."""
     metrics = {
         "wasserstein": Metric("Wasserstein estimate", _SCORE, history=("gap",), progress=True),
         "critic_loss": Metric("critic's loss", _SCORE, panel="Losses", history=("train", "held_out"), progress=True),
@@ -30,17 +25,26 @@ def metrics_of(
         "real_sign": Metric("mean sign of real scores", "probability", panel="Augmentation"),
         "path_length": Metric("Path length, its running mean", "data per style"),
         "path_penalty": Metric("Path-length penalty before its weight", "penalty", scale="log"),
+        "critic_nonfinite": Metric("critic", "numbers", panel=_NONFINITE),
+        "penalty_nonfinite": Metric("lazy penalty", "numbers", panel=_NONFINITE),
+        "generator_nonfinite": Metric("generator", "numbers", panel=_NONFINITE),
+        "path_nonfinite": Metric("path-length penalty", "numbers", panel=_NONFINITE),
         "gradient_norm_at_real": Metric("Critic's gradient norm at real samples", _SLOPE),
         "gradient_norm_at_fake": Metric("Critic's gradient norm at generated samples", _SLOPE),
         "gradient_norm_at_points": Metric("Critic's gradient norm at penalized points", _SLOPE),
     }
+    penalty = game.penalty
     absent = {"slope"} if isinstance(penalty, PlainPenalty) else set()
     if penalty is None:
         absent = {"critic_total", "penalty", "slope", "gradient_norm_at_points"}
-    if not augmented:
+    if not game.augment.policies:
         absent |= {"augment_strength", "real_sign"}
-    if not path_length:
-        absent |= {"path_length", "path_penalty"}
+    if not game.path_length.weight:
+        absent |= {"path_length", "path_penalty", "path_nonfinite"}
+    if not game.nan_to_num:
+        absent |= {"critic_nonfinite", "penalty_nonfinite", "generator_nonfinite", "path_nonfinite"}
+    if penalty is None or penalty.every == 1:
+        absent |= {"penalty_nonfinite"}
     place = "gradient_norm_at_real" if penalty is None else "gradient_norm_at_points"
     metrics[place] = metrics[place]._replace(history=("quantiles",))
     return {name: metric for name, metric in metrics.items() if name not in absent}

@@ -7,12 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.inversion import invert
+from gan_jax.networks.batch_norm import standing_moments
+from gan_jax.systems.gan.checks import declares_mixing
 from gan_jax.systems.gan.game import Game, State, generate, is_conditional, normal, random_labels
-from gan_jax.types import Batch, Key, Latents, Samples
+from gan_jax.types import Batch, Key, Latents, Params, Samples
 
 __all__ = ["decode", "encode", "interpolate", "sample"]
 
 _CENTER_OF = 10_000  # noise vectors
+_STANDING_OF = 16  # batches
 
 
 def sample(
@@ -22,7 +25,7 @@ def sample(
 
     Truncated, they are drawn of styles nearer to the average one, the same for every key.
     """
-    noise, params = normal(key, (n, game.latent)), state.generator_ema
+    noise, params = normal(key, (n, game.latent)), _variables(game, state)
     given = condition or {"label": random_labels(game, jax.random.fold_in(key, 1), n)}
     label = jnp.asarray(given["label"]) if is_conditional(game.generator) else None
     if truncation == 1:
@@ -41,7 +44,7 @@ def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> S
     angle = jnp.linspace(0, jnp.pi / 2, steps, dtype=jnp.float32).reshape(1, steps, 1)
     noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
     labels = random_labels(game, jax.random.fold_in(key, 1), paths)
-    return generate(game, state.generator_ema, noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
+    return generate(game, _variables(game, state), noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
 
 
 def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
@@ -51,4 +54,16 @@ def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
 
 def decode(game: Game, state: State, latents: Latents) -> Samples:
     """Map noise to samples by the generator's EMA."""
-    return generate(game, state.generator_ema, latents)
+    return generate(game, _variables(game, state), latents)
+
+
+def _variables(game: Game, state: State) -> Params:
+    """What samples are drawn with: the EMA within the generator's constraint, and standing moments if it takes some."""
+    params, _ = game.generator_constraint.normalize(state.generator_ema, state.generator_constraint)
+    if not declares_mixing(game.generator):
+        return params
+    count = _STANDING_OF * game.batch_size
+    noise, label = normal(jax.random.key(1), (count, game.latent)), random_labels(game, jax.random.key(2), count)
+    given = (noise,) if label is None else (noise, label)
+    batches = (leaf.reshape(_STANDING_OF, game.batch_size, *leaf.shape[1:]) for leaf in given)
+    return standing_moments(game.generator, params, *batches)

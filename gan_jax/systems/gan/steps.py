@@ -14,10 +14,13 @@ from gan_jax.systems.gan.game import (
     Condition,
     CriticState,
     Game,
+    State,
     apply_gradient,
     bind_critic,
+    hide_nonfinite,
     is_conditional,
     mean_score,
+    move_generator,
 )
 from gan_jax.systems.gan.styles import Latent, synthesize
 from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Params, Samples
@@ -29,6 +32,10 @@ _SCORE_DECAY = 0.99  # of the scores' moving averages, as in Tseng et al. (2021)
 Metrics = dict[str, Array]
 AnyPenalty = Penalty | PlainPenalty
 
+# Of the real and of the generated samples.
+LabelPair = tuple[Labels | None, Labels | None]
+DrawPair = tuple[Draws | None, Draws | None]
+
 
 class CriticInputs(NamedTuple):
     """What one critic step takes: this device's shard of a batch, and keys that all devices share.
@@ -37,7 +44,7 @@ class CriticInputs(NamedTuple):
       steps_done: critic steps before this one, int32.
       points_key, slope_key: of the penalty's points, and of what is random in its slopes.
       real, fake: samples (N, ...).
-      label: of both, by pairs; None where neither network takes labels.
+      labels: of the real and of the generated samples; None where neither network takes labels.
       draws: of the augmentations of the real and of the generated samples; None where there are none.
     """
 
@@ -46,20 +53,20 @@ class CriticInputs(NamedTuple):
     slope_key: Key
     real: Samples
     fake: Samples
-    label: Labels | None
-    draws: tuple[Draws | None, Draws | None]
+    labels: LabelPair
+    draws: DrawPair
 
     @property
     def conditions(self) -> tuple[Condition, Condition]:
         """What the real and the generated samples are scored under."""
-        real, fake = (Condition(self.label, draws) for draws in self.draws)
-        return real, fake
+        return _conditions(self.labels, self.draws)
 
 
 def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[CriticState, Metrics]:
     """Take one step of the critic on its loss, with the penalty in it unless that is lazy and follows."""
     gradient, (constraint, means, metrics) = jax.grad(_critic_loss, has_aux=True)(critic.params, game, critic, inputs)
     gradient, means, metrics = game.sharding.mean((gradient, means, metrics))
+    gradient, hidden = hide_nonfinite(game, gradient, "critic")
 
     # The averages of the scores: the first of them is the first step's mean.
     decay = jnp.minimum(_SCORE_DECAY, inputs.steps_done / (1 + inputs.steps_done))
@@ -78,32 +85,39 @@ def critic_step(game: Game, critic: CriticState, inputs: CriticInputs) -> tuple[
             critic, penalty_metrics = _lazy_penalty_step(game, penalty, critic, inputs)
             metrics |= penalty_metrics
         metrics["critic_total"] = metrics["critic_loss"] + _weight(game, penalty, inputs) * metrics["penalty"]
-    return critic, metrics | {"critic_param_grad_norm": optax.tree.norm(gradient)}
+    return critic, metrics | hidden | {"critic_param_grad_norm": optax.tree.norm(gradient)}
 
 
 def generator_step(
     game: Game,
-    params: Params,
-    optimizer: optax.OptState,
+    state: State,
     critic: CriticState,
     *,
     latent: Latent,
     real: Samples,
-    label: Labels | None,
-    draws: tuple[Draws | None, Draws | None],
+    labels: LabelPair,
+    draws: DrawPair,
     steps_done: Array,
-) -> tuple[Params, optax.OptState, Metrics]:
+) -> tuple[State, Metrics]:
     """Take one step of the generator against a critic that stays as it is."""
     score, _ = bind_critic(game, critic.params, critic, _strength(game, critic, steps_done))
-    of_real, of_fake = (Condition(label, each) for each in draws)
+    of_real, of_fake = _conditions(labels, draws)
 
-    def loss(params: Params) -> Array:
-        fake_score = score(synthesize(game, params, latent, label), of_fake)
-        return game.loss.generator(real=score(real, of_real), fake=fake_score).mean()
+    def loss(params: Params) -> tuple[Array, Any]:
+        params, constraint = game.generator_constraint.normalize(params, state.generator_constraint)
+        fake_score = score(synthesize(game, params, latent, of_fake.label), of_fake)
+        return game.loss.generator(real=score(real, of_real), fake=fake_score).mean(), constraint
 
-    value, gradient = game.sharding.mean(jax.value_and_grad(loss)(params))
-    params, optimizer = apply_gradient(game.generator_optimizer, gradient, optimizer, params, value)
-    return params, optimizer, {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)}
+    (value, constraint), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator)
+    value, gradient = game.sharding.mean((value, gradient))
+    gradient, hidden = hide_nonfinite(game, gradient, "generator")
+    state = move_generator(game, state, gradient, value)._replace(generator_constraint=constraint)
+    return state, {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)} | hidden
+
+
+def _conditions(labels: LabelPair, draws: DrawPair) -> tuple[Condition, Condition]:
+    real, fake = map(Condition, labels, draws)
+    return real, fake
 
 
 def _critic_loss(
@@ -139,6 +153,8 @@ def _lazy_penalty_step(
     def due(critic: CriticState) -> tuple[CriticState, Metrics]:
         gradient, metrics = jax.grad(_lazy_penalty, has_aux=True)(critic.params, game, penalty, critic, inputs)
         gradient, metrics = game.sharding.mean((gradient, metrics))
+        gradient, hidden = hide_nonfinite(game, gradient, "penalty")
+        metrics |= hidden
         return _move(game, critic, gradient, _weight(game, penalty, inputs) * metrics["penalty"]), metrics
 
     def not_due(critic: CriticState) -> tuple[CriticState, Metrics]:

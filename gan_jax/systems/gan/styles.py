@@ -4,12 +4,11 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 
-from gan_jax.networks.stylegan2 import mix
+from gan_jax.networks.styles import mix
 from gan_jax.penalties.path_length import path_lengths
-from gan_jax.systems.gan.game import Game, apply_gradient, generate, normal
+from gan_jax.systems.gan.game import Game, State, generate, hide_nonfinite, move_generator, normal
 from gan_jax.types import Array, Int, Key, Labels, Latents, Params, Samples
 
 __all__ = ["Latent", "draw_latents", "path_length_step", "synthesize"]
@@ -48,25 +47,25 @@ def synthesize(game: Game, params: Params, latent: Latent, label: Labels | None)
     return generate(game, params, latent.noise, label, styles=_styles(game, params, latent, label))
 
 
-def path_length_step(
-    game: Game, params: Params, optimizer: optax.OptState, mean: Array, *, step: Array, key: Key, label: Labels | None
-) -> tuple[Params, optax.OptState, Array, dict[str, Array]]:
+def path_length_step(game: Game, state: State, *, key: Key, label: Labels | None) -> tuple[State, dict[str, Array]]:
     """Where it is due, take a step of the generator on `k weight mean((length - running mean)^2)`.
 
     The running mean moves before, and the gradient goes through its move. Unlike the authors' code, which takes half of
-    a batch, this takes a whole one. Returns the parameters, the optimizer's state, the running mean, and metrics.
+    a batch, this takes a whole one. Returns the state, with the running mean, and metrics.
 
     Source: Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, section 3.2.
     """
     settings = game.path_length
     latent_key, direction_key = jax.random.split(key)
 
-    def due(params: Params, optimizer: optax.OptState, mean: Array):
+    def due(state: State) -> tuple[State, dict[str, Array]]:
         latent = draw_latents(game, latent_key, game.batch_size)
-        image = jax.eval_shape(lambda: synthesize(game, params, latent, label)).shape[1:]
+        image = jax.eval_shape(lambda: synthesize(game, state.generator, latent, label)).shape[1:]
         directions = game.sharding.shard(normal(direction_key, (game.batch_size, *image)))
+        mean = cast(Array, state.path_length)
 
         def loss(params: Params):
+            params, _ = game.generator_constraint.normalize(params, state.generator_constraint)
             lengths = path_lengths(
                 lambda styles: generate(game, params, latent.noise, label, styles=styles),
                 _styles(game, params, latent, label),
@@ -76,15 +75,17 @@ def path_length_step(
             penalty = settings.every * ((lengths - moved) ** 2).mean()
             return settings.weight * penalty, (lax.stop_gradient(moved), penalty)
 
-        gradient, (moved, penalty) = game.sharding.mean(jax.grad(loss, has_aux=True)(params))
-        new = apply_gradient(game.generator_optimizer, gradient, optimizer, params, settings.weight * penalty)
-        return *new, moved, penalty
+        gradient, (moved, penalty) = game.sharding.mean(jax.grad(loss, has_aux=True)(state.generator))
+        gradient, hidden = hide_nonfinite(game, gradient, "path")
+        new = move_generator(game, state, gradient, settings.weight * penalty)
+        return new._replace(path_length=moved), {"path_penalty": penalty} | hidden
 
-    def not_due(params: Params, optimizer: optax.OptState, mean: Array):
-        return params, optimizer, mean, jnp.zeros((), jnp.float32)
+    def not_due(state: State) -> tuple[State, dict[str, Array]]:
+        _, metrics = jax.eval_shape(due, state)
+        return state, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), metrics)
 
-    params, optimizer, mean, penalty = lax.cond(step % settings.every == 0, due, not_due, params, optimizer, mean)
-    return params, optimizer, mean, {"path_length": mean, "path_penalty": penalty}
+    state, metrics = lax.cond(state.step % settings.every == 0, due, not_due, state)
+    return state, {"path_length": cast(Array, state.path_length)} | metrics
 
 
 def _styles(game: Game, params: Params, latent: Latent, label: Labels | None) -> Array:

@@ -1,7 +1,6 @@
 """The game of generator and critic as a system: the alternating update as pure functions."""
 
 from functools import partial
-from typing import cast
 
 import flax.linen as nn
 import jax
@@ -59,6 +58,9 @@ def gan(
     augment: AugmentConfig = UNAUGMENTED,
     style_mixing: float = 0.0,
     path_length: PathLengthConfig = NO_PATH_LENGTH,
+    generator_constraint: Constraint = UNCONSTRAINED,
+    shuffles_labels: bool = False,
+    nan_to_num: bool = False,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
 ) -> System:
@@ -95,6 +97,10 @@ def gan(
       augment: what the critic sees all images through, in every pass; by default it sees them as they are.
       style_mixing: the probability that a sample in training has two styles, one for its first layers.
       path_length: the generator's regularization; by default it has none.
+      generator_constraint: as `constraint`, of the generator, by its parameters; samples are drawn within it too.
+      shuffles_labels: whether generated samples take the labels of the real batch in another order, not those of the
+        real samples that they are paired with.
+      nan_to_num: whether gradients that are not finite are made so, and counted in the metrics.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
@@ -121,6 +127,11 @@ def gan(
         if (is_conditional(critic) or augment.policies) and not as_points(penalty.points).pairs:
             reason = "these join samples of unlike labels or augmentations, and have none; choose points of pairs"
             raise InputError(reason, field="penalty.points")
+        if shuffles_labels and as_points(penalty.points).shares is None:
+            reason = "of both a real and a generated sample have one label only if these share it; choose points of one"
+            raise InputError(reason, field="penalty.points")
+    if generator_constraint.wrap is not UNCONSTRAINED.wrap:
+        raise InputError("is of a critic's scores; choose one of parameters", field="generator_constraint")
     if (style_mixing or path_length.weight) and not hasattr(generator, "styles"):
         field = "style_mixing" if style_mixing else "path_length.weight"
         raise InputError(f"{type(generator).__module__.split('.')[-1]} has no styles; leave it out", field=field)
@@ -144,18 +155,24 @@ def gan(
         sharding,
         style_mixing,
         path_length,
+        generator_constraint,
+        shuffles_labels,
+        nan_to_num,
     )
+    trained = game
     if trains:
         check_optimizers(game)
         refuse_mixing(game)
         if declares_mixing(critic) or generator_mixes(game):
             # Such a network is one function only if it always has a batch of one kind, and of one size.
-            game = game._replace(sharding=sharding._replace(concat_apply=apply_each))
+            trained = game._replace(sharding=sharding._replace(concat_apply=apply_each))
+        if hasattr(generator, "axis_name"):
+            trained = trained._replace(generator=generator.clone(axis_name=sharding.axis_name))
     return System(
         init=partial(init, game),
-        update=partial(update, game),
+        update=partial(update, trained),
         sample=partial(sample, game),
-        metrics=metrics_of(penalty, augmented=bool(augment.policies), path_length=bool(path_length.weight)),
+        metrics=metrics_of(game),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
         truncates=hasattr(generator, "center"),
@@ -192,6 +209,7 @@ def init(game: Game, key: Key, spec: Spec) -> State:
         generator_optimizer=game.generator_optimizer.init(params),
         critic=critic,
         path_length=jnp.zeros((), jnp.float32) if game.path_length.weight else (),
+        generator_constraint=game.generator_constraint.init(jax.random.fold_in(generator_key, 1), params),
     )
 
 
@@ -201,13 +219,15 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
     steps = game.critic_steps
 
     # Each critic step has samples of its own, of which this device takes its shard, labels included.
-    reals = game.sharding.shard(_split(game, batch), axis=1)
-    label = labels_of(game, reals)
+    whole = _split(game, batch)
+    reals = game.sharding.shard(whole, axis=1)
+    labels = labels_of(game, reals), _fake_labels(game, jax.random.fold_in(key, 4), whole, reals)
     draws = _draws(game, jax.random.fold_in(key, 1), steps, game.batch_size)
     latents = draw_latents(game, fake_key, steps, game.batch_size)
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
-    fakes = game.sharding.concat_apply(lambda inputs: synthesize(game, state.generator, *inputs), (latents, label))
+    params, _ = game.generator_constraint.normalize(state.generator, state.generator_constraint)
+    fakes = game.sharding.concat_apply(lambda inputs: synthesize(game, params, *inputs), (latents, labels[1]))
 
     inputs = CriticInputs(
         steps_done=state.step * steps + jnp.arange(steps, dtype=jnp.int32),
@@ -215,42 +235,39 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
         slope_key=jax.random.split(slope_key, steps),
         real=reals["sample"],
         fake=fakes,
-        label=label,
+        labels=labels,
         draws=draws,
     )
     critic, metrics = lax.scan(partial(critic_step, game), state.critic, inputs)
 
     # The generator plays against the critic so obtained, beside the last real samples.
-    last, last_label = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], label))
-    generator, optimizer, generator_metrics = generator_step(
+    last, last_labels = jax.tree.map(lambda leaf: leaf[-1], (reals["sample"], labels))
+    state, generator_metrics = generator_step(
         game,
-        state.generator,
-        state.generator_optimizer,
+        state,
         critic,
         latent=draw_latents(game, noise_key, game.batch_size),
         real=last,
-        label=last_label,
+        labels=last_labels,
         draws=_draws(game, jax.random.fold_in(key, 2), game.batch_size),
         steps_done=(state.step + 1) * steps,
     )
-
-    path_length = state.path_length
     if game.path_length.weight:
-        generator, optimizer, path_length, path_metrics = path_length_step(
-            game,
-            generator,
-            optimizer,
-            cast(Array, path_length),
-            step=state.step,
-            key=jax.random.fold_in(key, 3),
-            label=last_label,
-        )
+        state, path_metrics = path_length_step(game, state, key=jax.random.fold_in(key, 3), label=last_labels[1])
         generator_metrics |= path_metrics
 
     decay = ema_decay(game.ema_decay, state.step, steps * game.batch_size)
-    ema = optax.incremental_update(generator, state.generator_ema, 1 - decay)
-    state = State(state.step + 1, generator, ema, optimizer, critic, path_length)
+    ema = optax.incremental_update(state.generator, state.generator_ema, 1 - decay)
+    state = state._replace(step=state.step + 1, generator_ema=ema, critic=critic)
     return state, jax.tree.map(jnp.mean, metrics) | generator_metrics
+
+
+def _fake_labels(game: Game, key: Key, whole: Batch, reals: Batch) -> Array | None:
+    """This device's labels of generated samples: of the real samples they go with, or the batch's in another order."""
+    if not game.shuffles_labels:
+        return labels_of(game, reals)
+    shuffled = jax.random.permutation(key, jnp.asarray(whole["label"]), axis=1, independent=True)
+    return game.sharding.shard(shuffled, axis=1)
 
 
 def _draws(game: Game, key: Key, *shape: int) -> tuple[Draws | None, Draws | None]:
