@@ -58,6 +58,8 @@ def _train(
     shape = "x".join(map(str, prepared.data.shape))
     count, devices = len(prepared.data.train), prepared.devices.sharding.device_count
     console.print(f"{count:,} samples of {shape} from {prepared.experiment.data.name}, devices: {devices}")
+    if hint := prepared.experiment.hint(prepared.data.shape):
+        console.print(hint)
     try:
         training.run_training(prepared, run_folder, console)
     except Interrupted as stop:

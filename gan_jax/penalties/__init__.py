@@ -18,6 +18,7 @@ A critic that takes labels beside samples is given those of the pairs, and is ca
 """
 
 from gan_jax.penalties.critic_pass import CriticPass, score_batch
+from gan_jax.penalties.gamma import suggested_gamma
 from gan_jax.penalties.gradients import gradient_norm, gradient_penalty
 from gan_jax.penalties.mixing import mixes_samples
 from gan_jax.penalties.penalty import Penalty, PlainPenalty, check_loss
@@ -81,6 +82,7 @@ __all__ = [
     "one_sided_linear",
     "power",
     "score_batch",
+    "suggested_gamma",
     "two_sided",
     "two_sided_linear",
     "zero_centered",

@@ -198,3 +198,8 @@ class Experiment:
         settings = self.system_config
         describe = getattr(settings, "summary", lambda: type(settings).__name__)
         return f"{self.data.name} · {describe()}"
+
+    def hint(self, shape: tuple[int, ...]) -> str | None:
+        """Return what the system suggests for settings that were not given, if it suggests anything."""
+        suggest = getattr(self.system_config, "hint", lambda shape, batch_size: None)
+        return suggest(shape, self.batch_size)

@@ -156,6 +156,16 @@ def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
     found = json.loads(out.read_text())["protocol"]
     assert found["data"] == "digits, class 3"
     assert 20 < found["n_real"] == found["n_fake"] < 60
+    three = json.loads(out.read_text())["scores"]
+    options = ["--per-class", "--scores", "frechet", "--out", str(out)]
+    assert main(["evaluate", str(labeled_run), *options]) == 0
+    classes = json.loads(out.read_text())["classes"]
+    assert [*classes] == [*"0123456789"]
+    assert classes["3"]["scores"] == three
+    assert classes["4"]["scores"] != three
+    assert "in brackets, what real data get" in capsys.readouterr().out
+    assert "--per-class: " in fails(capsys, "evaluate", labeled_run, "--per-class", "--label", "3")
+    assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--per-class")
     assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--label", "3")
     assert "--label: x is none of the 10 classes" in fails(capsys, "evaluate", labeled_run, "--label", "x")
 

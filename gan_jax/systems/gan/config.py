@@ -170,6 +170,10 @@ class GAN:
             trains=trains,
         )
 
+    def hint(self, shape: tuple[int, ...], batch_size: int) -> str | None:
+        """Return what a reader of the first lines of a run should know of settings that were not given, if anything."""
+        return self.penalty.hint(shape, batch_size)
+
     def summary(self) -> str:
         """Return the system in a line.
 

@@ -485,3 +485,59 @@ def test_points_between_samples_of_unlike_augmentations_are_refused():
     penalty = Penalty(penalties.mix, penalties.two_sided(), weight=10.0)
     with pytest.raises(InputError, match=r"^penalty.points: .*augmentations"):
         system(penalty=penalty, augment=AugmentConfig(("cutout",)))
+
+
+def test_shuffled_labels_are_the_batchs_in_another_order_for_generator_and_critic():
+    """A sample that meets another's label costs 1000: none does, though the generated ones are of other labels."""
+    met = []
+
+    class Watching(LabeledGenerator):
+        def __call__(self, noise, label):
+            jax.debug.callback(lambda label: met.append(np.asarray(label)), label)
+            return super().__call__(noise, label)
+
+    networks = {"critic": LabeledCritic(), "penalty": PENALTIES["r1"], "loss": losses.hinge}
+    game = system(generator=Watching(), shuffles_labels=True, **networks)
+    state = game.init(KEY, LABELED_SPEC)
+    met.clear()
+    _, metrics = jax.jit(game.update)(state, KEY, LABELED)
+    jax.effects_barrier()
+    assert abs(float(metrics["critic_loss"])) < 100
+    assert abs(float(metrics["generator_loss"])) < 100
+    of_critic_steps = max(met, key=len)
+    assert of_critic_steps.tolist() != LABELS.tolist()
+    for drawn, given in zip(of_critic_steps.reshape(STEPS, BATCH), LABELS.reshape(STEPS, BATCH), strict=True):
+        assert sorted(drawn.tolist()) == sorted(given.tolist())
+    with pytest.raises(InputError, match=r"^penalty.points: of both a real and a generated sample"):
+        system(generator=LabeledGenerator(), critic=LabeledCritic(), shuffles_labels=True)
+
+
+class Cliff(nn.Module):
+    """Scores 3 with a gradient that is NaN."""
+
+    @nn.compact
+    def __call__(self, x):
+        bias = self.param("bias", nn.initializers.zeros, (2,))
+        return 3 + jnp.sqrt(x.sum(axis=1) * 0 + bias[0]) + bias[1]
+
+
+def test_gradients_that_are_not_finite_are_hidden_and_counted():
+    game = system(critic=Cliff(), penalty=None, nan_to_num=True, critic_optimizer=optax.sgd(1.0))
+    state = game.init(KEY, SPEC)
+    new, metrics = jax.jit(game.update)(state, KEY, DATA)
+    assert float(metrics["critic_nonfinite"]) == 1  # of each step one of two numbers
+    assert float(metrics["generator_nonfinite"]) > 0
+    chex.assert_tree_all_finite(new)
+    assert set(metrics) <= set(game.metrics)
+    plain = system(critic=Cliff(), penalty=None, critic_optimizer=optax.sgd(1.0))
+    after, metrics = jax.jit(plain.update)(state, KEY, DATA)
+    assert "critic_nonfinite" not in metrics
+    assert not np.isfinite(after.critic.params["params"]["bias"]).all()
+
+
+def test_the_generators_constraint_projects_it_after_each_step():
+    halved = Constraint(project=lambda params: jax.tree.map(lambda leaf: leaf / 2, params))
+    game = system(generator_constraint=halved, generator_optimizer=plus_one)
+    before = game.init(KEY, SPEC)
+    after, _ = jax.jit(game.update)(before, KEY, DATA)
+    chex.assert_trees_all_close(after.generator, jax.tree.map(lambda p: (p + 1) / 2, before.generator), rtol=1e-5)
