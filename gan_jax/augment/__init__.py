@@ -19,6 +19,7 @@ import jax
 from gan_jax.augment.ada import ada_color, ada_cutout, blit, geometry
 from gan_jax.augment.adapt import AdaptiveStrength, adapt
 from gan_jax.augment.diff_augment import color, cutout, translation
+from gan_jax.augment.filters import ada_filter, ada_noise
 from gan_jax.augment.image import Augmentation
 from gan_jax.errors import InputError
 from gan_jax.types import Array, ArrayLike, Float, Key, Keys, Samples
@@ -32,6 +33,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "blit": blit,
     "geometry": geometry,
     "ada_color": ada_color,
+    "ada_filter": ada_filter,
+    "ada_noise": ada_noise,
     "ada_cutout": ada_cutout,
 }
 """The first three are DiffAugment's, the others ADA's."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan_jax.commands.options import command_parser, parse, path_of, progress_bars, reader
-from gan_jax.config import Count, Name, Seed
+from gan_jax.config import Count, Name, Probability, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.dataset import only_class
 from gan_jax.data.sources import resolve
@@ -41,7 +41,7 @@ from gan_jax.runs.samples import Candidate
 
 __all__ = ["parse_scoring", "print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
 
-_DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3} | dict.fromkeys(
+_DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3, "truncation": 1.0} | dict.fromkeys(
     ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "label", "features", "weights", "scores")
 )
 _Sets = Annotated[int, Field(gt=0, le=1000)]
@@ -60,6 +60,7 @@ def scoring_parser(command: str) -> ArgumentParser:
     add("--n-fake", type=reader(Count), help="generated samples, if another number than --n")
     add("--split", choices=["held_out", "train"], help="real data that samples are compared with; by default held_out")
     add("--label", help="score one class alone, by its name or number; of a run that is told the labels")
+    add("--truncation", type=reader(Probability), help="of styles, as of `gan-jax sample`; 1 by default, for none")
     add("--features", choices=list(FEATURES), help="by default what suits the data")
     add("--weights", help="file of the feature network's weights; by default where they usually are")
     add("--scores", nargs="+", choices=list(SCORES), help="by default all")
@@ -96,8 +97,7 @@ def score_all(
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
-    if options.label is not None:
-        candidates = [_of_class(candidate, options.label) for candidate in candidates]
+    candidates = [_as_drawn(candidate, options.label, options.truncation) for candidate in candidates]
     for sets, _ in candidates:
         if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
             raise InputError(
@@ -149,12 +149,17 @@ def print_missing_sets(name: str, taken: int, wanted: int) -> None:
         print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
 
 
-def _of_class(candidate: Candidate, label: str) -> Candidate:
-    """What draws a class alone."""
+def _as_drawn(candidate: Candidate, label: str | None, truncation: float) -> Candidate:
+    """The samples of one class alone, or truncated, if they are to be and a run draws them."""
     sets, run = candidate
-    if run is None or not run.class_counts:
+    if label is not None and (run is None or not run.class_counts):
         raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
-    return Candidate(sample_sets(run, sets.name, class_of(run.classes, label)), run)
+    if truncation != 1 and (run is None or not run.system.truncates):
+        raise InputError(f"{sets.name} is not drawn of styles; leave it out", field="truncation")
+    if run is None or (label is None and truncation == 1):
+        return candidate
+    of_class = None if label is None else class_of(run.classes, label)
+    return Candidate(sample_sets(run, sets.name, label=of_class, truncation=truncation), run)
 
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:

@@ -135,13 +135,13 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, t
     return np.concatenate(chunks)[:n]
 
 
-def sample_sets(run: Run, name: str = "the run", label: int | None = None) -> SampleSets:
+def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, truncation: float = 1.0) -> SampleSets:
     """Return the sets that a run draws, of a class or of all: seed S gives what `gan-jax sample --seed S` does."""
 
     def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
         for seed in seeds:
             condition = None if label is None else {"label": np.full(n, label, np.int32)}
-            yield seed, sample(run, n, seed=seed, condition=condition)
+            yield seed, sample(run, n, seed=seed, condition=condition, truncation=truncation)
 
     return SampleSets(name, run.shape, None, take)
 

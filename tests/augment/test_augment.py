@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from gan_jax.augment import AUGMENTATIONS, AdaptiveStrength, adapt, augment, check_shape
 from gan_jax.augment.affine import rotation, sample_affine, scaling, shift
+from gan_jax.augment.filters import _band_matrices, _bank, ada_filter, ada_noise
 from gan_jax.augment.image import moved, with_box
 from gan_jax.errors import InputError
 
@@ -33,7 +34,7 @@ def test_without_strength_the_image_is_the_same_bit_for_bit(name, changed):
 def test_a_strength_between_is_how_often(name):
     seen = augment([name], KEYS, IMAGES, 0.3)
     share = (seen != IMAGES).any(axis=(1, 2, 3)).mean()
-    parts = {"color": 3, "blit": 3, "geometry": 5, "ada_color": 5}.get(name, 1)
+    parts = {"color": 3, "blit": 3, "geometry": 5, "ada_color": 5, "ada_filter": 4}.get(name, 1)
     assert 0.1 < share < 1 - 0.7**parts + 0.15
 
 
@@ -152,3 +153,33 @@ class TestVariants(chex.TestCase):
         seen = self.variant(lambda x: augment(["color", "geometry", "cutout"], KEYS[:2], x, 0.8))(IMAGES[:2])
         expected = augment(["color", "geometry", "cutout"], KEYS[:2], IMAGES[:2], 0.8)
         np.testing.assert_allclose(seen, expected, atol=1e-5)
+
+
+def test_bands_are_octaves_that_sum_to_the_image():
+    """A wave passes through the band of its frequency alone, and the filters' responses are SciPy's."""
+    matrices = _band_matrices(64)
+    np.testing.assert_allclose(matrices.sum(axis=0), np.eye(64), atol=1e-6)
+    middle = np.arange(64) - 32
+    for band, frequency in enumerate((0.01, 0.09, 0.18, 0.5)):
+        wave = np.cos(2 * np.pi * frequency * middle + 0.5)
+        passed = [np.abs(matrix @ wave)[24:40].max() for matrix in matrices]
+        assert int(np.argmax(passed)) == band
+        assert passed[band] > 0.7
+    line = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    for matrix, taps in zip(matrices, _bank(), strict=True):
+        np.testing.assert_allclose(matrix @ line, ndimage.correlate1d(line, taps, mode="mirror"), atol=1e-5)
+
+
+def test_a_filter_leaves_a_flat_image_flat_and_its_power_bounded():
+    """Of the lowest band alone, whose gain then is at most the root of 13 tenths, for each band that was changed."""
+    flat = jax.vmap(lambda key: ada_filter(key, jnp.ones((16, 16, 1)), 1.0))(KEYS)
+    assert float(jnp.ptp(flat, axis=(1, 2, 3)).max()) < 1e-4
+    assert float(flat.max()) < 1.3**4
+    assert 0.5 < float(flat.mean()) < 1.2
+
+
+def test_noise_is_of_one_spread_for_an_image():
+    noise = jax.vmap(lambda key: ada_noise(key, jnp.zeros((16, 16, 3)), 1.0))(KEYS)
+    spread = noise.std(axis=(1, 2, 3))
+    np.testing.assert_allclose(jnp.sqrt((spread**2).mean()), 0.1, rtol=0.15)
+    assert float(spread.min()) < 0.02 < 0.15 < float(spread.max())

@@ -146,6 +146,13 @@ def test_truncation_needs_styles_and_a_share(run, file, tmp_path, capsys):
         assert main(["sample", styled, "--truncation", psi, "--out", str(tmp_path / "a.npz")]) == 0
         spread[psi] = np.load(tmp_path / "a.npz")["images"].std(axis=0).mean()
     assert spread["1"] > spread["0.5"] > spread["0"]  # which the added noise leaves
+    scores, out = {}, tmp_path / "truncated.json"
+    for psi in ("1", "0.2"):
+        options = ["--truncation", psi, "--scores", "frechet", "--n", "50", "--seeds", "1", "--out", str(out)]
+        assert main(["evaluate", styled, *options]) == 0
+        scores[psi] = json.loads(out.read_text())["scores"]["frechet"]["mean"]
+    assert scores["1"] != scores["0.2"]
+    assert "is not drawn of styles; leave it out" in fails(capsys, "evaluate", run, "--truncation", "0.5")
 
 
 def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
@@ -163,11 +170,23 @@ def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
     assert [*classes] == [*"0123456789"]
     assert classes["3"]["scores"] == three
     assert classes["4"]["scores"] != three
-    assert "in brackets, what real data get" in capsys.readouterr().out
+    assert "in brackets, what real data get" in " ".join(capsys.readouterr().out.split())
     assert "--per-class: " in fails(capsys, "evaluate", labeled_run, "--per-class", "--label", "3")
     assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--per-class")
     assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--label", "3")
     assert "--label: x is none of the 10 classes" in fails(capsys, "evaluate", labeled_run, "--label", "x")
+
+
+def test_a_run_on_a_part_of_the_data_is_scored_beside_a_run_on_all(file, run, tmp_path, capsys):
+    part = str(tmp_path / "part")
+    assert main(["train", file, "--workdir", part, "--data.fraction=0.1", "--gan.penalty.name=r1", "--steps=2"]) == 0
+    shown = capsys.readouterr().out
+    assert "144 samples of 8x8x1" in shown
+    assert "penalty r1 has its weight of 10; for StyleGAN2's critic 0.0002 x 8 x 8" in " ".join(shown.split())
+    for options in ([], ["--data", "digits"]):
+        assert main(["evaluate", part, "--scores", "frechet", "--n", "50", "--seeds", "1", *options]) == 0
+    assert main(["compare", part, str(run), "--scores", "frechet", "--n", "50", "--seeds", "1"]) == 0
+    assert "--data.fraction: " in fails(capsys, "train", file, "--data.fraction=0")
 
 
 def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
