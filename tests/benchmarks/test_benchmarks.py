@@ -10,9 +10,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from benchmarks import contestants, penalties, quality, throughput, trials
+from benchmarks import contestants, penalties, published, quality, throughput, trials, truncation
 from benchmarks.works import METHODS, WORKS, Work, with_method
-from gan_jax import GAN, CriticConfig, Experiment, GeneratorConfig
+from gan_jax import GAN, CriticConfig, DataConfig, Experiment, GeneratorConfig, train
 
 NETWORKS = GeneratorConfig("mlp", 8, 1, 4), CriticConfig("mlp", 8, 1)
 TINY = Work(Experiment(gan=GAN(*NETWORKS, critic_steps=2), batch_size=8), (2,))
@@ -99,6 +99,38 @@ def test_quality_is_measured_where_it_was_asked_for(tmp_path):
     assert found["n_fake"] == found["n_real"] == 40
     assert found["baseline"]["frechet"] < last["frechet"]
     assert picture.stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_truncation_is_scored_at_each_psi(tmp_path, monkeypatch):
+    file, picture, folder = tmp_path / "rows.json", tmp_path / "rows.png", tmp_path / "run"
+    small = {"width": 4, "max_width": 4, "depth": 1, "mapping_depth": 1}
+    networks = GeneratorConfig("stylegan2", latent=8, **small), CriticConfig("stylegan2", **small)
+    train(Experiment(gan=GAN(*networks, penalty="r1"), batch_size=8, steps=2), folder)
+    monkeypatch.setattr("sys.argv", f"truncation {folder} --n 40 --json {file} --plot {picture}".split())
+    truncation.main()
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["psi"] for row in rows] == [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert len({row["frechet"] for row in rows}) == 6
+    assert picture.stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_published_pairs_are_trained_cell_by_cell(tmp_path, monkeypatch, capsys):
+    networks = GeneratorConfig("mlp", 8, 1, 4), CriticConfig("mlp", 8, 1)
+    gan = GAN(*networks, conditional=True, critic_steps=1)
+    tiny = Experiment(data=DataConfig("digits", fraction=0.1), gan=gan, batch_size=8, steps=2)
+    monkeypatch.setitem(published.SETTINGS, "mnist_tenth", tiny)
+    monkeypatch.setattr(published, "SEEDS", (0,))
+    file = tmp_path / "rows.json"
+    for penalties_of in (["r1"], ["r1", "lecam"]):
+        published.main(["--json", str(file), "--variant", "plain", "augmented", "--penalty", *penalties_of])
+    found = json.loads(file.read_text())
+    assert [*found["rows"]] == ["r1/plain/0", "r1/augmented/0", "lecam/plain/0", "lecam/augmented/0"]
+    assert all(row["frechet"] > found["baseline"]["frechet"] for row in found["rows"].values())
+    assert "lecam" in capsys.readouterr().out
+    lazy = published.cell(tiny, "r1", "lazy", seed=3)
+    assert (lazy.gan.penalty.every, lazy.seed, lazy.gan.loss) == (16, 3, "non_saturating")
 
 
 @pytest.mark.slow
