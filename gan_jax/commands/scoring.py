@@ -36,8 +36,7 @@ from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
 from gan_jax.files import expand_user
 from gan_jax.runs import DataConfig
 from gan_jax.runs.labels import class_of
-from gan_jax.runs.run import sample_sets
-from gan_jax.runs.samples import Candidate
+from gan_jax.runs.samples import Candidate, drawn_as
 
 __all__ = ["parse_scoring", "print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
 
@@ -97,7 +96,7 @@ def score_all(
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
-    candidates = [_as_drawn(candidate, options.label, options.truncation) for candidate in candidates]
+    candidates = [drawn_as(candidate, options.label, options.truncation) for candidate in candidates]
     for sets, _ in candidates:
         if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
             raise InputError(
@@ -147,19 +146,6 @@ def print_missing_sets(name: str, taken: int, wanted: int) -> None:
     """Say where samples make fewer sets than were asked for."""
     if taken < wanted:
         print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
-
-
-def _as_drawn(candidate: Candidate, label: str | None, truncation: float) -> Candidate:
-    """The samples of one class alone, or truncated, if they are to be and a run draws them."""
-    sets, run = candidate
-    if label is not None and (run is None or not run.class_counts):
-        raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
-    if truncation != 1 and (run is None or not run.system.truncates):
-        raise InputError(f"{sets.name} is not drawn of styles; leave it out", field="truncation")
-    if run is None or (label is None and truncation == 1):
-        return candidate
-    of_class = None if label is None else class_of(run.classes, label)
-    return Candidate(sample_sets(run, sets.name, label=of_class, truncation=truncation), run)
 
 
 def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:

@@ -7,9 +7,10 @@ from gan_jax.data.files import read_samples
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, of_array
 from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.labels import class_of
 from gan_jax.runs.run import Run, open_run, sample_sets
 
-__all__ = ["Candidate", "open_candidate"]
+__all__ = ["Candidate", "drawn_as", "open_candidate"]
 
 
 class Candidate(NamedTuple):
@@ -36,3 +37,20 @@ def open_candidate(path: Path, *, best: bool = False) -> Candidate:
     if not path.exists():
         raise InputError(f"{path}: there is no run folder, .npz file or folder of images of this name")
     return Candidate(of_array(read_samples(path), str(path)))
+
+
+def drawn_as(candidate: Candidate, label: str | None, truncation: float) -> Candidate:
+    """Return the samples of one class alone, by its name or number, or truncated, if a run draws them.
+
+    Raises:
+      InputError: they are not drawn so, or there is no such class.
+    """
+    sets, run = candidate
+    if label is not None and (run is None or not run.class_counts):
+        raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
+    if truncation != 1 and (run is None or not run.system.truncates):
+        raise InputError(f"{sets.name} is not drawn of styles; leave it out", field="truncation")
+    if run is None or (label is None and truncation == 1):
+        return candidate
+    of_class = None if label is None else class_of(run.classes, label)
+    return Candidate(sample_sets(run, sets.name, label=of_class, truncation=truncation), run)
