@@ -68,7 +68,7 @@ def _critic_alone(system: System) -> System:
 
 
 def _unrolled():
-    return mock.patch("gan_jax.systems.gan.system.lax.scan", partial(lax.scan, unroll=True))
+    return mock.patch("gan_jax.systems.gan.update.lax.scan", partial(lax.scan, unroll=True))
 
 
 def gflop(work: Work, penalty: str) -> dict[str, float]:
