@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import gcd
 from typing import Any
 from unittest import mock
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.works import WORKS, Work, with_method
+from benchmarks.works import WORKS, Work, lazy_period, method_of, with_method
 from gan_jax.data import ArraySource, resident
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import State, System
@@ -34,14 +35,14 @@ class Contestant:
       row: what goes into the table.
       run: `n -> seconds`.
       close: ends it.
-      period: iterations that are run together whatever they take: those after which a lazy penalty begins anew.
+      period: iterations after which a lazy penalty begins anew; a multiple of them is run together.
       speeds: iterations per second, one value a round.
     """
 
     row: dict[str, Any]
     run: Callable[[int], float]
     close: Callable[[], None] = lambda: None
-    period: int | None = None
+    period: int = 1
     speeds: list[float] = field(default_factory=list)
 
 
@@ -181,16 +182,18 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     work = work or WORKS[name]
     system = system_of(work, penalty)
     state = jax.block_until_ready(jax.jit(lambda: system.init(_KEY, work.spec))())
+    parameters = sum(leaf.size for leaf in jax.tree.leaves((state.generator, state.critic.params)))
     started = time.perf_counter()
     advance, compiled, state = MODES[mode](work, penalty, state)
     row = _row(name, "gan_jax", mode, penalty, work) | {
         "compile_s": time.perf_counter() - started,
         "peak_bytes": max(map(peak_bytes, compiled), default=None),
+        "parameters": parameters,
         "device": jax.local_devices()[0].device_kind,
         "version": jax.__version__,
     }
-    _, lazy, every = penalty.partition("/")
-    if not lazy:
+    period = _period(work, penalty)
+    if period == 1:
         row |= gflop(work, penalty)
 
     def run(n: int) -> float:
@@ -199,7 +202,7 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
         state = jax.block_until_ready(advance(state, n))
         return time.perf_counter() - started
 
-    return Contestant(row, run, period=int(every) if lazy else None)
+    return Contestant(row, run, period=period)
 
 
 def peer(name: str, penalty: str, variant: str) -> Contestant:
@@ -221,9 +224,17 @@ def peer(name: str, penalty: str, variant: str) -> Contestant:
         process.stdin.close()
         process.wait()
 
-    return Contestant(_row(name, "torch", variant, penalty, WORKS[name]) | answer(), run, close)
+    work = WORKS[name]
+    return Contestant(_row(name, "torch", variant, penalty, work) | answer(), run, close, _period(work, penalty))
+
+
+def _period(work: Work, penalty: str) -> int:
+    experiment = with_method(work.experiment, penalty)
+    every = lazy_period(experiment)
+    return every // gcd(every, experiment.gan.critic_steps)
 
 
 def _row(name: str, framework: str, mode: str, penalty: str, work: Work) -> dict[str, Any]:
     settings = {"batch": work.experiment.batch_size, "critic_steps": work.experiment.gan.critic_steps}
-    return {"work": name, "framework": framework, "mode": mode, "penalty": penalty} | settings
+    method = method_of(with_method(work.experiment, penalty))
+    return {"work": name, "framework": framework, "mode": mode, "penalty": method} | settings

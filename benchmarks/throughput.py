@@ -1,4 +1,4 @@
-"""Iterations per second of whole WGAN-GP iterations, in interleaved rounds, here and in PyTorch.
+"""Iterations per second of whole training iterations, in interleaved rounds, here and in PyTorch.
 
 `python -m benchmarks.throughput --peers` compares every work with PyTorch; `--help` lists the choices. Speeds of a
 machine drift, so that two runs cannot be compared: ratios mean something within one run, whose contestants take turns.
@@ -20,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.contestants import MODES, Contestant, ours, peer
-from benchmarks.works import METHODS, WORKS
+from benchmarks.works import GPU_WORKS, METHODS, OWN, WORKS
 from gan_jax.figures.palette import BLUE, ORANGE
 
 VARIANTS = ["eager", "channels_last", "compile", "cuda_graph", "tf32", "bfloat16"]
@@ -39,12 +39,18 @@ def matrix_product_peak(size: int = 2048, repeats: int = 8) -> float:
     return 2 * size**3 / best / 1e9
 
 
+def default_works() -> list[str]:
+    """All works; on a CPU, those that it can run."""
+    return [name for name in WORKS if name not in GPU_WORKS or jax.default_backend() != "cpu"]
+
+
 def take_turns(contestants: Sequence[Contestant], *, rounds: int, seconds: float, console: Console) -> None:
     """Run the contestants in turn, each for about `seconds` a round, the first of all dropped."""
     counts = []
     for contestant in contestants:
         contestant.run(1)
-        counts.append(contestant.period or max(1, round(seconds / contestant.run(1))))
+        period = contestant.period
+        counts.append(period * max(1, round(seconds / (period * contestant.run(1)))))
     for _ in track(range(rounds), "rounds", console=console, transient=True):
         for contestant, count in zip(contestants, counts, strict=True):
             contestant.speeds.append(count / contestant.run(count))
@@ -102,6 +108,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
         "images/s",
         "relative",
         "compile s",
+        "parameters",
         "MB",
         "GFLOP",
         "peak",
@@ -118,6 +125,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
             f"{row['images_per_s']:,.0f}",
             f"{median / rows[0]['iterations_per_s']:.2f}",
             f"{row['compile_s']:.1f}",
+            f"{row['parameters'] / 1e6:.2f} M",
             f"{row['peak_bytes'] / 1e6:,.0f}" if row["peak_bytes"] else "",
             f"{row['gflop']:.1f}" if "gflop" in row else "",
             f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else "",
@@ -151,14 +159,20 @@ def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
 def main() -> None:
     """Parse the command line, measure, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
-    parser.add_argument("--work", nargs="+", choices=WORKS, default=[*WORKS], help="default: all")
+    parser.add_argument(
+        "--work",
+        nargs="+",
+        choices=WORKS,
+        metavar="NAME",
+        help=f"of {', '.join(WORKS)}; default: all, on a CPU without the published settings {', '.join(GPU_WORKS)}",
+    )
     parser.add_argument(
         "--penalty",
         nargs="+",
-        choices=METHODS,
-        default=["wgan_gp"],
+        choices=[OWN, *METHODS],
+        default=[OWN],
         metavar="NAME",
-        help=f"default: wgan_gp; one of {', '.join(METHODS)}",
+        help=f"default: {OWN}, the penalty or constraint that a work has; else one of {', '.join(METHODS)}",
     )
     parser.add_argument("--mode", nargs="+", choices=MODES, default=["scan"], help="default: scan")
     parser.add_argument("--peers", action="store_true", help="PyTorch too, in processes of its own")
@@ -168,6 +182,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--plot", type=Path, help="draw the rows into this PNG")
     options = parser.parse_args()
+    options.work = options.work or default_works()
     rows = compare(options, Console())
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

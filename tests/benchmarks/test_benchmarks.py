@@ -9,9 +9,10 @@ from pathlib import Path
 
 import jax
 import pytest
+from rich.console import Console
 
 from benchmarks import contestants, penalties, published, quality, throughput, trials, truncation
-from benchmarks.works import METHODS, WORKS, Work, with_method
+from benchmarks.works import GPU_WORKS, METHODS, OWN, WORKS, Work, method_of, with_method
 from gan_jax import GAN, CriticConfig, DataConfig, Experiment, GeneratorConfig, train
 
 NETWORKS = GeneratorConfig("mlp", 8, 1, 4), CriticConfig("mlp", 8, 1)
@@ -31,7 +32,23 @@ def test_every_method_is_built(name):
     experiment = with_method(TINY.experiment, name)
     gan = experiment.gan
     assert name in (gan.penalty.name, gan.constraint.name, f"{gan.penalty.name}/{gan.penalty.every}")
+    assert method_of(experiment) == name
     assert experiment.build(TINY.spec).counts["images"] == 16
+
+
+def test_a_work_has_a_method_of_its_own():
+    names = {name: method_of(with_method(work.experiment, OWN)) for name, work in WORKS.items()}
+    for name in ("mnist_dcgan", "mlp_2d", "resnet_32", "resnet_critic"):
+        assert names[name] == "wgan_gp"
+    for name in ("sngan_32", "sngan_cifar10", "sagan_cifar10", "biggan_cifar10"):
+        assert names[name] == "spectral_normalization"
+    assert names["stylegan2_32"] == names["stylegan2_cifar10"] == "r1/16"
+    assert names["r3gan_cifar10"] == "r1_r2"
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="has a GPU")
+def test_a_cpu_is_spared_the_published_settings_by_default():
+    assert throughput.default_works() == [name for name in WORKS if name not in GPU_WORKS]
 
 
 @pytest.mark.slow
@@ -50,6 +67,7 @@ def test_rows_of_every_mode_hold_what_a_reader_needs(tiny, tmp_path, monkeypatch
         assert row["iterations_per_s_min"] <= row["iterations_per_s"] <= row["iterations_per_s_max"]
         assert row["images_per_s"] == pytest.approx(16 * row["iterations_per_s"])
         assert {"compile_s", "peak_bytes", "gflop", "device"} <= {*row}
+        assert row["parameters"] == (4 * 8 + 8 + 8 * 2 + 2) + (2 * 8 + 8 + 8 + 1)
     assert picture.stat().st_size > 0
     assert "mlp_2d, batch 8" in capsys.readouterr().out
 
@@ -82,6 +100,14 @@ def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, 
     work = replace(TINY, experiment=Experiment(gan=gan, batch_size=64))
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
     assert contestants.gflop(work, penalty)["critic_step_gflop"] / forward == pytest.approx(passes, rel=0.05)
+
+
+def test_a_lazy_penalty_is_measured_over_whole_periods(tiny):
+    contestant = contestants.ours("mlp_2d", "r1/16", "scan")
+    assert contestant.row["penalty"] == "r1/16"
+    throughput.take_turns([contestant], rounds=1, seconds=0.01, console=Console(quiet=True))
+    assert contestant.period == 8  # of two critic steps each
+    assert len(contestant.speeds) == 1
 
 
 @pytest.mark.slow
