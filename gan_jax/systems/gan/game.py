@@ -1,6 +1,6 @@
 """What generator and critic are, before and while they train: what stays the same, and what moves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -11,7 +11,7 @@ import optax
 from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty
-from gan_jax.sharding import BatchSharding
+from gan_jax.sharding import BatchSharding, concat_apply
 from gan_jax.systems.gan.augmenting import Adapted, AugmentConfig, Draws
 from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
@@ -51,7 +51,11 @@ _NOTHING = Condition()
 
 
 class Game(NamedTuple):
-    """What does not change while a GAN trains; `gan` says what each of it is."""
+    """What does not change while a GAN trains; `gan` says what each of it is.
+
+    Attributes:
+      concat_generate: how the generator is applied to the batches of several steps, as `BatchSharding.concat_apply`.
+    """
 
     generator: nn.Module
     critic: nn.Module
@@ -71,6 +75,7 @@ class Game(NamedTuple):
     generator_constraint: Constraint = UNCONSTRAINED
     shuffles_labels: bool = False
     nan_to_num: bool = False
+    concat_generate: Callable[..., Any] = concat_apply
 
 
 class CriticState(NamedTuple):

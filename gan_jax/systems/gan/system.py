@@ -149,14 +149,17 @@ def gan(
         generator_constraint,
         shuffles_labels,
         nan_to_num,
+        concat_generate=sharding.concat_apply,
     )
     trained = game
     if trains:
         check_optimizers(game)
         refuse_mixing(game)
-        if declares_mixing(critic) or generator_mixes(game):
-            # Such a network is one function only if it always has a batch of one kind, and of one size.
-            trained = game._replace(sharding=sharding._replace(concat_apply=apply_each))
+        # A network that mixes samples is one function only if it always has a batch of one kind, and of one size.
+        if declares_mixing(critic):
+            trained = trained._replace(sharding=sharding._replace(concat_apply=apply_each))
+        if generator_mixes(game):
+            trained = trained._replace(concat_generate=apply_each)
         if hasattr(generator, "axis_name"):
             trained = trained._replace(generator=generator.clone(axis_name=sharding.axis_name))
     return System(

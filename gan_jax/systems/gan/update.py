@@ -63,7 +63,7 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
 
     # The generator does not move meanwhile: one pass makes the fakes of all critic steps.
     params, _ = game.generator_constraint.normalize(state.generator, state.generator_constraint)
-    fakes = game.sharding.concat_apply(lambda inputs: synthesize(game, params, *inputs), (latents, labels[1]))
+    fakes = game.concat_generate(lambda inputs: synthesize(game, params, *inputs), (latents, labels[1]))
 
     inputs = CriticInputs(
         steps_done=state.step * steps + jnp.arange(steps, dtype=jnp.int32),
