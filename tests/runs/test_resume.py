@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -360,3 +361,44 @@ def test_schedules_labels_and_an_adapted_strength_go_on_where_they_were(tmp_path
     assert float(one.state.path_length) > 0
     found = [lines(tmp_path / name / "training_metrics.jsonl") for name in ("whole", "cut")]
     assert found[0] == [line for line in found[1] if line["step"] != 5]  # where that training ended
+
+
+STYLED = """
+from gan_jax import *
+
+size = {"width": 4, "max_width": 4, "depth": 1, "mapping_depth": 1}
+adam = AdamConfig(learning_rate=Cosine(first=1e-2, last=1e-3, images=100), b2=Cosine(first=0.9, last=0.99, images=100))
+experiment = Experiment(
+    gan=GAN(
+        generator=GeneratorConfig("stylegan2", latent=4, **size),
+        critic=CriticConfig("stylegan2", set_size=2, **size),
+        penalty=PenaltyConfig("r1", weight=Cosine(first=1.0, last=0.1, images=100), every=2),
+        constraint="spectral_normalization",
+        generator_constraint="spectral_normalization",
+        conditional=True,
+        generator_optimizer=adam,
+        critic_optimizer=adam,
+        critic_steps=1,
+        ema_decay=HalfLife(images=64.0),
+        augment=AugmentConfig(("translation", "ada_color"), strength=0.5, target=0.2, images=640),
+        style_mixing=0.9,
+        path_length=PathLengthConfig(weight=2.0, every=2),
+    ),
+    batch_size=8, log_every=3, checkpoint_every=3,
+)
+"""
+
+
+@pytest.mark.slow
+def test_strength_path_mean_vectors_and_schedules_go_on_bit_for_bit(tmp_path):
+    file, states = tmp_path / "styled.py", {}
+    file.write_text(STYLED)
+    for name, stops in {"whole": ("10",), "in parts": ("5", "10")}.items():
+        for stop in stops:
+            resume = ["--resume"] if (tmp_path / name).exists() else []
+            assert main(["train", str(file), "--workdir", str(tmp_path / name), "--steps", stop, *resume]) == 0
+        states[name] = runs.open_run(tmp_path / name).state
+    chex.assert_trees_all_equal(states["whole"], states["in parts"])
+    state = states["whole"]
+    assert float(state.path_length) > 0
+    assert float(state.critic.augment.strength) != 0.5
