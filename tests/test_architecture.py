@@ -12,7 +12,8 @@ PACKAGE = Path(gan_jax.__file__).parent
 FLOORS = (
     ("types", "errors", "numerics", "files", "config", "settings", "schedules"),
     ("sharding",),
-    ("losses", "divergences", "transport", "inversion", "invariance", "penalties", "constraints", "scores", "augment"),
+    ("losses", "divergences", "transport", "inversion", "invariance", "penalties", "constraints", "scores"),
+    ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
     ("data",),
@@ -27,7 +28,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = ("numerics", "sharding", "losses", "invariance", "divergences", "transport", "lipschitz")
-PURE += ("penalties", "constraints", "scores", "augment")
+PURE += ("penalties", "constraints", "scores", "augment", "diffusion")
 MODULES = {
     ".".join(("gan_jax", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(PACKAGE.rglob("*.py"))

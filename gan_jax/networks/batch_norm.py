@@ -85,7 +85,8 @@ class BatchNorm(nn.Module):
             mean, variance = self.get_variable("moments", "own")
         else:
             mean, variance = batch_moments(x, None if self.is_initializing() else self.axis_name)
-            self.sow("intermediates", "own", (mean, variance), reduce_fn=lambda _, new: new, init_fn=lambda: ())
+            moments: Any = mean, variance
+            self.sow("intermediates", "own", moments, reduce_fn=lambda _, new: new, init_fn=lambda: None)
         if given is None:
             gain, bias = (self.param(name, nn.initializers.zeros, x.shape[3:], jnp.float32)[None] for name in _NAMES)
         else:

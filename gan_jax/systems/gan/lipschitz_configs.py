@@ -91,12 +91,14 @@ class PenaltyConfig:
         "penalty r1 has its weight of 10; for StyleGAN2's critic 0.0002 x 32 x 32 / 64 = 0.0032 (Karras et al., 2020)"
         >>> PenaltyConfig("r1", weight=1.0).hint((32, 32, 3), batch_size=64)
         """
-        times = {"r1": "", "r2": "", "r1_r2": "2 x "}.get(self.name if isinstance(self.name, str) else "")
-        if times is None or self.weight is not None or len(shape) != 3:
+        if not isinstance(self.name, str) or self.weight is not None or len(shape) != 3:
+            return None
+        times = {"r1": "", "r2": "", "r1_r2": "2 x "}.get(self.name)
+        if times is None:
             return None
         gamma = suggested_gamma(shape, batch_size) * (2 if times else 1)
         rule = f"{times}0.0002 x {shape[0]} x {shape[1]} / {batch_size} = {gamma:.2g} (Karras et al., 2020)"
-        return f"penalty {self.name} has its weight of {self.build().weight:g}; for StyleGAN2's critic {rule}"
+        return f"penalty {self.name} has its weight of {PENALTIES[self.name].weight:g}; for StyleGAN2's critic {rule}"
 
     def _shape(self, preset):
         """The shape with its bound: the one chosen, or else the preset's, or else the shape's own."""
