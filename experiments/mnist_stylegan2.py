@@ -1,8 +1,8 @@
 """StyleGAN2 on MNIST, told the labels, at a width for two CPU cores.
 
 `gan-jax train experiments/mnist_stylegan2.py --data-dir FOLDER`, where FOLDER holds MNIST as TFDS prepares it. The
-plain critic, R1 in every fourth step, styles of two noise vectors in half of the samples. `gan-jax sample --truncation 0.7`
-then draws digits that are more alike and more legible.
+plain critic, R1 in every fourth step, styles of two noise vectors in half of the samples. With `gan-jax sample
+--truncation 0.7` its digits are more alike and more legible.
 
 MEASURED
 """
