@@ -4,7 +4,9 @@
 by Ctrl-C, it goes on with `--resume`. Convolutional networks told the labels, the non-saturating loss, and a penalty
 that pulls the critic's slope at real images to zero, less and less.
 
-MEASURED
+It takes 54 minutes at 710 images/s. 10,000 samples then have a Fréchet distance of 22.7 to the test images (features
+`efficientnet`, seed 0; real training images: 3.6), a precision of 0.72 (0.68) and a recall of 0.21 (0.68). These were
+measured on CIFAR-10 rebuilt from JPEG files, and compare with no published figure.
 """
 
 from gan_jax import GAN, AdamConfig, Cosine, CriticConfig, DataConfig, Experiment, GeneratorConfig, PenaltyConfig

@@ -38,7 +38,7 @@ NonNegative = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(ge=_SMALLEST, le=_LARGEST, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(ge=_SMALLEST, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, extra="forbid")

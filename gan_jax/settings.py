@@ -43,7 +43,7 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
 
     >>> from gan_jax.runs.experiment import Experiment
     >>> [setting.name for setting in settings_of(Experiment())][:3]
-    ['data.source', 'data.dir', 'data.dequantization']
+    ['data.source', 'data.dir', 'data.fraction']
     """
     hints = get_type_hints(type(config), include_extras=True)
     texts = {item.arg_name: item.description for item in parse_docstring(type(config).__doc__ or "").params}

@@ -82,6 +82,7 @@ class Generator(StyleGenerator):
     row. With `classes` it also takes labels (N,). Raises `InputError` where a side is no multiple of `2**depth`, or a
     row has less than two numbers.
 
+    >>> import jax
     >>> generator = Generator(shape=(28, 20, 3), width=4, max_width=8, depth=2)
     >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 4)))[0].shape
     (2, 28, 20, 3)
@@ -116,6 +117,7 @@ class Critic(nn.Module):
     `classes` it also takes labels (N,), which it maps as the generator does and projects on. Raises `InputError` where
     a side is no multiple of `2**depth`.
 
+    >>> import jax
     >>> Critic(width=4, max_width=8).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
     (2,)
     """

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.networks.stylegan2 import mix
+from gan_jax.networks.styles import mix
 from gan_jax.penalties.path_length import path_lengths
 
 RNG = np.random.default_rng(0)

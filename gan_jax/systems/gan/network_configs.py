@@ -106,7 +106,7 @@ class CriticConfig:
     group_size: Count | None = None
     patch: Count | None = None
     attention: Count | None = None
-    last_blocks: Annotated[int, Field(ge=0)] | None = None
+    last_blocks: Annotated[int, Field(ge=0, lt=2**31)] | None = None
 
     def build(self, classes: int, precision: str) -> nn.Module:
         """Return the module, for labels of so many classes, 0 to be told none.

@@ -100,6 +100,7 @@ def gan(
 
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, algorithm 1.
 
+    >>> import jax, jax.numpy as jnp
     >>> from gan_jax.losses import wasserstein
     >>> from gan_jax.networks import mlp
     >>> from gan_jax.penalties import PENALTIES
