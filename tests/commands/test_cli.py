@@ -135,9 +135,14 @@ def test_labels_that_are_none_are_one_line(run, labeled_run, file, capsys):
     assert "deep_sets takes no labels" in fails(capsys, "train", file, *sets)
 
 
-def test_truncation_needs_styles_and_a_share(run, file, tmp_path, capsys):
+def test_truncation_needs_styles_and_a_share(run, capsys):
     assert "--truncation: digits" in fails(capsys, "sample", run, "--truncation", "0.7")
     assert "--truncation: " in fails(capsys, "sample", run, "--truncation", "1.5")
+    assert "is not drawn of styles; leave it out" in fails(capsys, "evaluate", run, "--truncation", "0.5")
+
+
+@pytest.mark.slow
+def test_truncated_samples_are_more_alike_and_scored_as_they_are(file, tmp_path):
     options = [f"--gan.{part}.name=stylegan2" for part in ("generator", "critic")]
     options += ["--gan.generator.width=4", "--gan.generator.max-width=4", "--steps=2", "--gan.penalty.name=r1"]
     styled, spread = str(tmp_path / "styled"), {}
@@ -152,7 +157,6 @@ def test_truncation_needs_styles_and_a_share(run, file, tmp_path, capsys):
         assert main(["evaluate", styled, *options]) == 0
         scores[psi] = json.loads(out.read_text())["scores"]["frechet"]["mean"]
     assert scores["1"] != scores["0.2"]
-    assert "is not drawn of styles; leave it out" in fails(capsys, "evaluate", run, "--truncation", "0.5")
 
 
 def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
@@ -163,20 +167,26 @@ def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
     found = json.loads(out.read_text())["protocol"]
     assert found["data"] == "digits, class 3"
     assert 20 < found["n_real"] == found["n_fake"] < 60
-    three = json.loads(out.read_text())["scores"]
-    options = ["--per-class", "--scores", "frechet", "--out", str(out)]
-    assert main(["evaluate", str(labeled_run), *options]) == 0
-    classes = json.loads(out.read_text())["classes"]
-    assert [*classes] == [*"0123456789"]
-    assert classes["3"]["scores"] == three
-    assert classes["4"]["scores"] != three
-    assert "in brackets, what real data get" in " ".join(capsys.readouterr().out.split())
     assert "--per-class: " in fails(capsys, "evaluate", labeled_run, "--per-class", "--label", "3")
     assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--per-class")
     assert "is not drawn of labels; leave it out" in fails(capsys, "evaluate", run, "--label", "3")
     assert "--label: x is none of the 10 classes" in fails(capsys, "evaluate", labeled_run, "--label", "x")
 
 
+@pytest.mark.slow
+def test_each_class_is_scored_as_it_is_alone(labeled_run, tmp_path, capsys):
+    out, scores = tmp_path / "scores.json", ["--scores", "frechet"]
+    assert main(["evaluate", str(labeled_run), "--label", "3", *scores, "--out", str(out)]) == 0
+    three = json.loads(out.read_text())["scores"]
+    assert main(["evaluate", str(labeled_run), "--per-class", *scores, "--out", str(out)]) == 0
+    classes = json.loads(out.read_text())["classes"]
+    assert [*classes] == [*"0123456789"]
+    assert classes["3"]["scores"] == three
+    assert classes["4"]["scores"] != three
+    assert "in brackets, what real data get" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
 def test_a_run_on_a_part_of_the_data_is_scored_beside_a_run_on_all(file, run, tmp_path, capsys):
     part = str(tmp_path / "part")
     assert main(["train", file, "--workdir", part, "--data.fraction=0.1", "--gan.penalty.name=r1", "--steps=2"]) == 0
