@@ -7,7 +7,7 @@ reports a FID of 4.16 (50,000 samples against the training images, Inception fea
 SNGAN and SAGAN are the presets of that name: for the first, `--gan.generator.preset sngan_cifar10`, the same of the
 critic, `--gan.generator.latent 128` and `--gan.generator-constraint.name none`.
 
-Measured: MEASURED
+Measured: two iterations with a batch of 4 on two CPU cores, 1.5 GB. It has not been trained yet.
 """
 
 from gan_jax import (

@@ -6,7 +6,7 @@ strength of the augmentations grow; then they stay. The authors report a FID of 
 training images, Inception features). Their colors are changed half as often as the rest, where all here have one
 strength, and the generator plays beside fresh real images, here beside those of the critic's step.
 
-Measured: MEASURED
+Measured: two iterations with a batch of 4 on two CPU cores, 3.0 GB. It has not been trained yet.
 """
 
 from gan_jax import (

@@ -5,7 +5,7 @@ path lengths, no mixing, R1 with a gamma of 0.01 in every sixteenth step, 100 mi
 of 2.42 (50,000 samples against the training images, Inception features). Their pipeline resamples once at twice the
 size behind a wavelet filter, where `gan_jax.augment` takes exact permutations and one bilinear sampling.
 
-Measured: MEASURED
+Measured: two iterations with a batch of 32 on two CPU cores, 6.8 GB. It has not been trained yet.
 """
 
 from gan_jax import (
