@@ -231,7 +231,8 @@ def augmented(strategy):
     return run(state, pipeline.fetch(0, 6), KEY, np.int32(0), np.int32(6))
 
 
-@pytest.mark.parametrize("strategy", ["jit", pytest.param("shard_map", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["jit", "shard_map"])
 def test_labels_and_augmentations_are_the_same_on_eight_devices(strategy):
     (state, metrics), (state_of_one, metrics_of_one) = augmented(strategy), augmented(None)
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-4, atol=1e-6)
