@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_all, score_one, scoring_parser
+from gan_jax.commands.scoring import parse_scoring, print_missing_sets, read_real, score_all, score_one, scoring_parser
 from gan_jax.errors import InputError
 from gan_jax.evaluation import Evaluation
 from gan_jax.evaluation.scores import main_scores
@@ -70,10 +70,10 @@ def _score_each(
     console: Console, options: Namespace, candidate: Candidate, classes: Sequence[str]
 ) -> dict[str, Evaluation]:
     """Scores of the samples of each class against the real data of that class, by the class's name."""
-    found = {}
+    found, real = {}, read_real(console, options, [candidate])
     for name in classes:
         of_class = Namespace(**vars(options) | {"label": name})
-        found[name] = score_all(console, of_class, [candidate])[1][0]
+        found[name] = score_all(console, of_class, [candidate], real)[1][0]
     return found
 
 

@@ -38,7 +38,15 @@ from gan_jax.runs import DataConfig
 from gan_jax.runs.labels import class_of
 from gan_jax.runs.samples import Candidate, drawn_as
 
-__all__ = ["parse_scoring", "print_missing_sets", "score_all", "score_one", "score_table", "scoring_parser"]
+__all__ = [
+    "parse_scoring",
+    "print_missing_sets",
+    "read_real",
+    "score_all",
+    "score_one",
+    "score_table",
+    "scoring_parser",
+]
 
 _DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3, "truncation": 1.0} | dict.fromkeys(
     ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "label", "features", "weights", "scores")
@@ -89,9 +97,11 @@ def parse_scoring(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Nam
 
 
 def score_all(
-    console: Console, options: Namespace, candidates: Sequence[Candidate]
+    console: Console, options: Namespace, candidates: Sequence[Candidate], real: tuple[str, Dataset] | None = None
 ) -> tuple[Dataset | None, list[Evaluation]]:
     """Score samples against real data, or their statistics, that the options or the runs name; return the data, too.
+
+    Data that have been read already may be given, with their name.
 
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
@@ -104,7 +114,7 @@ def score_all(
             )
     with progress_bars(console) as progress:
         if options.statistics is None:
-            data, against = _reference(console, options, candidates, progress)
+            data, against = _reference(options, candidates, real or read_real(console, options, candidates), progress)
         else:
             data, against = None, _statistics_reference(options, candidates)
         seeds = tuple(range(options.seed, options.seed + options.seeds))
@@ -148,8 +158,12 @@ def print_missing_sets(name: str, taken: int, wanted: int) -> None:
         print(f"sets of {name}: {taken}; for a spread over {wanted}, give more samples or a smaller --n")
 
 
-def _read(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
-    """The name of the real data, and the data."""
+def read_real(console: Console, options: Namespace, candidates: Sequence[Candidate]) -> tuple[str, Dataset]:
+    """Read the real data that the options or the runs name; return their name, and the data.
+
+    Raises:
+      InputError: neither names any, or the runs name different data.
+    """
     own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run}
     if options.data is None and len(own) > 1:
         raise InputError(f"the runs have different data, {' and '.join(own)}; name what to compare with", field="data")
@@ -171,9 +185,9 @@ def _read(console: Console, options: Namespace, candidates: Sequence[Candidate])
 
 
 def _reference(
-    console: Console, options: Namespace, candidates: Sequence[Candidate], progress: Progress
+    options: Namespace, candidates: Sequence[Candidate], real: tuple[str, Dataset], progress: Progress
 ) -> tuple[Dataset, Reference]:
-    name, data = _read(console, options, candidates)
+    name, data = real
     for sets, run in candidates:
         if sets.shape != data.shape:
             trained = "were trained on" if run else "are of shape"

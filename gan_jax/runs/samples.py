@@ -53,4 +53,5 @@ def drawn_as(candidate: Candidate, label: str | None, truncation: float) -> Cand
     if run is None or (label is None and truncation == 1):
         return candidate
     of_class = None if label is None else class_of(run.classes, label)
-    return Candidate(sample_sets(run, sets.name, label=of_class, truncation=truncation), run)
+    name = sets.name if truncation == 1 else f"{sets.name}, truncated by {truncation:g}"
+    return Candidate(sample_sets(run, name, label=of_class, truncation=truncation), run)

@@ -155,7 +155,9 @@ def test_truncated_samples_are_more_alike_and_scored_as_they_are(file, tmp_path)
     for psi in ("1", "0.2"):
         options = ["--truncation", psi, "--scores", "frechet", "--n", "50", "--seeds", "1", "--out", str(out)]
         assert main(["evaluate", styled, *options]) == 0
-        scores[psi] = json.loads(out.read_text())["scores"]["frechet"]["mean"]
+        found = json.loads(out.read_text())
+        assert ("truncated by 0.2" in found["samples"]) == (psi == "0.2")
+        scores[psi] = found["scores"]["frechet"]["mean"]
     assert scores["1"] != scores["0.2"]
 
 
