@@ -1,6 +1,5 @@
 """Samples of a trained generator, always by the average of its parameters: drawn, along paths, and of given latents."""
 
-from functools import partial
 from typing import Any, cast
 
 import jax
@@ -35,7 +34,7 @@ def sample(
     center, styles = generator.center(params, many, label), generator.styles(params, noise, label)
     center = jnp.broadcast_to(center, styles.shape)
     styles = center + truncation * (styles - center)
-    return generate(game, params, noise, label, styles=jnp.repeat(styles[:, None], generator.layers, axis=1))
+    return generate(game, params, noise, label, styles=generator.in_every_layer(styles))
 
 
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
@@ -49,7 +48,10 @@ def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> S
 
 def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
     """Search for noise that the generator's EMA maps to given samples, as `gan_jax.inversion.invert`."""
-    return invert(partial(decode, game, state), key, jnp.asarray(batch["sample"]), latent=game.latent).latents
+    variables = _variables(game, state)  # once, not in each step of the search
+    return invert(
+        lambda latents: generate(game, variables, latents), key, jnp.asarray(batch["sample"]), latent=game.latent
+    ).latents
 
 
 def decode(game: Game, state: State, latents: Latents) -> Samples:
