@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.diffusion.schedules import Schedule
-from gan_jax.types import Array, Float
 
 __all__ = ["SPACINGS", "Levels", "levels"]
 
@@ -15,14 +13,14 @@ _BISECTIONS = 200
 
 
 class Levels(NamedTuple):
-    """Signal and noise from one step to the next, the noisiest first.
+    """Signal and noise from one step to the next, the noisiest first; known when a sampler is compiled.
 
     Attributes:
-      alpha, sigma: (K + 1,) float32. The last is next to the data, or is the data: alpha 1, sigma 0.
+      alpha, sigma: (K + 1,) float32, of NumPy. The last is next to the data, or is the data: alpha 1, sigma 0.
     """
 
-    alpha: Float[Array, " k"]
-    sigma: Float[Array, " k"]
+    alpha: np.ndarray
+    sigma: np.ndarray
 
 
 def _leading(schedule: Schedule, steps: int) -> np.ndarray:
@@ -116,4 +114,4 @@ def levels(spacing: str | Callable[[Schedule, int], np.ndarray], schedule: Sched
     )
     if len(times) == steps:
         alpha, sigma = np.append(alpha, 1.0), np.append(sigma, 0.0)
-    return Levels(jnp.asarray(alpha, jnp.float32), jnp.asarray(sigma, jnp.float32))
+    return Levels(alpha.astype(np.float32), sigma.astype(np.float32))

@@ -5,7 +5,6 @@ from math import log
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.core import Tracer
 
 from gan_jax.diffusion.levels import Levels
 from gan_jax.diffusion.samplers import Denoiser
@@ -50,10 +49,8 @@ def log_likelihood(
     >>> round(float(found[0]), 2)
     -1.84
     """
-    if not isinstance(levels.sigma, Tracer):
-        with jax.ensure_compile_time_eval():
-            if not bool((levels.sigma > 0).all()):
-                raise ValueError("a likelihood needs noise at every level; choose the spacing log_snr")
+    if not (levels.sigma > 0).all():
+        raise ValueError("a likelihood needs noise at every level; choose the spacing log_snr")
     n, size = len(x), x[0].size
     if probes is None:
         units = jnp.eye(size, dtype=x.dtype).reshape(size, 1, *x.shape[1:])
@@ -78,7 +75,7 @@ def log_likelihood(
         second = to_u / to_rho**2 * (guess - denoiser(to_alpha * guess, to_alpha, to_sigma))
         return y + (to_u - u) * (first + second) / 2, lost
 
-    alpha, sigma = levels.alpha[::-1], levels.sigma[::-1]
+    alpha, sigma = jnp.asarray(levels.alpha[::-1]), jnp.asarray(levels.sigma[::-1])
     y, lost = lax.scan(body, x / alpha[0], (alpha[:-1], sigma[:-1], alpha[1:], sigma[1:]))
     _, last = divergence(y, alpha[-1], sigma[-1])
     # A trapezium in the logarithm of rho: what is lost is flat there, at both ends.

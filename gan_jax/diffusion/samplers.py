@@ -167,8 +167,7 @@ def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str 
     keys = jax.random.split(key, len(levels.alpha) - 1)
     memory = jnp.zeros_like(x), jnp.zeros((), jnp.float32)
     (x, _), _ = lax.scan(body, (x, memory), (keys, *ends))
-    alpha, sigma = levels.alpha[-1], levels.sigma[-1]
-    return lax.cond(sigma > 0, lambda x: denoiser(x, alpha, sigma), lambda x: x, x)
+    return x if levels.sigma[-1] == 0 else denoiser(x, jnp.asarray(levels.alpha[-1]), jnp.asarray(levels.sigma[-1]))
 
 
 def evaluations(levels: Levels, sampler: str) -> int:
