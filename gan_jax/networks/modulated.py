@@ -8,7 +8,7 @@ from jax.typing import DTypeLike
 
 from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import conv, conv_transpose
-from gan_jax.networks.resample import blur
+from gan_jax.networks.resample import TAPS, blur
 from gan_jax.types import Array, Float
 
 __all__ = ["EqualizedConv", "EqualizedDense", "activate", "modulated_conv"]
@@ -82,10 +82,10 @@ def _down_folded(x: Array, kernel: Array) -> Array:
 def _with_filter(kernel: Array, gain: float) -> Array:
     """The kernel that convolves and smooths by [1, 3, 3, 1] at once, three taps longer."""
     size = kernel.shape[0]
-    taps = gain * np.array([1, 3, 3, 1], np.float32) / 8
-    spread = np.zeros((size + 3, size), np.float32)
+    taps = gain * np.array(TAPS, np.float32) / sum(TAPS)
+    spread = np.zeros((size + len(taps) - 1, size), np.float32)
     for tap in range(size):
-        spread[tap : tap + 4, tap] = taps
+        spread[tap : tap + len(taps), tap] = taps
     return jnp.einsum("ma,nb,abcd->mncd", spread, spread, kernel, precision="highest")
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from gan_jax.types import Array, Float
 
-__all__ = ["blur", "double", "downsample", "halve", "upsample"]
+__all__ = ["TAPS", "blur", "double", "downsample", "halve", "upsample"]
 
-_TAPS = (1, 3, 3, 1)
+TAPS = (1, 3, 3, 1)
 
 
 def double(x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:
@@ -32,7 +32,7 @@ def halve(x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:
     return x.transpose(2, 0, 1, 3)
 
 
-def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n h2 w2 c"]:
+def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = TAPS) -> Float[Array, "n h2 w2 c"]:
     """Spread images out by 2, and smooth them by taps of sum 2 on each axis: a constant keeps its value inside.
 
     `y[o] = sum_k t[k] x[(o + k - low) / 2]` where that is whole, `low` half the taps rounded down; zeros lie beyond the
@@ -48,7 +48,7 @@ def upsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float
     return x
 
 
-def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Float[Array, "n h2 w2 c"]:
+def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = TAPS) -> Float[Array, "n h2 w2 c"]:
     """Smooth images by taps of sum 1 on each axis, and take every second pixel; sides are even.
 
     `y[o] = sum_k t[k] x[2 o + k - low]`, `low` the taps less 2, halved and rounded up, zeros beyond the edge.
@@ -64,7 +64,7 @@ def downsample(x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS) -> Flo
 
 
 def blur(
-    x: Float[Array, "n h w c"], taps: Sequence[float] = _TAPS, *, gain: float = 1.0, padding: tuple[int, int] = (2, 1)
+    x: Float[Array, "n h w c"], taps: Sequence[float] = TAPS, *, gain: float = 1.0, padding: tuple[int, int] = (2, 1)
 ) -> Float[Array, "n h2 w2 c"]:
     """Smooth images by taps of sum `gain` on each axis, after as many zeros before and after it as given.
 

@@ -86,8 +86,7 @@ class Generator(StyleGenerator):
     ) -> Samples:
         """Draw one image per row of noise, of its own styles or of those given for each of the layers."""
         size, features = stages(self.shape, depth=self.depth, width=self.width, max_width=self.max_width)
-        if styles is None or self.is_initializing():
-            styles = jnp.repeat(self.mapping(name="mapping")(noise, label)[:, None], self.layers, axis=1)
+        styles = self.of_layers(noise, label, styles)
         keys = layer_keys(noise, self.layers)
 
         constant = self.param("constant", nn.initializers.ones, (*size, features[-1]), jnp.float32)

@@ -94,8 +94,7 @@ class Generator(StyleGenerator):
     ) -> Samples:
         """Draw one image per row of noise, of its own styles or of those given for each of the layers."""
         size, features = _stages(self, self.shape)
-        if styles is None or self.is_initializing():
-            styles = jnp.repeat(self.mapping(name="mapping")(noise, label)[:, None], self.layers, axis=1)
+        styles = self.of_layers(noise, label, styles)
         keys = layer_keys(noise, 2 * self.depth + 1)
 
         # The image of each size shares its style with the convolution after it.

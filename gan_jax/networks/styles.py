@@ -62,6 +62,20 @@ class StyleGenerator(nn.Module):
         return Mapping(self.max_width, self.mapping_depth, self.classes, **where)
 
     @nn.nowrap
+    def of_layers(
+        self, noise: Latents, label: Labels | None, styles: Float[Array, "n l w"] | None
+    ) -> Float[Array, "n l w"]:
+        """Return the styles that are given, or the noise's own in every layer; within the call of a module."""
+        if styles is None or self.is_initializing():
+            return self.in_every_layer(self.mapping(name="mapping")(noise, label))
+        return styles
+
+    @nn.nowrap
+    def in_every_layer(self, styles: Float[Array, "n w"]) -> Float[Array, "n l w"]:
+        """Repeat a style for each layer."""
+        return jnp.repeat(styles[:, None], self.layers, axis=1)
+
+    @nn.nowrap
     def styles(self, params: Params, noise: Latents, label: Labels | None = None) -> Float[Array, "n w"]:
         """Return the style of each row of noise."""
         found = self.mapping(parent=None).apply({"params": params["params"]["mapping"]}, noise, label)

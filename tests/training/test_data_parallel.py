@@ -208,6 +208,14 @@ def test_a_labeled_game_keeps_each_label_with_its_sample(strategy):
         )  # 1000 for each unit between a sample's label and the one it meets
 
 
+def played(parallel, game, source, iterations):
+    """State and metrics after so many iterations."""
+    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
+    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
+    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=iterations, devices=parallel)
+    return run(state, pipeline.fetch(0, iterations), KEY, np.int32(0), np.int32(iterations))
+
+
 @cache
 def augmented(strategy):
     """Six iterations of a conditional game on images, whose augmentations adapt."""
@@ -225,10 +233,7 @@ def augmented(strategy):
         critic_steps=1,
         augment=AugmentConfig(("translation", "geometry", "ada_color"), strength=0.5, target=0.2, images=640),
     )
-    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
-    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
-    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=6, devices=parallel)
-    return run(state, pipeline.fetch(0, 6), KEY, np.int32(0), np.int32(6))
+    return played(parallel, game, source, 6)
 
 
 @pytest.mark.slow
@@ -259,10 +264,7 @@ def styled(strategy, networks):
         path_length=PathLengthConfig(weight=2.0, every=2),
         augment=AugmentConfig(("translation", "ada_color"), strength=0.5, target=0.2, images=640),
     )
-    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
-    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
-    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=5, devices=parallel)
-    return run(state, pipeline.fetch(0, 5), KEY, np.int32(0), np.int32(5))
+    return played(parallel, game, source, 5)
 
 
 @pytest.mark.slow
@@ -304,10 +306,7 @@ def normalized(strategy):
         shuffles_labels=True,
         generator_optimizer=optax.sgd(1e-1),  # a bias before a normalization has no gradient but rounding, see above
     )
-    pipeline = resident(source, size=game.counts["images"], replicate=parallel.replicate)
-    state = parallel.replicate(jax.jit(lambda: game.init(KEY, pipeline.spec))())
-    run = loop.compile_block(game, pipeline, state, KEY, max_iterations=4, devices=parallel)
-    return run(state, pipeline.fetch(0, 4), KEY, np.int32(0), np.int32(4))
+    return played(parallel, game, source, 4)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The configurations of a GAN's networks; each builds its module."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -14,8 +15,7 @@ from gan_jax.systems.gan.named import NameOrFunction, named
 
 __all__ = ["CriticConfig", "GeneratorConfig", "is_module", "told_classes"]
 
-# Not fields of a network, or not as they are given.
-_OTHERS = {"name", "latent", "preset", "activation"}
+_OTHERS = {"name", "latent", "preset"}  # no fields of a network
 
 
 def is_module(value: Any) -> bool:
@@ -117,12 +117,9 @@ class CriticConfig:
         >>> CriticConfig(width=8).build(classes=0, precision="float32").width
         8
         """
-        activation = named(ACTIVATIONS, self.activation)
-        given = {} if activation is None else {"activation": activation}
         kind, presets = named(CRITICS, self.name), _presets(self.name, "critic")
-        if given and "activation" not in kind.__dataclass_fields__:
-            raise InputError(f"{self.name} has no activation to choose; leave it out", field="activation")
-        return _module(self, kind, presets, classes, precision, **given)
+        with_function = replace(self, activation=named(ACTIVATIONS, self.activation))
+        return _module(with_function, kind, presets, classes, precision)
 
 
 def _module(config: Any, kind: type[nn.Module], presets: Mapping[str, Any], classes: int, precision: str, **given):

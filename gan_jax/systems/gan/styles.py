@@ -93,6 +93,6 @@ def _styles(game: Game, params: Params, latent: Latent, label: Labels | None) ->
     generator = cast(Any, game.generator)
     styles = generator.styles(params, latent.noise, label)
     if latent.other is None:
-        return jnp.repeat(styles[:, None], generator.layers, axis=1)
+        return generator.in_every_layer(styles)
     others = generator.styles(params, latent.other, label)
     return mix(styles, others, cast(Array, latent.crossover), generator.layers)
