@@ -9,8 +9,8 @@ import pytest
 from gan_jax.config import parse_value
 from gan_jax.errors import InputError
 from gan_jax.schedules import Cosine, value_at
+from gan_jax.systems.ema import ema_decay
 from gan_jax.systems.gan import AdamConfig, HalfLife
-from gan_jax.systems.gan.ema import ema_decay
 
 
 def test_a_cosine_is_optaxs_and_stays_at_its_end():

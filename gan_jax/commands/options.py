@@ -1,20 +1,39 @@
 """What commands share: how they read a command line, and how they show what takes long."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from gan_jax.config import parse_value
+from gan_jax.config import Choice, Count, NonNegative, Probability, parse_value
+from gan_jax.diffusion import SAMPLERS
 from gan_jax.errors import InputError
 from gan_jax.files import expand_user
 
-__all__ = ["command_parser", "out_path", "parse", "path_of", "progress_bars", "reader"]
+__all__ = [
+    "add_sampling",
+    "command_parser",
+    "out_path",
+    "parse",
+    "path_of",
+    "progress_bars",
+    "reader",
+    "sampling",
+]
+
+# What `System.options` may name: the type of each, and its help.
+_SAMPLING: dict[str, tuple[Any, str]] = {
+    "truncation": (Probability, "of styles; below 1, samples are more alike"),
+    "sampler": (Annotated[str, Choice(SAMPLERS)], f"of a diffusion run: {', '.join(SAMPLERS)}"),
+    "steps": (Count, "of a diffusion run's sampler"),
+    "eta": (Probability, "of the sampler ddim: fresh noise in its steps, 0 for none, 1 for as much as ddpm has"),
+    "guidance": (NonNegative, "of a diffusion run that is told the labels: 1 is none, more makes them plainer"),
+}
 
 
 class _Parser(ArgumentParser):
@@ -60,6 +79,17 @@ def reader(annotation: Any) -> Callable[[str], Any]:
             raise ArgumentTypeError(error.reason) from None
 
     return read
+
+
+def add_sampling(parser: ArgumentParser) -> None:
+    """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given."""
+    for name, (annotation, text) in _SAMPLING.items():
+        parser.add_argument(f"--{name}", type=reader(annotation), default=SUPPRESS, help=text)
+
+
+def sampling(options: Namespace) -> dict[str, Any]:
+    """Return the options of sampling that are given."""
+    return {name: value for name, value in vars(options).items() if name in _SAMPLING}
 
 
 def path_of(name: str | None) -> Path | None:

@@ -8,8 +8,8 @@ import numpy as np
 from rich.console import Console
 
 from gan_jax import runs
-from gan_jax.commands.options import command_parser, out_path, parse, reader
-from gan_jax.config import Count, Probability, Seed
+from gan_jax.commands.options import add_sampling, command_parser, out_path, parse, reader, sampling
+from gan_jax.config import Count, Seed
 from gan_jax.errors import InputError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import atomic_write
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     labels = parser.add_mutually_exclusive_group()
     labels.add_argument("--label", help="draw of this class alone, by its name or number")
     labels.add_argument("--labels", choices=["data", "balanced"], help="as frequent as in the data, or all alike")
-    parser.add_argument("--truncation", type=reader(Probability), default=1.0, help="of styles; below 1, more alike")
+    add_sampling(parser)
     options = parse(parser, arguments)
     folder = Path(options.run)
     out = out_path(options.out, folder / "samples.npz", ".npz")
@@ -39,9 +39,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     run = runs.open_run(folder, best=options.best)
     labels = _labels(run, options)
     with console.status(f"drawing {options.n:,}"):
-        samples = runs.sample(
-            run, options.n, seed=options.seed, condition=labels or None, truncation=options.truncation
-        )
+        samples = runs.sample(run, options.n, seed=options.seed, condition=labels or None, **sampling(options))
     name = "images" if samples.ndim == 4 else "points"
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples}, **{f"{name}s": array for name, array in labels.items()})

@@ -10,8 +10,8 @@ from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from gan_jax.commands.options import command_parser, parse, path_of, progress_bars, reader
-from gan_jax.config import Count, Name, Probability, Seed
+from gan_jax.commands.options import add_sampling, command_parser, parse, path_of, progress_bars, reader, sampling
+from gan_jax.config import Count, Name, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.dataset import only_class
 from gan_jax.data.sources import resolve
@@ -48,7 +48,7 @@ __all__ = [
     "scoring_parser",
 ]
 
-_DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3, "truncation": 1.0} | dict.fromkeys(
+_DEFAULTS = {"split": "held_out", "seed": 0, "seeds": 3} | dict.fromkeys(
     ("data", "data_dir", "statistics", "n", "n_real", "n_fake", "label", "features", "weights", "scores")
 )
 _Sets = Annotated[int, Field(gt=0, le=1000)]
@@ -67,7 +67,7 @@ def scoring_parser(command: str) -> ArgumentParser:
     add("--n-fake", type=reader(Count), help="generated samples, if another number than --n")
     add("--split", choices=["held_out", "train"], help="real data that samples are compared with; by default held_out")
     add("--label", help="score one class alone, by its name or number; of a run that is told the labels")
-    add("--truncation", type=reader(Probability), help="of styles, as of `gan-jax sample`; 1 by default, for none")
+    add_sampling(parser)
     add("--features", choices=list(FEATURES), help="by default what suits the data")
     add("--weights", help="file of the feature network's weights; by default where they usually are")
     add("--scores", nargs="+", choices=list(SCORES), help="by default all")
@@ -106,7 +106,7 @@ def score_all(
     Raises:
       InputError: neither does, or the runs name different data; or as `evaluation.reference` and `evaluate`.
     """
-    candidates = [drawn_as(candidate, options.label, options.truncation) for candidate in candidates]
+    candidates = [drawn_as(candidate, options.label, **sampling(options)) for candidate in candidates]
     for sets, _ in candidates:
         if sets.n_available is not None and sets.n_available < MIN_SAMPLES:
             raise InputError(

@@ -109,22 +109,23 @@ def state_shapes(run: Run) -> State:
     return jax.eval_shape(lambda: run.system.init(jax.random.key(0), run.spec))
 
 
-def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, truncation: float = 1.0) -> np.ndarray:
+def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, **options: Any) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
     They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
-    whatever else the system is conditioned on; without one, labels are as frequent as in the data. Truncated, below 1,
-    samples are drawn nearer to the average one: more alike, and nearer to the data.
+    whatever else the system is conditioned on; without one, labels are as frequent as in the data. Options are what the
+    system names in `System.options`, as `truncation=0.7`: samples nearer to the average one.
 
     Raises:
-      InputError: they are to be truncated, and the system cannot.
+      InputError: the system has no such option.
     """
-    if truncation != 1 and not run.system.truncates:
-        raise InputError(f"{run.experiment.summary()} has no styles; leave it out", field="truncation")
+    for name in options:
+        if name not in run.system.options:
+            raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
     if condition is None and run.class_counts:
         condition = {"label": labels_like_data(run.class_counts, n, seed)}
     key, size = jax.random.key(seed), chunk_size(run.shape)
-    draw = _sampler(run.system.sample, size, truncation)
+    draw = _sampler(run.system.sample, size, tuple(sorted(options.items())))
     chunks = []
     for i in range(-(-n // size)):
         chunk = None
@@ -135,13 +136,13 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, t
     return np.concatenate(chunks)[:n]
 
 
-def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, truncation: float = 1.0) -> SampleSets:
+def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **options: Any) -> SampleSets:
     """Return the sets that a run draws, of a class or of all: seed S gives what `gan-jax sample --seed S` does."""
 
     def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
         for seed in seeds:
             condition = None if label is None else {"label": np.full(n, label, np.int32)}
-            yield seed, sample(run, n, seed=seed, condition=condition, truncation=truncation)
+            yield seed, sample(run, n, seed=seed, condition=condition, **options)
 
     return SampleSets(name, run.shape, None, take)
 
@@ -184,6 +185,5 @@ def _function_of(run: Run, name: str) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=4)  # one program for every time that a run draws
-def _sampler(sample: Callable[..., Any], size: int, truncation: float) -> Callable[..., Any]:
-    options = {} if truncation == 1 else {"truncation": truncation}
-    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition, **options)))
+def _sampler(sample: Callable[..., Any], size: int, options: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition, **dict(options))))

@@ -1,7 +1,7 @@
 """What can be scored: a run, an `.npz`, a folder of images; each gives sets of samples."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gan_jax.data.files import read_samples
 from gan_jax.errors import InputError
@@ -39,8 +39,8 @@ def open_candidate(path: Path, *, best: bool = False) -> Candidate:
     return Candidate(of_array(read_samples(path), str(path)))
 
 
-def drawn_as(candidate: Candidate, label: str | None, truncation: float) -> Candidate:
-    """Return the samples of one class alone, by its name or number, or truncated, if a run draws them.
+def drawn_as(candidate: Candidate, label: str | None, **options: Any) -> Candidate:
+    """Return the samples of one class alone, by its name or number, or with options of sampling, if a run draws them.
 
     Raises:
       InputError: they are not drawn so, or there is no such class.
@@ -48,10 +48,11 @@ def drawn_as(candidate: Candidate, label: str | None, truncation: float) -> Cand
     sets, run = candidate
     if label is not None and (run is None or not run.class_counts):
         raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
-    if truncation != 1 and (run is None or not run.system.truncates):
-        raise InputError(f"{sets.name} is not drawn of styles; leave it out", field="truncation")
-    if run is None or (label is None and truncation == 1):
+    for name in options:
+        if run is None or name not in run.system.options:
+            raise InputError(f"{sets.name} is not drawn with {name}; leave it out", field=name)
+    if run is None or (label is None and not options):
         return candidate
     of_class = None if label is None else class_of(run.classes, label)
-    name = sets.name if truncation == 1 else f"{sets.name}, truncated by {truncation:g}"
-    return Candidate(sample_sets(run, name, label=of_class, truncation=truncation), run)
+    name = ", ".join([sets.name, *(f"{name} {value}" for name, value in options.items())])
+    return Candidate(sample_sets(run, name, label=of_class, **options), run)

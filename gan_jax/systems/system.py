@@ -45,7 +45,8 @@ class System(NamedTuple):
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
-      truncates: whether `sample` also takes a `truncation`, from 1, as trained, to 0, where all are the average one.
+      options: what `sample` also takes, by keyword: "truncation", from 1, as trained, to 0, where all are the average
+        one; "sampler", "steps", "eta", "guidance" of one that draws in steps.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
         one sample to another.
@@ -60,7 +61,7 @@ class System(NamedTuple):
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
-    truncates: bool = False
+    options: tuple[str, ...] = ()
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
     interpolate: Callable[[State, Key, int, int], Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None

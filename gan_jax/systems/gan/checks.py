@@ -13,7 +13,8 @@ from flax.errors import FlaxError
 
 from gan_jax.errors import InputError, one_line
 from gan_jax.penalties import mixes_samples
-from gan_jax.systems.gan.game import Game, apply_gradient, generate, is_conditional, random_labels
+from gan_jax.systems.gan.game import Game, generate, is_conditional, random_labels
+from gan_jax.systems.optimizers import apply_gradient
 from gan_jax.types import Array, Scores, Spec
 
 __all__ = [

@@ -12,9 +12,10 @@ from gan_jax.constraints import UNCONSTRAINED, Constraint
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty
 from gan_jax.sharding import BatchSharding, concat_apply
+from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.gan.augmenting import Adapted, AugmentConfig, Draws
-from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
+from gan_jax.systems.optimizers import apply_gradient
 from gan_jax.types import Array, ArrayLike, Float, Int, Key, Labels, Latents, Params, PerSample, Samples
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "CriticState",
     "Game",
     "State",
-    "apply_gradient",
     "bind_critic",
     "generate",
     "hide_nonfinite",
@@ -173,15 +173,6 @@ def hide_nonfinite(game: Game, gradient: Params, name: str) -> tuple[Params, dic
     count = sum(jnp.sum(~jnp.isfinite(leaf), dtype=jnp.float32) for leaf in jax.tree.leaves(gradient))
     finite = jax.tree.map(lambda leaf: jnp.nan_to_num(leaf, nan=0.0, posinf=1e5, neginf=-1e5), gradient)
     return finite, {f"{name}_nonfinite": jnp.asarray(count)}
-
-
-def apply_gradient(
-    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params, value: Array
-) -> tuple[Params, optax.OptState]:
-    """Return the parameters after one step of an optimizer, which may read the loss's value, and its state."""
-    with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
-        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, params, value=value)
-    return optax.apply_updates(params, updates), state
 
 
 def move_generator(game: Game, state: State, gradient: Params, value: Array) -> State:

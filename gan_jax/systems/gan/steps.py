@@ -15,7 +15,6 @@ from gan_jax.systems.gan.game import (
     CriticState,
     Game,
     State,
-    apply_gradient,
     bind_critic,
     hide_nonfinite,
     is_conditional,
@@ -23,6 +22,7 @@ from gan_jax.systems.gan.game import (
     move_generator,
 )
 from gan_jax.systems.gan.styles import Latent, synthesize
+from gan_jax.systems.optimizers import apply_gradient
 from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Params, Samples
 
 __all__ = ["AnyPenalty", "CriticInputs", "Metrics", "critic_step", "generator_step"]

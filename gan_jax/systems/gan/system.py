@@ -10,6 +10,7 @@ from gan_jax.errors import InputError
 from gan_jax.losses import Loss
 from gan_jax.penalties import Penalty, PlainPenalty, as_points, check_loss
 from gan_jax.sharding import UNSHARDED, BatchSharding, apply_each
+from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.gan.augmenting import UNAUGMENTED, AugmentConfig
 from gan_jax.systems.gan.checks import (
     check_batch_size,
@@ -19,7 +20,6 @@ from gan_jax.systems.gan.checks import (
     refuse_mixing,
 )
 from gan_jax.systems.gan.diagnosis import diagnose
-from gan_jax.systems.gan.ema import HalfLife
 from gan_jax.systems.gan.game import (
     Game,
     is_conditional,
@@ -170,7 +170,7 @@ def gan(
         metrics=metrics_of(game),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
-        truncates=hasattr(generator, "center"),
+        options=("truncation",) if hasattr(generator, "center") else (),
         diagnose=partial(diagnose, game),
         interpolate=partial(interpolate, game),
         encode=None if is_conditional(generator) else partial(encode, game),

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from gan_jax.systems.ema import ema_decay
 from gan_jax.systems.gan.augmenting import Draws
 from gan_jax.systems.gan.checks import check_params
-from gan_jax.systems.gan.ema import ema_decay
 from gan_jax.systems.gan.game import CriticState, Game, State, is_conditional, labels_of
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.gan.styles import draw_latents, path_length_step, synthesize

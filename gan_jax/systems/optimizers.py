@@ -1,16 +1,18 @@
-"""The optimizers of the two networks: Adam, whose rate and second decay may follow a schedule, or any of optax."""
+"""Optimizers: Adam, whose rate and second decay may follow a schedule, or any of optax."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import jax
 import jax.numpy as jnp
 import optax
 
 from gan_jax.config import Choice, Decay, Positive, config
 from gan_jax.penalties import lazy_adam
 from gan_jax.schedules import Cosine, value_at
+from gan_jax.types import Array, Params
 
-__all__ = ["AdamConfig", "Optimizer", "build_optimizer"]
+__all__ = ["AdamConfig", "Optimizer", "apply_gradient", "build_optimizer"]
 
 
 @config
@@ -60,3 +62,12 @@ Optimizer = Annotated[
 def build_optimizer(given: Any, *, images_each: int, every: int = 1) -> optax.GradientTransformation:
     """Return the optimizer of a configuration, or the one given."""
     return given.build(images_each, every) if isinstance(given, AdamConfig) else given
+
+
+def apply_gradient(
+    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params, value: Array
+) -> tuple[Params, optax.OptState]:
+    """Return the parameters after one step of an optimizer, which may read the loss's value, and its state."""
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats, which strict users forbid
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, params, value=value)
+    return optax.apply_updates(params, updates), state
