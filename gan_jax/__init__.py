@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
+    from gan_jax.systems.ema import HalfLife
     from gan_jax.systems.gan import (
         GAN,
-        AdamConfig,
         AugmentConfig,
         ConstraintConfig,
         CriticConfig,
         GeneratorConfig,
-        HalfLife,
         PathLengthConfig,
         PenaltyConfig,
         gan,
     )
+    from gan_jax.systems.optimizers import AdamConfig
 
 __version__ = "0.2.0"
 
@@ -51,9 +52,12 @@ _LAZY = {
     "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
     "gan_jax.systems.gan": (
-        *("GAN", "AdamConfig", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig"),
-        *("HalfLife", "PathLengthConfig", "PenaltyConfig", "gan"),
+        *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
+        *("PenaltyConfig", "gan"),
     ),
+    "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
+    "gan_jax.systems.ema": ("HalfLife",),
+    "gan_jax.systems.optimizers": ("AdamConfig",),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -66,6 +70,8 @@ __all__ = [
     "CriticConfig",
     "DataConfig",
     "Dataset",
+    "DenoiserConfig",
+    "Diffusion",
     "EvaluationConfig",
     "Experiment",
     "GeneratorConfig",

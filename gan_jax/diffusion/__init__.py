@@ -14,30 +14,40 @@ True
 """
 
 from gan_jax.diffusion import oracles
+from gan_jax.diffusion.bound import variational_bound
 from gan_jax.diffusion.guidance import guided
 from gan_jax.diffusion.levels import SPACINGS, Levels, levels
 from gan_jax.diffusion.likelihood import bits_per_dimension, dequantize, log_likelihood
 from gan_jax.diffusion.parameterizations import PARAMETERIZATIONS, Parameterization
-from gan_jax.diffusion.samplers import SAMPLERS, Denoiser, Sampler, draw, evaluations, step
+from gan_jax.diffusion.presets import PRESETS, Preset
+from gan_jax.diffusion.samplers import SAMPLERS, Denoiser, Sampler, draw, encode, evaluations, step
 from gan_jax.diffusion.schedules import SCHEDULES, Schedule
+from gan_jax.diffusion.training import TIMES, WEIGHTINGS, denoising_error
 
 __all__ = [
     "PARAMETERIZATIONS",
+    "PRESETS",
     "SAMPLERS",
     "SCHEDULES",
     "SPACINGS",
+    "TIMES",
+    "WEIGHTINGS",
     "Denoiser",
     "Levels",
     "Parameterization",
+    "Preset",
     "Sampler",
     "Schedule",
     "bits_per_dimension",
+    "denoising_error",
     "dequantize",
     "draw",
+    "encode",
     "evaluations",
     "guided",
     "levels",
     "log_likelihood",
     "oracles",
     "step",
+    "variational_bound",
 ]

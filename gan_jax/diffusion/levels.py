@@ -7,7 +7,7 @@ import numpy as np
 
 from gan_jax.diffusion.schedules import Schedule
 
-__all__ = ["SPACINGS", "Levels", "levels"]
+__all__ = ["SPACINGS", "Levels", "levels", "time_of"]
 
 _BISECTIONS = 200
 
@@ -48,13 +48,13 @@ def _karras(schedule: Schedule, steps: int, exponent: float = 7.0) -> np.ndarray
     """Even in `(sigma / alpha)^(1/7)`, as EDM's."""
     first, last = (_ratio(schedule, t) ** (1 / exponent) for t in (_highest(schedule), schedule.low))
     ratios = np.linspace(first, last, steps) ** exponent
-    return _time_of(schedule, ratios)
+    return time_of(schedule, ratios)
 
 
 def _log_snr(schedule: Schedule, steps: int) -> np.ndarray:
     """Even in `log(sigma / alpha)`: what likelihoods are integrated in, without a last level of no noise."""
     first, last = (np.log(_ratio(schedule, t)) for t in (_highest(schedule), schedule.low))
-    return _time_of(schedule, np.exp(np.linspace(first, last, steps + 1)))
+    return time_of(schedule, np.exp(np.linspace(first, last, steps + 1)))
 
 
 def _ratio(schedule: Schedule, t: float) -> float:
@@ -67,8 +67,13 @@ def _highest(schedule: Schedule) -> float:
     return schedule.high if schedule.alpha(np.float64(schedule.high)) > 0 else schedule.high - 1e-3 * whole
 
 
-def _time_of(schedule: Schedule, ratios: np.ndarray) -> np.ndarray:
-    """The times of ratios sigma / alpha, which grow with time, by bisection."""
+def time_of(schedule: Schedule, ratios: np.ndarray) -> np.ndarray:
+    """Return the times of ratios sigma / alpha, which grow with time, by bisection: the nearest there are.
+
+    >>> from gan_jax.diffusion.schedules import SCHEDULES
+    >>> time_of(SCHEDULES["flow"], np.array([1.0])).round(6).tolist()
+    [0.5]
+    """
     low, high = np.full(ratios.shape, schedule.low), np.full(ratios.shape, _highest(schedule))
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

@@ -16,7 +16,7 @@ from jax import lax
 from gan_jax.diffusion.levels import Levels
 from gan_jax.types import Array, Float, Key, Samples
 
-__all__ = ["SAMPLERS", "Denoiser", "Sampler", "draw", "evaluations", "slope", "step"]
+__all__ = ["SAMPLERS", "Denoiser", "Sampler", "draw", "encode", "evaluations", "slope", "step"]
 
 Scalar = Float[Array, ""]
 
@@ -156,7 +156,29 @@ def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str 
     >>> draw(always, jax.random.key(0), jnp.array([[80.0]]), levels("karras", SCHEDULES["edm"], steps=5)).tolist()
     [[1.0]]
     """
-    advance = SAMPLERS[sampler] if isinstance(sampler, str) else sampler
+    x = _along(denoiser, key, x, levels, SAMPLERS[sampler] if isinstance(sampler, str) else sampler)
+    return x if levels.sigma[-1] == 0 else denoiser(x, jnp.asarray(levels.alpha[-1]), jnp.asarray(levels.sigma[-1]))
+
+
+def encode(denoiser: Denoiser, x: Samples, levels: Levels) -> Samples:
+    """Return the noise (N, ...), of spread 1 if the denoiser is right, that `draw` by "heun" takes to given samples.
+
+    It goes the same levels back by the same steps. The last has some noise left, as of the spacing "log_snr".
+
+    Source: Song, Meng, Ermon (2021), Denoising diffusion implicit models, section 5.4.
+
+    >>> from gan_jax.diffusion.schedules import SCHEDULES
+    >>> from gan_jax.diffusion.levels import levels
+    >>> normal = lambda x, alpha, sigma: x * alpha / (alpha**2 + sigma**2)
+    >>> encode(normal, jnp.array([[1.0]]), levels("log_snr", SCHEDULES["edm"], steps=50)).round(2).tolist()
+    [[1.0]]
+    """
+    back = Levels(levels.alpha[::-1], levels.sigma[::-1])
+    return _along(denoiser, jax.random.key(0), levels.alpha[-1] * x, back, _heun) / levels.sigma[0]
+
+
+def _along(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, advance: Sampler) -> Samples:
+    """From the first level to the last, step by step."""
 
     def body(carry: Any, given: Any) -> Any:
         x, memory = carry
@@ -167,7 +189,7 @@ def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str 
     keys = jax.random.split(key, len(levels.alpha) - 1)
     memory = jnp.zeros_like(x), jnp.zeros((), jnp.float32)
     (x, _), _ = lax.scan(body, (x, memory), (keys, *ends))
-    return x if levels.sigma[-1] == 0 else denoiser(x, jnp.asarray(levels.alpha[-1]), jnp.asarray(levels.sigma[-1]))
+    return x
 
 
 def evaluations(levels: Levels, sampler: str) -> int:

@@ -121,6 +121,10 @@ _SDE = "Song et al. (2021), Score-based generative modeling through stochastic d
 
 SCHEDULES: dict[str, Schedule] = {
     "ddpm": discrete(np.linspace(1e-4, 0.02, 1000), _DDPM),
+    "erasing": discrete(
+        1 / np.arange(1000.0, 0.0, -1.0),
+        "Sohl-Dickstein et al. (2015), Deep unsupervised learning using nonequilibrium thermodynamics",
+    ),
     "cosine": discrete(_cosine_betas(), "Nichol, Dhariwal (2021), Improved denoising diffusion probabilistic models"),
     "stable_diffusion": discrete(
         np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2,

@@ -1,13 +1,13 @@
-"""Generators and critics as Flax modules without state: `init` makes the parameters, `apply` is a pure function.
+"""Generators, critics and denoisers as Flax modules without state: `init` makes parameters, `apply` is a pure function.
 
 A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a critic maps samples (N, *shape) to scores
-(N,). One that scores sets of consecutive samples has a field `set_size`. The layers compute in `dtype`; parameters,
-scores and samples are float32.
+(N,). One that scores sets of consecutive samples has a field `set_size`. A denoiser maps noisy samples and times (N,)
+to samples. The layers compute in `dtype`; parameters, scores and samples are float32.
 """
 
-from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2
+from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2, unet
 
-__all__ = ["CRITICS", "GENERATORS", "PRESETS"]
+__all__ = ["CRITICS", "DENOISERS", "GENERATORS", "PRESETS"]
 
 GENERATORS = {
     "mlp": mlp.Generator,
@@ -28,6 +28,10 @@ CRITICS = {
     "r3gan": r3gan.Critic,
     "stylegan": stylegan.Critic,
     "stylegan2": stylegan2.Critic,
+}
+DENOISERS = {
+    "mlp": mlp.Denoiser,
+    "unet": unet.Denoiser,
 }
 
 PRESETS = {

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from gan_jax.networks.labels import Projection, beside_noise
+from gan_jax.networks.time import TimeEmbedding
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Labels, Latents, Samples, Scores
+from gan_jax.types import Array, Float, Labels, Latents, Samples, Scores
 
-__all__ = ["Critic", "Generator", "SetCritic"]
+__all__ = ["Critic", "Denoiser", "Generator", "SetCritic"]
 
 
 class _Hidden(nn.Module):
@@ -117,3 +118,34 @@ class SetCritic(nn.Module):
         size = jax.ops.segment_sum(jnp.ones((n, 1), total.dtype), of, sets, indices_are_sorted=True)
         pooled = _Hidden(self.width, self.depth, self.dtype)(total / size)
         return nn.Dense(1, kernel_init=nn.initializers.he_normal())(pooled).squeeze(-1)[of]
+
+
+class Denoiser(nn.Module):
+    """Samples (N, ...) and times (N,) through `depth` residual blocks of two layers to samples of the same shape.
+
+    With `classes` it also takes labels (N,), of which `classes` itself says that there is none. The last layer is zero
+    at first.
+
+    >>> denoiser = Denoiser(width=16)
+    >>> denoiser.init_with_output(jax.random.key(0), jnp.ones((2, 3)), jnp.ones(2))[0].shape
+    (2, 3)
+    """
+
+    width: int = 256
+    depth: int = 3
+    classes: int = 0
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Samples, time: Float[Array, " n"], label: Labels | None = None, *, train: bool = False
+    ) -> Samples:
+        """Say what noise or data there is in each sample."""
+        time = TimeEmbedding(self.width, self.classes, name="time")(time, label)
+        h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(len(x), -1))
+        for _ in range(self.depth):
+            y = nn.Dense(self.width, dtype=self.dtype)(nn.silu(h))
+            y = y + nn.Dense(self.width, dtype=self.dtype)(nn.silu(time))
+            h = h + nn.Dense(self.width, dtype=self.dtype)(nn.silu(y))
+        h = nn.Dense(prod(x.shape[1:]), kernel_init=nn.initializers.zeros)(at_least_float32(nn.silu(h)))
+        return h.reshape(x.shape)

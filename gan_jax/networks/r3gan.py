@@ -22,6 +22,7 @@ from gan_jax.errors import InputError
 from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import Conv
 from gan_jax.networks.labels import one_hot
+from gan_jax.networks.patches import from_patches, to_patches
 from gan_jax.networks.presets import Preset
 from gan_jax.networks.resample import downsample, upsample
 from gan_jax.networks.stages import stages
@@ -83,19 +84,6 @@ def _stages(module: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int], list[
     return stages(shape, depth=module.depth, width=module.width, max_width=module.max_width, patch=module.patch)
 
 
-def _to_patches(images: Array, patch: int) -> Array:
-    """(N, H, W, C) to (N, H / P, W / P, P P C)."""
-    n, h, w, c = images.shape
-    x = images.reshape(n, h // patch, patch, w // patch, patch, c).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(n, h // patch, w // patch, patch * patch * c)
-
-
-def _from_patches(x: Array, patch: int) -> Array:
-    n, h, w, c = x.shape
-    x = x.reshape(n, h, w, patch, patch, c // patch**2).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(n, h * patch, w * patch, c // patch**2)
-
-
 class Generator(nn.Module):
     """Noise (N, z) to images (N, H, W, C): a learned basis, then `blocks` blocks in each of `depth + 1` stages.
 
@@ -142,7 +130,7 @@ class Generator(nn.Module):
             for _ in range(self.blocks):
                 x = _Block(total, self.group_size, self.dtype)(x)
         x = at_least_float32(_linear(self.patch**2 * self.shape[2], features[0], self.dtype)(x))
-        return _from_patches(x, self.patch)
+        return from_patches(x, self.patch)
 
 
 class Critic(nn.Module):
@@ -169,7 +157,7 @@ class Critic(nn.Module):
     def __call__(self, images: Samples, label: Labels | None = None) -> Scores:
         """Score each image."""
         size, features = _stages(self, images.shape[1:])
-        x = _to_patches(images, self.patch)
+        x = to_patches(images, self.patch)
         x = _linear(features[0], x.shape[3], self.dtype)(x)
         total = self.blocks * (self.depth + 1)
         for stage in range(self.depth + 1):

@@ -15,6 +15,7 @@ from gan_jax.evaluation.scores import GOOD, SCORES
 from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
+from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.gan.config import GAN
 from gan_jax.types import Spec
 
@@ -122,7 +123,7 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "system")
+_SYSTEMS = ("gan", "diffusion", "system")
 
 
 @config
@@ -134,6 +135,7 @@ class Experiment:
     Attributes:
       data: where they come from; a name, a `Dataset` or a function that reads one is short for the configuration.
       gan: the system, if it is a GAN; so it is by default.
+      diffusion: the system, if it is a network that takes noise out of samples.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
       batch_size: samples of one step.
@@ -151,6 +153,7 @@ class Experiment:
 
     data: Annotated[DataConfig, BeforeValidator(_data_config)] = DataConfig()
     gan: GAN | None = None
+    diffusion: Diffusion | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64
     seed: Seed = 0

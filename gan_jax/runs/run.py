@@ -120,7 +120,7 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
       InputError: the system has no such option.
     """
     for name in options:
-        if name not in run.system.options:
+        if name not in run.system.options.get("sample", ()):
             raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
     if condition is None and run.class_counts:
         condition = {"label": labels_like_data(run.class_counts, n, seed)}

@@ -49,7 +49,7 @@ def drawn_as(candidate: Candidate, label: str | None, **options: Any) -> Candida
     if label is not None and (run is None or not run.class_counts):
         raise InputError(f"{sets.name} is not drawn of labels; leave it out", field="label")
     for name in options:
-        if run is None or name not in run.system.options:
+        if run is None or name not in run.system.options.get("sample", ()):
             raise InputError(f"{sets.name} is not drawn with {name}; leave it out", field=name)
     if run is None or (label is None and not options):
         return candidate

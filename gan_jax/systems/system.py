@@ -1,6 +1,7 @@
 """What can be trained. The loop, the checkpoints, the scores and the commands know a system by these types alone."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from gan_jax.types import Array, Batch, Key, Latents, PerSample, Samples, Spec
@@ -45,14 +46,14 @@ class System(NamedTuple):
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
-      options: what `sample` also takes, by keyword: "truncation", from 1, as trained, to 0, where all are the average
-        one; "sampler", "steps", "eta", "guidance" of one that draws in steps.
+      options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
+        0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
         one sample to another.
       encode: `(state, key, batch) -> latents`, of given samples.
       decode: `(state, latents) -> samples`.
-      likelihood: `(state, key, batch) -> log-likelihoods` (N,), in nats.
+      likelihood: `(state, key, batch) -> log densities` (N,) in nats, by the name of the estimate, the best first.
     """
 
     init: Callable[[Key, Spec], State]
@@ -61,9 +62,9 @@ class System(NamedTuple):
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
-    options: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
     interpolate: Callable[[State, Key, int, int], Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None
     decode: Callable[[State, Latents], Samples] | None = None
-    likelihood: Callable[[State, Key, Batch], PerSample] | None = None
+    likelihood: Callable[..., dict[str, PerSample]] | None = None

@@ -15,9 +15,10 @@ from gan_jax.systems.gan.augmenting import AugmentConfig
 from gan_jax.systems.gan.checks import check_network
 from gan_jax.systems.gan.game import is_conditional
 from gan_jax.systems.gan.lipschitz_configs import ConstraintConfig, PenaltyConfig, is_penalty
-from gan_jax.systems.gan.network_configs import CriticConfig, GeneratorConfig, is_module, told_classes
+from gan_jax.systems.gan.network_configs import CriticConfig, GeneratorConfig, told_classes
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.system import gan
+from gan_jax.systems.modules import is_module
 from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec

@@ -1,6 +1,5 @@
 """The configurations of a GAN's networks; each builds its module."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -8,19 +7,12 @@ import flax.linen as nn
 from pydantic import Field
 
 from gan_jax.config import Choice, Count, Name, config
-from gan_jax.errors import InputError
 from gan_jax.networks import CRITICS, GENERATORS, PRESETS
 from gan_jax.networks.activations import ACTIVATIONS
 from gan_jax.systems.gan.named import NameOrFunction, named
+from gan_jax.systems.modules import build_module, is_module
 
-__all__ = ["CriticConfig", "GeneratorConfig", "is_module", "told_classes"]
-
-_OTHERS = {"name", "latent", "preset"}  # no fields of a network
-
-
-def is_module(value: Any) -> bool:
-    """Whether a value is a class of Flax modules."""
-    return isinstance(value, type) and issubclass(value, nn.Module)
+__all__ = ["CriticConfig", "GeneratorConfig", "told_classes"]
 
 
 def told_classes(name: Any, classes: int, conditional: bool) -> int:
@@ -68,7 +60,7 @@ class GeneratorConfig:
           InputError: the network has no such field; the message names it.
         """
         kind, presets = named(GENERATORS, self.name), _presets(self.name, "generator")
-        return _module(self, kind, presets, classes, precision, shape=shape)
+        return build_module(self, kind, presets=presets, classes=classes, precision=precision, shape=shape)
 
 
 @config
@@ -119,30 +111,7 @@ class CriticConfig:
         """
         kind, presets = named(CRITICS, self.name), _presets(self.name, "critic")
         with_function = replace(self, activation=named(ACTIVATIONS, self.activation))
-        return _module(with_function, kind, presets, classes, precision)
-
-
-def _module(config: Any, kind: type[nn.Module], presets: Mapping[str, Any], classes: int, precision: str, **given):
-    """The module of a class with the fields that are chosen, those of a preset, and those that it has of the others."""
-    label = config.name if isinstance(config.name, str) else config.name.__name__
-    fields = kind.__dataclass_fields__
-    chosen = {field: getattr(config, field) for field in config.__dataclass_fields__ if field not in _OTHERS}
-    chosen = {field: value for field, value in chosen.items() if value is not None}
-    for field in chosen:
-        if field not in fields:
-            raise InputError(f"{label} has no {field} to choose; leave it out", field=field)
-    if config.preset is not None:
-        if config.preset not in presets:
-            reason = f"{label} has {', '.join(presets) or 'none'}, not {config.preset}"
-            raise InputError(reason, field="preset")
-        chosen = {**presets[config.preset], **chosen}
-    if precision != "float32" and "dtype" not in fields:
-        raise InputError(f"{label} has no field dtype, so that it cannot compute in {precision}; add one")
-    if classes and "classes" not in fields and not getattr(kind, "conditional", False):
-        raise InputError(f"{label} takes no labels; choose another network, or leave gan.conditional out")
-    given |= {"dtype": precision} if "dtype" in fields else {}
-    given |= {"classes": classes} if "classes" in fields else {}
-    return kind(**chosen, **given)
+        return build_module(with_function, kind, presets=presets, classes=classes, precision=precision)
 
 
 def _presets(name: Any, part: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from gan_jax.inversion import invert
 from gan_jax.networks.batch_norm import standing_moments
 from gan_jax.systems.gan.checks import declares_mixing
 from gan_jax.systems.gan.game import Game, State, generate, is_conditional, normal, random_labels
+from gan_jax.systems.paths import circular_paths
 from gan_jax.types import Batch, Key, Latents, Params, Samples
 
 __all__ = ["decode", "encode", "interpolate", "sample"]
@@ -38,10 +39,8 @@ def sample(
 
 
 def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
-    """Draw samples along paths between noise vectors: quarters of a circle, on which noise stays normal."""
-    start, end = normal(key, (2, paths, 1, game.latent))
-    angle = jnp.linspace(0, jnp.pi / 2, steps, dtype=jnp.float32).reshape(1, steps, 1)
-    noise = (jnp.cos(angle) * start + jnp.sin(angle) * end).reshape(-1, game.latent)
+    """Draw samples along paths between noise vectors."""
+    noise = circular_paths(key, paths, steps, (game.latent,))
     labels = random_labels(game, jax.random.fold_in(key, 1), paths)
     return generate(game, _variables(game, state), noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
 

@@ -170,7 +170,7 @@ def gan(
         metrics=metrics_of(game),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
-        options=("truncation",) if hasattr(generator, "center") else (),
+        options={"sample": ("truncation",)} if hasattr(generator, "center") else {},
         diagnose=partial(diagnose, game),
         interpolate=partial(interpolate, game),
         encode=None if is_conditional(generator) else partial(encode, game),

@@ -1,0 +1,48 @@
+"""How a network is told the time of a diffusion: sinusoids, and the class of a sample beside them."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from gan_jax.networks.labels import one_hot
+from gan_jax.types import Array, Float, Int
+
+__all__ = ["TimeEmbedding", "sinusoids"]
+
+
+def sinusoids(time: Float[Array, " n"], features: int, *, longest: float = 10_000.0) -> Float[Array, "n f"]:
+    """Return sines and then cosines of times (N,), of periods from 2 pi to 2 pi times the longest.
+
+    Source: Vaswani et al. (2017), Attention is all you need; as DDPM's code has it, the last just below the longest.
+
+    >>> sinusoids(jnp.array([0.0]), 4).tolist()
+    [[0.0, 0.0, 1.0, 1.0]]
+    """
+    half = features // 2
+    rates = jnp.exp(-jnp.log(longest) / (half - 1) * jnp.arange(half, dtype=jnp.float32))
+    angles = time.astype(jnp.float32)[:, None] * rates[None]
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1)
+
+
+class TimeEmbedding(nn.Module):
+    """Times (N,) to vectors (N, features) by sinusoids and two dense layers, float32; labels (N,) are added to them.
+
+    With `classes` it takes labels: `classes` itself, one more than there are, says that there is none.
+
+    >>> layer = TimeEmbedding(features=8, classes=3)
+    >>> layer.init_with_output(jax.random.key(0), jnp.ones(2), jnp.array([0, 3]))[0].shape
+    (2, 8)
+    """
+
+    features: int
+    classes: int = 0
+    sinusoids: int | None = None
+
+    @nn.compact
+    def __call__(self, time: Float[Array, " n"], label: Int[Array, " n"] | None = None) -> Float[Array, "n f"]:
+        """Embed each time."""
+        x = nn.silu(nn.Dense(self.features)(sinusoids(time, self.sinusoids or self.features)))
+        x = nn.Dense(self.features)(x)
+        if not self.classes:
+            return x
+        embedding = nn.Dense(self.features, use_bias=False, kernel_init=nn.initializers.normal(1.0), name="embedding")
+        return x + embedding(one_hot(label, self.classes + 1))

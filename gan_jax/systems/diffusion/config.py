@@ -1,0 +1,178 @@
+"""The configuration of a diffusion model, which builds its system."""
+
+from typing import Annotated, Any, Literal
+
+import flax.linen as nn
+from pydantic import BeforeValidator
+
+from gan_jax.config import Choice, Count, Decay, NonNegative, Probability, config
+from gan_jax.diffusion import (
+    PARAMETERIZATIONS,
+    PRESETS,
+    SAMPLERS,
+    SCHEDULES,
+    SPACINGS,
+    TIMES,
+    WEIGHTINGS,
+    Parameterization,
+    Preset,
+    Schedule,
+)
+from gan_jax.errors import InputError, within
+from gan_jax.networks import DENOISERS
+from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.diffusion.system import diffusion
+from gan_jax.systems.ema import HalfLife
+from gan_jax.systems.modules import build_module, is_module
+from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
+from gan_jax.systems.system import System
+from gan_jax.types import Spec
+
+__all__ = ["DenoiserConfig", "Diffusion"]
+
+
+@config
+class DenoiserConfig:
+    """The network that says what noise or data there is in a sample.
+
+    Attributes:
+      name: kind of network; in Python also a Flax module class.
+      width: features of the hidden layers (mlp); the network's own by default.
+      depth: residual blocks (mlp); the network's own by default.
+      features: at the image's size, at its half, and so on (unet); the network's own by default.
+      blocks: residual blocks at each size (unet); the network's own by default.
+      attention: heights of the images in which every pixel looks at all (unet); the network's own by default.
+      dropout: the probability that a number is left out in training (unet); none by default.
+      patch: height and width of the patches that an image is cut into (unet); the network's own by default.
+    """
+
+    name: Annotated[str | type[nn.Module], Choice(DENOISERS, is_module, "a Flax module class")] = "mlp"
+    width: Count | None = None
+    depth: Count | None = None
+    features: tuple[Count, ...] | None = None
+    blocks: Count | None = None
+    attention: tuple[Count, ...] | None = None
+    dropout: Probability | None = None
+    patch: Count | None = None
+
+    def build(self, classes: int, precision: str) -> nn.Module:
+        """Return the module, told labels of so many classes, 0 to be told none.
+
+        Raises:
+          InputError: the network has no such field; the message names it.
+        """
+        kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
+        return build_module(self, kind, presets={}, classes=classes, precision=precision)
+
+
+def _denoiser_config(value: Any) -> Any:
+    return DenoiserConfig(name=value) if isinstance(value, str) or is_module(value) else value
+
+
+@config
+class Diffusion:
+    """The system: a network that takes noise out of samples, how it is trained, and how samples are drawn with it.
+
+    Attributes:
+      network: takes the noise out; a name or a module class is short for its configuration.
+      preset: published choices of what follows, from `gan_jax.diffusion.PRESETS`, where it is not given.
+      schedule: how much signal and how much noise there is at a time; in Python also a `Schedule`.
+      parameterization: what the network says, as the noise; in Python also a `Parameterization`.
+      times: how the noise of a training sample is drawn; in Python also a function `(schedule, uniform) -> times`.
+      weighting: of the squared errors, "output" or "bound".
+      spacing: the levels of noise of the sampler; in Python also a function `(schedule, steps) -> times`.
+      sampler: how samples are drawn; in Python also a step of one's own.
+      steps: of the sampler.
+      conditional: whether the network is told the labels.
+      label_dropout: the probability that a training sample's label is hidden, for guidance.
+      guidance: the weight of what the label says when samples are drawn: 1 for none, more for plainer samples.
+      clip: whether what the network says that the data are is held to [-1, 1] when images are drawn.
+      optimizer: Adam's configuration, or any optax optimizer.
+      ema_decay: decay of the exponential moving average of the parameters, which draws the samples, or its half-life in
+        images.
+      precision: of the network's layers; parameters, errors and samples are float32 all the same.
+    """
+
+    network: Annotated[DenoiserConfig, BeforeValidator(_denoiser_config)] = DenoiserConfig()
+    preset: Annotated[str, Choice(PRESETS)] = "edm"
+    schedule: Annotated[Any, Choice(SCHEDULES, lambda value: isinstance(value, Schedule), "a Schedule")] | None = None
+    parameterization: (
+        Annotated[
+            Any,
+            Choice(PARAMETERIZATIONS, lambda value: isinstance(value, Parameterization), "a Parameterization"),
+        ]
+        | None
+    ) = None
+    times: Annotated[Any, Choice(TIMES, callable, "a function")] | None = None
+    weighting: Annotated[Any, Choice(WEIGHTINGS, callable, "a function")] | None = None
+    spacing: Annotated[Any, Choice(SPACINGS, callable, "a function")] | None = None
+    sampler: Annotated[Any, Choice(SAMPLERS, callable, "a function")] | None = None
+    steps: Count | None = None
+    conditional: bool = False
+    label_dropout: Probability = 0.1
+    guidance: NonNegative = 1.0
+    clip: bool = False
+    optimizer: Optimizer = AdamConfig(learning_rate=1e-3, b1=0.9, b2=0.999)
+    ema_decay: Decay | HalfLife = HalfLife(50_000.0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def chosen(self) -> Preset:
+        """Return the preset with what is chosen to differ from it.
+
+        >>> Diffusion(preset="ddpm", sampler="ddim", steps=50).chosen()[:2]
+        ('ddpm', 'noise')
+        """
+        preset = PRESETS[self.preset]
+        own = {name: getattr(self, name, None) for name in Preset._fields}
+        return preset._replace(**{name: value for name, value in own.items() if value is not None})
+
+    def build(
+        self,
+        spec: Spec,
+        *,
+        batch_size: int,
+        classes: int = 0,
+        sharding: BatchSharding = UNSHARDED,
+        trains: bool = True,
+    ) -> System:
+        """Return the system for training batches of a spec; the arguments are as for `GAN.build`.
+
+        Raises:
+          InputError: the network cannot take the shape, or has no such field, the data have no labels, or the sampler
+            cannot take so many steps.
+
+        >>> Diffusion().build({"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}, batch_size=8).counts
+        {'images': 8}
+        """
+        if self.conditional and not classes:
+            raise InputError("the data have no labels; leave it out, or give data with some", field="conditional")
+        if self.guidance != 1 and not self.conditional:
+            raise InputError("it pushes towards the label, which the network is not told", field="guidance")
+        if batch_size % sharding.device_count:
+            raise InputError(f"{batch_size} is no multiple of the {sharding.device_count} devices", field="batch_size")
+        with within("network"):
+            network = self.network.build(classes if self.conditional else 0, self.precision)
+        preset = self.chosen()
+        return diffusion(
+            network=network,
+            preset=preset,
+            spec=spec,
+            optimizer=build_optimizer(self.optimizer, images_each=batch_size),
+            batch_size=batch_size,
+            label_dropout=self.label_dropout if self.conditional else 0.0,
+            guidance=self.guidance,
+            clip=self.clip and len(spec["sample"].shape) == 3,
+            ema_decay=self.ema_decay,
+            sharding=sharding,
+        )
+
+    def summary(self) -> str:
+        """Return the system in a line.
+
+        >>> Diffusion(schedule="cosine").summary()
+        'diffusion edm · network mlp · schedule cosine'
+        """
+        parts = {"diffusion": self.preset, "network": self.network.name}
+        own = {name: getattr(self, name, None) for name in Preset._fields}
+        parts |= {name: value for name, value in own.items() if value is not None}
+        return " · ".join(f"{part} {getattr(value, '__name__', value)}" for part, value in parts.items())

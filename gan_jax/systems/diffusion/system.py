@@ -1,0 +1,182 @@
+"""Denoising as a system: what it is made of, the state that it begins with, and how that moves."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_jax.diffusion import Preset, denoising_error
+from gan_jax.errors import InputError
+from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.diffusion import likelihood, sampling
+from gan_jax.systems.diffusion.model import Model, State, network_output, parameterization_of, schedule_of
+from gan_jax.systems.ema import HalfLife, ema_decay
+from gan_jax.systems.optimizers import apply_gradient
+from gan_jax.systems.system import Metric, System
+from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples, Spec
+
+__all__ = ["State", "diffusion"]
+
+_DIAGNOSED = 8  # levels of noise of each sample
+
+_METRICS = {
+    "loss": Metric("Denoising error", "squared, weighted", scale="log", history=("train", "gap"), progress=True),
+    "param_grad_norm": Metric("Gradient norm of the parameters", "loss per parameter", scale="log"),
+}
+
+
+def diffusion(
+    *,
+    network: nn.Module,
+    preset: Preset,
+    spec: Spec,
+    optimizer: optax.GradientTransformation,
+    batch_size: int,
+    ema_decay: float | HalfLife,
+    label_dropout: float = 0.0,
+    guidance: float = 1.0,
+    clip: bool = False,
+    sharding: BatchSharding = UNSHARDED,
+) -> System:
+    """Build the system that trains a network to take noise out of samples, and draws by it.
+
+    One update takes a batch of samples, mixes each with noise at a time of its own, `x = alpha(t) x0 + sigma(t) eps`,
+    and moves the network by the mean of `gan_jax.diffusion.denoising_error`.
+
+    Args:
+      network: a module `(x (N, ...), time (N,), train=...) -> (N, ...)` without state. If it has some `classes` it also
+        takes int32 labels (N,), of which `classes` itself says that there is none.
+      preset: schedule, parameterization and all else that a paper chooses; objects of one's own in place of names.
+      spec: of a batch, without the batch axis.
+      optimizer: any optax optimizer.
+      batch_size: samples of one step.
+      ema_decay: decay of the exponential moving average of the parameters, or its half-life in images.
+      label_dropout: the probability that a label is hidden.
+      guidance: the weight of the label when samples are drawn.
+      clip: whether what is denoised is held to [-1, 1] when samples are drawn.
+      sharding: how each batch is sharded over devices.
+
+    Raises:
+      InputError: the network cannot take the samples.
+
+    Source: Ho, Jain, Abbeel (2020), Denoising diffusion probabilistic models; see `gan_jax.diffusion.PRESETS`.
+
+    >>> from gan_jax.diffusion import PRESETS
+    >>> from gan_jax.networks import mlp
+    >>> spec = {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
+    >>> system = diffusion(
+    ...     network=mlp.Denoiser(width=8), preset=PRESETS["edm"], spec=spec, optimizer=optax.adam(1e-3), batch_size=4,
+    ...     ema_decay=0.99,
+    ... )
+    >>> state, metrics = jax.jit(system.update)(
+    ...     system.init(jax.random.key(0), spec), jax.random.key(1), {"sample": jnp.zeros((4, 2))}
+    ... )
+    >>> int(state.step), system.sample(state, jax.random.key(2), 5).shape
+    (1, (5, 2))
+    """
+    shape = spec["sample"].shape
+    model = Model(network, preset, shape, optimizer, batch_size, label_dropout, guidance, clip, ema_decay, sharding)
+    found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
+    if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
+        raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
+    told = getattr(network, "classes", 0) > 0
+    return System(
+        init=partial(init, model),
+        update=partial(update, model),
+        sample=partial(sampling.sample, model),
+        metrics=_METRICS,
+        counts={"images": batch_size},
+        conditional=told,
+        options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
+        diagnose=partial(diagnose, model),
+        interpolate=partial(sampling.interpolate, model),
+        encode=None if told else partial(sampling.encode, model),
+        decode=None if told else partial(sampling.decode, model),
+        likelihood=partial(likelihood.likelihood, model),
+    )
+
+
+def init(model: Model, key: Key, spec: Spec) -> State:
+    """Draw the network's first parameters."""
+    params = _init_params(model, key)
+    ema = jax.tree.map(jnp.copy, params)  # its own buffers, so that the state can be donated
+    return State(jnp.zeros((), jnp.int32), params, ema, model.optimizer.init(params))
+
+
+def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, dict[str, Array]]:
+    """Take one step on a batch, each sample at a time of its own."""
+    noise_key, drop_key, network_key = jax.random.split(key, 3)
+    shard = model.sharding.shard
+    x = shard(jnp.asarray(batch["sample"]))
+    label = _hidden(model, drop_key, batch)
+    # Drawn for the whole batch and then sharded: the same on any number of devices.
+    uniform, eps = map(shard, _draws(noise_key, (model.batch_size, *model.shape)))
+
+    def loss(params: Params) -> Array:
+        return _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": network_key}).mean()
+
+    value, gradient = model.sharding.mean(jax.value_and_grad(loss)(state.params))
+    params, optimizer = apply_gradient(model.optimizer, gradient, state.optimizer, state.params, value)
+    decay = ema_decay(model.ema_decay, state.step, model.batch_size)
+    ema = optax.incremental_update(params, state.ema, 1 - decay)
+    metrics = {"loss": value, "param_grad_norm": optax.tree.norm(gradient)}
+    return State(state.step + 1, params, ema, optimizer), metrics
+
+
+def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+    """Measure each sample's error, of the average parameters, over a few levels of noise."""
+    x = jnp.asarray(batch["sample"])
+    label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
+
+    def once(key: Key) -> PerSample:
+        uniform, eps = _draws(key, x.shape)
+        return _errors(model, state.ema, x, label, uniform, eps)
+
+    return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
+
+
+def _draws(key: Key, shape: tuple[int, ...]) -> tuple[Array, Samples]:
+    """Of times evenly spread over the samples, each anywhere in its part, in no order; and noise."""
+    time_key, order_key, noise_key = jax.random.split(key, 3)
+    places = jnp.arange(shape[0], dtype=jnp.float32) + jax.random.uniform(time_key, shape[:1], jnp.float32)
+    uniform = jax.random.permutation(order_key, jnp.minimum(places / shape[0], 1 - 1e-6))
+    return uniform, jax.random.normal(noise_key, shape, jnp.float32)
+
+
+def _errors(
+    model: Model, params: Params, x: Samples, label: Labels | None, uniform: Array, eps: Samples, **options
+) -> PerSample:
+    return denoising_error(
+        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, label, **options),
+        jax.random.key(0),
+        x,
+        schedule=schedule_of(model),
+        parameterization=parameterization_of(model),
+        times=model.preset.times,
+        weighting=model.preset.weighting,
+        uniform=uniform,
+        eps=eps,
+    )
+
+
+def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
+    """This device's labels, some of them hidden; None for a network that takes none."""
+    classes = getattr(model.network, "classes", 0)
+    if not classes:
+        return None
+    hidden = jax.random.bernoulli(key, model.label_dropout, (model.batch_size,))
+    return model.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
+
+
+def _init_params(model: Model, key: Key) -> Params:
+    one = jnp.zeros((1,), jnp.float32)
+    labels = (jnp.zeros((1,), jnp.int32),) if getattr(model.network, "classes", 0) else ()
+    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *labels)
+
+
+def _said(model: Model, params: Params) -> Samples:
+    ones = jnp.ones((1, *[1] * len(model.shape)), jnp.float32)
+    label = jnp.zeros((1,), jnp.int32) if getattr(model.network, "classes", 0) else None
+    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, label)
