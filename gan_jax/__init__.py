@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         gan,
     )
     from gan_jax.systems.optimizers import AdamConfig
+    from gan_jax.systems.vae import VAE, VAENetworkConfig
 
 __version__ = "0.2.0"
 
@@ -58,11 +59,13 @@ _LAZY = {
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
     "gan_jax.systems.ema": ("HalfLife",),
     "gan_jax.systems.optimizers": ("AdamConfig",),
+    "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
     "GAN",
+    "VAE",
     "AdamConfig",
     "AugmentConfig",
     "ConstraintConfig",
@@ -80,6 +83,7 @@ __all__ = [
     "PathLengthConfig",
     "PenaltyConfig",
     "System",
+    "VAENetworkConfig",
     "constraints",
     "decode",
     "divergences",

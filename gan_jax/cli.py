@@ -18,7 +18,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "check")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "check")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -28,6 +28,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax evaluate SAMPLES        score a run, an .npz file or a folder of images
   gan-jax compare SAMPLES ...     score several side by side
   gan-jax report RUN              all about a run in one HTML file
+  gan-jax likelihood RUN          how likely a diffusion model or a VAE makes data
   gan-jax check RUN               whether a run folder is as it was written
 
 `gan-jax COMMAND --help` lists a command's options."""

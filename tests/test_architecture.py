@@ -12,7 +12,17 @@ PACKAGE = Path(gan_jax.__file__).parent
 FLOORS = (
     ("types", "errors", "numerics", "files", "config", "settings", "schedules"),
     ("sharding",),
-    ("losses", "divergences", "transport", "inversion", "invariance", "penalties", "constraints", "scores"),
+    (
+        "losses",
+        "divergences",
+        "transport",
+        "inversion",
+        "invariance",
+        "penalties",
+        "constraints",
+        "scores",
+        "variational",
+    ),
     ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
@@ -28,7 +38,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = ("numerics", "sharding", "losses", "invariance", "divergences", "transport", "lipschitz")
-PURE += ("penalties", "constraints", "scores", "augment", "diffusion")
+PURE += ("penalties", "constraints", "scores", "augment", "diffusion", "variational")
 MODULES = {
     ".".join(("gan_jax", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(PACKAGE.rglob("*.py"))

@@ -5,9 +5,9 @@ A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a criti
 to samples. The layers compute in `dtype`; parameters, scores and samples are float32.
 """
 
-from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2, unet
+from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2, unet, vae
 
-__all__ = ["CRITICS", "DENOISERS", "GENERATORS", "PRESETS"]
+__all__ = ["CRITICS", "DENOISERS", "GENERATORS", "PRESETS", "VAES"]
 
 GENERATORS = {
     "mlp": mlp.Generator,
@@ -32,6 +32,10 @@ CRITICS = {
 DENOISERS = {
     "mlp": mlp.Denoiser,
     "unet": unet.Denoiser,
+}
+VAES = {
+    "mlp": vae.MlpVAE,
+    "conv": vae.ConvVAE,
 }
 
 PRESETS = {

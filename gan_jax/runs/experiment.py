@@ -17,6 +17,7 @@ from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
 from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.gan.config import GAN
+from gan_jax.systems.vae import VAE
 from gan_jax.types import Spec
 
 __all__ = ["FREE", "DataConfig", "EvaluationConfig", "Experiment"]
@@ -123,7 +124,7 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "system")
+_SYSTEMS = ("gan", "diffusion", "vae", "system")
 
 
 @config
@@ -136,6 +137,7 @@ class Experiment:
       data: where they come from; a name, a `Dataset` or a function that reads one is short for the configuration.
       gan: the system, if it is a GAN; so it is by default.
       diffusion: the system, if it is a network that takes noise out of samples.
+      vae: the system, if it is a variational autoencoder.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
       batch_size: samples of one step.
@@ -154,6 +156,7 @@ class Experiment:
     data: Annotated[DataConfig, BeforeValidator(_data_config)] = DataConfig()
     gan: GAN | None = None
     diffusion: Diffusion | None = None
+    vae: VAE | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64
     seed: Seed = 0

@@ -19,13 +19,14 @@ from gan_jax.runs.labels import labels_like_data
 from gan_jax.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
-from gan_jax.types import Batch, Spec
+from gan_jax.types import Batch, Key, PerSample, Spec
 
 __all__ = [
     "Run",
     "decode",
     "encode",
     "interpolate",
+    "likelihood",
     "open_run",
     "open_without_state",
     "sample",
@@ -175,6 +176,34 @@ def decode(run: Run, latents: np.ndarray) -> np.ndarray:
       InputError: the system cannot decode.
     """
     return np.asarray(postprocess(_function_of(run, "decode")(run.state, jnp.asarray(latents))))
+
+
+def likelihood(run: Run, batch: Batch, *, seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
+    """Return log-likelihoods (N,), in nats, of uint8 images (N, H, W, C) or float32 points (N, D), by their estimate.
+
+    Those of points are log densities, those of images log probabilities. The batch holds "sample", and "label" if the
+    system is told the labels; options are what the system names in `System.options`.
+
+    Raises:
+      InputError: the system has no likelihood, or no such option.
+    """
+    likelihoods = run.system.likelihood
+    if likelihoods is None:
+        advice = "score its samples by `gan-jax evaluate`, or train a diffusion model or a VAE, which have one"
+        raise InputError(f"a run of {run.experiment.summary()} has no likelihood; {advice}")
+    for name in options:
+        if name not in run.system.options.get("likelihood", ()):
+            raise InputError(f"{run.experiment.summary()} has no {name} in likelihoods; leave it out", field=name)
+
+    @jax.jit
+    def evaluate(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+        return likelihoods(state, key, {**batch, "sample": preprocess(jnp.asarray(batch["sample"]))}, **options)
+
+    size, key, found = chunk_size(run.shape), jax.random.key(seed), []
+    for start in range(0, len(batch["sample"]), size):
+        chunk = {name: values[start : start + size] for name, values in batch.items()}
+        found.append(jax.device_get(evaluate(run.state, jax.random.fold_in(key, start), chunk)))
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
 def _function_of(run: Run, name: str) -> Callable[..., Any]:

@@ -53,7 +53,8 @@ class System(NamedTuple):
         one sample to another.
       encode: `(state, key, batch) -> latents`, of given samples.
       decode: `(state, latents) -> samples`.
-      likelihood: `(state, key, batch) -> log densities` (N,) in nats, by the name of the estimate, the best first.
+      likelihood: `(state, key, batch) -> log-likelihoods` (N,) in nats, by the name of the estimate:
+        densities of points, probabilities of images of 8 bits.
     """
 
     init: Callable[[Key, Spec], State]

@@ -1,11 +1,14 @@
 """Likelihoods of a trained denoiser: by the probability flow, and the variational bound."""
 
+from math import log
+
 import jax
 import jax.numpy as jnp
 
 from gan_jax.diffusion import dequantize, log_likelihood, variational_bound
-from gan_jax.systems.diffusion.model import Model, State, bind_denoiser
+from gan_jax.systems.diffusion.model import Model, bind_denoiser
 from gan_jax.systems.diffusion.sampling import solver_levels
+from gan_jax.systems.learner import State
 from gan_jax.types import Batch, Key, PerSample
 
 __all__ = ["OPTIONS", "likelihood"]
@@ -18,10 +21,10 @@ _STEPS = 50
 def likelihood(
     model: Model, state: State, key: Key, batch: Batch, *, steps: int = _STEPS, probes: int | None = None
 ) -> dict[str, PerSample]:
-    """Return log densities (N,), in nats: "flow", by the probability flow, and "bound", a variational lower bound.
+    """Return log-likelihoods (N,), in nats: "flow", by the probability flow, and "bound", a variational lower bound.
 
-    Images are dequantized, so that theirs are densities on [-1, 1]. The trace is exact for samples of few numbers,
-    else of so many random probes, one by default.
+    Of points they are densities; images are dequantized, and theirs are of the 8-bit image. The trace is exact for
+    samples of few numbers, else of so many random probes, one by default.
     """
     dequantize_key, probe_key, bound_key = jax.random.split(key, 3)
     x = jnp.asarray(batch["sample"])
@@ -31,4 +34,6 @@ def likelihood(
     denoiser, chosen = bind_denoiser(model, state.ema, label), solver_levels(model, steps)
     count = probes or (None if x[0].size <= _EXACT_UP_TO else 1)
     flow, _ = log_likelihood(denoiser, probe_key, x, chosen, count)
-    return {"flow": flow, "bound": variational_bound(denoiser, bound_key, x, chosen)}
+    found = {"flow": flow, "bound": variational_bound(denoiser, bound_key, x, chosen)}
+    levels = x[0].size * log(128) if x.ndim == 4 else 0.0  # 256 of them lie on a length of 2
+    return {name: value - levels for name, value in found.items()}

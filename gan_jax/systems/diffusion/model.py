@@ -1,18 +1,16 @@
-"""What a diffusion model is while it trains: what stays the same, what moves, and the denoiser that it is."""
+"""What a diffusion model is while it trains: what stays the same, and the denoiser that it is."""
 
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameterization, Preset, Schedule, guided
-from gan_jax.sharding import BatchSharding
-from gan_jax.systems.ema import HalfLife
+from gan_jax.systems.learner import Learner
 from gan_jax.types import Array, Labels, Params, Samples
 
-__all__ = ["Model", "State", "bind_denoiser", "network_output", "parameterization_of", "schedule_of"]
+__all__ = ["Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of"]
 
 _TIMES = 1000.0  # what a network is told at the noisiest, 0 next to the data
 
@@ -23,29 +21,10 @@ class Model(NamedTuple):
     network: nn.Module
     preset: Preset
     shape: tuple[int, ...]
-    optimizer: optax.GradientTransformation
-    batch_size: int
+    learner: Learner
     label_dropout: float
     guidance: float
     clip: bool
-    ema_decay: float | HalfLife
-    sharding: BatchSharding
-
-
-class State(NamedTuple):
-    """Everything that a diffusion model carries from one iteration to the next.
-
-    Attributes:
-      step: iterations done, int32.
-      params: the network's parameters.
-      ema: their exponential moving average over the iterations, with which samples are drawn.
-      optimizer: the optimizer's state.
-    """
-
-    step: Array
-    params: Params
-    ema: Params
-    optimizer: optax.OptState
 
 
 def schedule_of(model: Model) -> Schedule:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from gan_jax.diffusion import SAMPLERS, SPACINGS, Levels, draw, levels
 from gan_jax.diffusion import encode as encode_by_flow
 from gan_jax.errors import InputError
-from gan_jax.systems.diffusion.model import Model, State, bind_denoiser, schedule_of
+from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
+from gan_jax.systems.learner import State
 from gan_jax.systems.paths import circular_paths
 from gan_jax.types import Array, Batch, Int, Key, Labels, Latents, Samples
 

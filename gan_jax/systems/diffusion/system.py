@@ -11,13 +11,13 @@ from gan_jax.diffusion import Preset, denoising_error
 from gan_jax.errors import InputError
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.diffusion import likelihood, sampling
-from gan_jax.systems.diffusion.model import Model, State, network_output, parameterization_of, schedule_of
-from gan_jax.systems.ema import HalfLife, ema_decay
-from gan_jax.systems.optimizers import apply_gradient
+from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of
+from gan_jax.systems.ema import HalfLife
+from gan_jax.systems.learner import Learner, State
 from gan_jax.systems.system import Metric, System
 from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples, Spec
 
-__all__ = ["State", "diffusion"]
+__all__ = ["diffusion"]
 
 _DIAGNOSED = 8  # levels of noise of each sample
 
@@ -77,13 +77,14 @@ def diffusion(
     (1, (5, 2))
     """
     shape = spec["sample"].shape
-    model = Model(network, preset, shape, optimizer, batch_size, label_dropout, guidance, clip, ema_decay, sharding)
+    learner = Learner(optimizer, ema_decay, batch_size, sharding)
+    model = Model(network, preset, shape, learner, label_dropout, guidance, clip)
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
     told = getattr(network, "classes", 0) > 0
     return System(
-        init=partial(init, model),
+        init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
         sample=partial(sampling.sample, model),
         metrics=_METRICS,
@@ -98,31 +99,21 @@ def diffusion(
     )
 
 
-def init(model: Model, key: Key, spec: Spec) -> State:
-    """Draw the network's first parameters."""
-    params = _init_params(model, key)
-    ema = jax.tree.map(jnp.copy, params)  # its own buffers, so that the state can be donated
-    return State(jnp.zeros((), jnp.int32), params, ema, model.optimizer.init(params))
-
-
 def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, dict[str, Array]]:
     """Take one step on a batch, each sample at a time of its own."""
     noise_key, drop_key, network_key = jax.random.split(key, 3)
-    shard = model.sharding.shard
+    learner = model.learner
+    shard = learner.sharding.shard
     x = shard(jnp.asarray(batch["sample"]))
     label = _hidden(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
-    uniform, eps = map(shard, _draws(noise_key, (model.batch_size, *model.shape)))
+    uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
-    def loss(params: Params) -> Array:
-        return _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": network_key}).mean()
+    def loss(params: Params) -> tuple[Array, dict[str, Array]]:
+        value = _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": network_key}).mean()
+        return value, {"loss": value}
 
-    value, gradient = model.sharding.mean(jax.value_and_grad(loss)(state.params))
-    params, optimizer = apply_gradient(model.optimizer, gradient, state.optimizer, state.params, value)
-    decay = ema_decay(model.ema_decay, state.step, model.batch_size)
-    ema = optax.incremental_update(params, state.ema, 1 - decay)
-    metrics = {"loss": value, "param_grad_norm": optax.tree.norm(gradient)}
-    return State(state.step + 1, params, ema, optimizer), metrics
+    return learner.step(state, loss)
 
 
 def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
@@ -166,8 +157,8 @@ def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
     classes = getattr(model.network, "classes", 0)
     if not classes:
         return None
-    hidden = jax.random.bernoulli(key, model.label_dropout, (model.batch_size,))
-    return model.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
+    hidden = jax.random.bernoulli(key, model.label_dropout, (model.learner.batch_size,))
+    return model.learner.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
 
 
 def _init_params(model: Model, key: Key) -> Params:
