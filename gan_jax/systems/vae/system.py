@@ -103,7 +103,7 @@ def vae(
         samples, noise = jnp.zeros((1, *shape), jnp.float32), jnp.zeros((1, latent), jnp.float32)
         return learner.begin(network.init(key, samples, noise))
 
-    jax.eval_shape(init, jax.random.key(0), spec)  # or refuse
+    jax.eval_shape(lambda key: init(key, spec), jax.random.key(0))  # or refuse
     return System(
         init=init,
         update=partial(_update, model),
