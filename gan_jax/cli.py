@@ -18,7 +18,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "check")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "families", "check")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -29,6 +29,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax compare SAMPLES ...     score several side by side
   gan-jax report RUN              all about a run in one HTML file
   gan-jax likelihood RUN          how likely a diffusion model or a VAE makes data
+  gan-jax families EXPERIMENTS    train several for the same time, and compare them in all there is
   gan-jax check RUN               whether a run folder is as it was written
 
 `gan-jax COMMAND --help` lists a command's options."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from gan_jax.types import Array, Batch, Key, Latents, PerSample, Samples, Spec
+from gan_jax.types import Array, Batch, Key, Latents, Params, PerSample, Samples, Spec
 
 __all__ = ["History", "Metric", "State", "System"]
 
@@ -48,6 +48,8 @@ class System(NamedTuple):
       conditional: whether samples are drawn of labels; without a condition these are uniform.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
+      evaluations: how often a network is evaluated for one sample.
+      drawn_with: `state -> parameters`, those that samples are drawn with.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
         one sample to another.
@@ -64,6 +66,8 @@ class System(NamedTuple):
     counts: Mapping[str, int]
     conditional: bool = False
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    evaluations: int = 1
+    drawn_with: Callable[[State], Params] | None = None
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
     interpolate: Callable[[State, Key, int, int], Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None

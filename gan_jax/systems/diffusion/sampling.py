@@ -6,7 +6,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from gan_jax.diffusion import SAMPLERS, SPACINGS, Levels, draw, levels
+from gan_jax.diffusion import SAMPLERS, SPACINGS, Levels, draw, evaluations, levels
 from gan_jax.diffusion import encode as encode_by_flow
 from gan_jax.errors import InputError
 from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
@@ -14,7 +14,7 @@ from gan_jax.systems.learner import State
 from gan_jax.systems.paths import circular_paths
 from gan_jax.types import Array, Batch, Int, Key, Labels, Latents, Samples
 
-__all__ = ["OPTIONS", "decode", "encode", "interpolate", "sample", "solver_levels"]
+__all__ = ["OPTIONS", "decode", "encode", "evaluations_of", "interpolate", "sample", "solver_levels"]
 
 OPTIONS = ("sampler", "steps", "eta", "guidance")
 SOLVER_STEPS = 50  # of the flow between data and noise
@@ -77,6 +77,12 @@ def decode(model: Model, state: State, latents: Latents) -> Samples:
 def solver_levels(model: Model, steps: int) -> Levels:
     """Return levels for the flow between data and noise, which all have some noise."""
     return levels("log_snr", schedule_of(model), steps=steps)
+
+
+def evaluations_of(model: Model) -> int:
+    """Return how often the network is evaluated for one sample, twice where it is guided."""
+    name: Any = model.preset.sampler
+    return evaluations(_levels(model, None), name) * (1 if model.guidance == 1 else 2)
 
 
 def _drawn(model: Model, denoiser: Any, noise_key: Key, key: Key, n: int, chosen: Levels, sampler: Any) -> Samples:

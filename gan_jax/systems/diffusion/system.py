@@ -91,6 +91,8 @@ def diffusion(
         counts={"images": batch_size},
         conditional=told,
         options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
+        evaluations=sampling.evaluations_of(model),
+        drawn_with=lambda state: state.ema,
         diagnose=partial(diagnose, model),
         interpolate=partial(sampling.interpolate, model),
         encode=None if told else partial(sampling.encode, model),

@@ -171,6 +171,7 @@ def gan(
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
         options={"sample": ("truncation",)} if hasattr(generator, "center") else {},
+        drawn_with=lambda state: state.generator_ema,
         diagnose=partial(diagnose, game),
         interpolate=partial(interpolate, game),
         encode=None if is_conditional(generator) else partial(encode, game),

@@ -111,6 +111,7 @@ def vae(
         metrics=_METRICS,
         counts={"images": batch_size},
         options={"likelihood": ("draws",)},
+        drawn_with=lambda state: state.ema,
         diagnose=partial(_diagnose, model),
         interpolate=partial(_interpolate, model),
         encode=partial(_encode, model),
