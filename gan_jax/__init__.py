@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
+    from gan_jax.systems.distill import Distill
     from gan_jax.systems.ema import HalfLife
     from gan_jax.systems.gan import (
         GAN,
@@ -57,6 +58,7 @@ _LAZY = {
         *("PenaltyConfig", "gan"),
     ),
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
+    "gan_jax.systems.distill": ("Distill",),
     "gan_jax.systems.ema": ("HalfLife",),
     "gan_jax.systems.optimizers": ("AdamConfig",),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
@@ -75,6 +77,7 @@ __all__ = [
     "Dataset",
     "DenoiserConfig",
     "Diffusion",
+    "Distill",
     "EvaluationConfig",
     "Experiment",
     "GeneratorConfig",

@@ -1,6 +1,8 @@
 """The description of a run: its data, its system, how long it trains, what it writes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
@@ -16,6 +18,7 @@ from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
 from gan_jax.systems.diffusion import Diffusion
+from gan_jax.systems.distill import Distill
 from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.vae import VAE
 from gan_jax.types import Spec
@@ -124,7 +127,7 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "vae", "system")
+_SYSTEMS = ("gan", "diffusion", "vae", "distill", "system")
 
 
 @config
@@ -138,6 +141,7 @@ class Experiment:
       gan: the system, if it is a GAN; so it is by default.
       diffusion: the system, if it is a network that takes noise out of samples.
       vae: the system, if it is a variational autoencoder.
+      distill: the system, if it is the one-step student of a diffusion run.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
       batch_size: samples of one step.
@@ -157,6 +161,7 @@ class Experiment:
     gan: GAN | None = None
     diffusion: Diffusion | None = None
     vae: VAE | None = None
+    distill: Distill | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64
     seed: Seed = 0
@@ -185,19 +190,32 @@ class Experiment:
         return getattr(self, self.system_name)
 
     def build(
-        self, spec: Spec, *, classes: int = 0, sharding: BatchSharding = UNSHARDED, trains: bool = True
+        self,
+        spec: Spec,
+        *,
+        classes: int = 0,
+        sharding: BatchSharding = UNSHARDED,
+        trains: bool = True,
+        runs: Mapping[str, Any] = MappingProxyType({}),
     ) -> System:
-        """Return the system for training batches of a spec.
+        """Return the system for training batches of a spec, which may rest on other runs, by the settings' names.
 
         Raises:
           InputError: the system does not fit the data, the batch or the devices.
         """
         settings = self.system_config
+        rest: dict[str, Any] = {"runs": runs} if runs else {}
+        of = {"batch_size": self.batch_size, "classes": classes, "sharding": sharding, "trains": trains}
         try:
-            return settings.build(spec, batch_size=self.batch_size, classes=classes, sharding=sharding, trains=trains)
+            return settings.build(spec, **of, **rest)
         except InputError as error:
             own = error.field is not None and hasattr(settings, error.field.partition(".")[0])
             raise (error.within(self.system_name) if own else error) from None
+
+    def located(self) -> "Experiment":
+        """Return the same experiment with absolute paths, so that its run can be opened from anywhere."""
+        of_system = getattr(self.system_config, "located", lambda: self.system_config)()
+        return replace(self, data=self.data.located(), **{self.system_name: of_system})
 
     def summary(self) -> str:
         """Return data and system in a line."""

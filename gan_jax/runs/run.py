@@ -29,6 +29,7 @@ __all__ = [
     "likelihood",
     "open_run",
     "open_without_state",
+    "runs_below",
     "sample",
     "sample_sets",
     "state_shapes",
@@ -101,8 +102,23 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
     except (InputError, TypeError) as error:
         raise InputError(f"{folder.experiment}: {error}") from None
     spec, classes = described.spec, described.classes
-    system = experiment.build(spec, classes=len(classes), trains=False)
+    system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
     return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
+
+
+def runs_below(experiment: Experiment) -> dict[str, Run]:
+    """Open the runs that an experiment's system rests on, by the names of the settings that hold their folders.
+
+    Raises:
+      InputError: one is not a run folder, or holds no checkpoint; the message names the setting.
+    """
+    found, settings = {}, experiment.system_config
+    for name in getattr(settings, "rests_on", ()):
+        try:
+            found[name] = open_run(getattr(settings, name))
+        except InputError as error:
+            raise InputError(error.reason, field=f"{experiment.system_name}.{name}") from None
+    return found
 
 
 def state_shapes(run: Run) -> State:

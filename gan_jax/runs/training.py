@@ -1,7 +1,6 @@
 """From an experiment to a trained run: what is read, built and checked before, and what is written on the way."""
 
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import balanced_labels
-from gan_jax.runs.run import Run, sample_sets
+from gan_jax.runs.run import Run, runs_below, sample_sets
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.settings import has_own_objects, to_json
 from gan_jax.systems import System
@@ -104,14 +103,15 @@ def prepare(
             jax.config.update("jax_num_cpu_devices", devices)
     count = devices or (jax.process_count() if jax.default_backend() == "cpu" else None)
     parallel = data_parallel(count, SHARDED[shard])
-    experiment = replace(experiment, data=experiment.data.located())
+    experiment = experiment.located()
     advance = progress(f"reading {experiment.data.name}", 1)
     data = experiment.data.read()
     advance(1)
     if experiment.batch_size > len(data.train):
         reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
         raise InputError(reason, field="batch_size")
-    system = experiment.build(batch_spec(data.train), classes=len(data.classes), sharding=parallel.sharding)
+    spec, classes = batch_spec(data.train), len(data.classes)
+    system = experiment.build(spec, classes=classes, sharding=parallel.sharding, runs=runs_below(experiment))
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)

@@ -21,8 +21,10 @@ from gan_jax.diffusion import (
 from gan_jax.errors import InputError, within
 from gan_jax.networks import DENOISERS
 from gan_jax.sharding import UNSHARDED, BatchSharding
+from gan_jax.systems.diffusion.model import Model
 from gan_jax.systems.diffusion.system import diffusion
 from gan_jax.systems.ema import HalfLife
+from gan_jax.systems.learner import Learner
 from gan_jax.systems.modules import build_module, is_module
 from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
@@ -144,6 +146,11 @@ class Diffusion:
         >>> Diffusion().build({"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}, batch_size=8).counts
         {'images': 8}
         """
+        model = self.model(spec, batch_size=batch_size, classes=classes, sharding=sharding)
+        return diffusion(model)
+
+    def model(self, spec: Spec, *, batch_size: int, classes: int, sharding: BatchSharding = UNSHARDED) -> Model:
+        """Return what the system is made of; the arguments, and what is raised, are as for `build`."""
         if self.conditional and not classes:
             raise InputError("the data have no labels; leave it out, or give data with some", field="conditional")
         if self.guidance != 1 and not self.conditional:
@@ -152,18 +159,15 @@ class Diffusion:
             raise InputError(f"{batch_size} is no multiple of the {sharding.device_count} devices", field="batch_size")
         with within("network"):
             network = self.network.build(classes if self.conditional else 0, self.precision)
-        preset = self.chosen()
-        return diffusion(
+        optimizer = build_optimizer(self.optimizer, images_each=batch_size)
+        return Model(
             network=network,
-            preset=preset,
-            spec=spec,
-            optimizer=build_optimizer(self.optimizer, images_each=batch_size),
-            batch_size=batch_size,
+            preset=self.chosen(),
+            shape=spec["sample"].shape,
+            learner=Learner(optimizer, self.ema_decay, batch_size, sharding),
             label_dropout=self.label_dropout if self.conditional else 0.0,
             guidance=self.guidance,
             clip=self.clip and len(spec["sample"].shape) == 3,
-            ema_decay=self.ema_decay,
-            sharding=sharding,
         )
 
     def summary(self) -> str:

@@ -10,21 +10,33 @@ from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameteri
 from gan_jax.systems.learner import Learner
 from gan_jax.types import Array, Labels, Params, Samples
 
-__all__ = ["Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of"]
+__all__ = ["Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
 
+_LEAST = 1e-6  # of alpha, where no signal is left
 _TIMES = 1000.0  # what a network is told at the noisiest, 0 next to the data
 
 
 class Model(NamedTuple):
-    """What does not change while a diffusion model trains; `diffusion` says what each of it is."""
+    """What does not change while a diffusion model trains.
+
+    Attributes:
+      network: a module `(x (N, ...), time (N,), train=...) -> (N, ...)` without state. If it has some `classes` it also
+        takes int32 labels (N,), of which `classes` itself says that there is none.
+      preset: schedule, parameterization and all else that a paper chooses; objects of one's own in place of names.
+      shape: of a sample.
+      learner: how the parameters move.
+      label_dropout: the probability that a label is hidden in training.
+      guidance: the weight of the label when samples are drawn.
+      clip: whether what is denoised is held to [-1, 1] when samples are drawn.
+    """
 
     network: nn.Module
     preset: Preset
     shape: tuple[int, ...]
     learner: Learner
-    label_dropout: float
-    guidance: float
-    clip: bool
+    label_dropout: float = 0.0
+    guidance: float = 1.0
+    clip: bool = False
 
 
 def schedule_of(model: Model) -> Schedule:
@@ -46,15 +58,19 @@ def network_output(
 
     The place is 0 at the schedule's least noise and 1000 at its most, whatever the schedule's own time is.
     """
-    schedule = schedule_of(model)
-    ends = [
-        np.log(max(float(schedule.sigma(np.float64(t))), 1e-12) / max(float(schedule.alpha(np.float64(t))), 1e-6))
-        for t in (schedule.low, schedule.high)
-    ]
-    ratio = jnp.log(sigma / jnp.maximum(alpha, 1e-6)).reshape(len(x))
-    time = _TIMES * (ratio - ends[0]) / (ends[1] - ends[0])
+    time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(len(x)))
     given = () if label is None else (label,)
     return cast(Array, model.network.apply(params, x, time, *given, **options))
+
+
+def time_of_level(model: Model, log_ratio: Any) -> Any:
+    """Return what the network is told at a `log(sigma / alpha)`."""
+    schedule = schedule_of(model)
+    low, high = (
+        np.log(max(float(schedule.sigma(np.float64(t))), 1e-12) / max(float(schedule.alpha(np.float64(t))), _LEAST))
+        for t in (schedule.low, schedule.high)
+    )
+    return _TIMES * (log_ratio - low) / (high - low)
 
 
 def bind_denoiser(

@@ -2,20 +2,16 @@
 
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
-from gan_jax.diffusion import Preset, denoising_error
+from gan_jax.diffusion import denoising_error
 from gan_jax.errors import InputError
-from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.diffusion import likelihood, sampling
 from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of
-from gan_jax.systems.ema import HalfLife
-from gan_jax.systems.learner import Learner, State
+from gan_jax.systems.learner import State
 from gan_jax.systems.system import Metric, System
-from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples, Spec
+from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples
 
 __all__ = ["diffusion"]
 
@@ -27,36 +23,11 @@ _METRICS = {
 }
 
 
-def diffusion(
-    *,
-    network: nn.Module,
-    preset: Preset,
-    spec: Spec,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    ema_decay: float | HalfLife,
-    label_dropout: float = 0.0,
-    guidance: float = 1.0,
-    clip: bool = False,
-    sharding: BatchSharding = UNSHARDED,
-) -> System:
+def diffusion(model: Model) -> System:
     """Build the system that trains a network to take noise out of samples, and draws by it.
 
     One update takes a batch of samples, mixes each with noise at a time of its own, `x = alpha(t) x0 + sigma(t) eps`,
     and moves the network by the mean of `gan_jax.diffusion.denoising_error`.
-
-    Args:
-      network: a module `(x (N, ...), time (N,), train=...) -> (N, ...)` without state. If it has some `classes` it also
-        takes int32 labels (N,), of which `classes` itself says that there is none.
-      preset: schedule, parameterization and all else that a paper chooses; objects of one's own in place of names.
-      spec: of a batch, without the batch axis.
-      optimizer: any optax optimizer.
-      batch_size: samples of one step.
-      ema_decay: decay of the exponential moving average of the parameters, or its half-life in images.
-      label_dropout: the probability that a label is hidden.
-      guidance: the weight of the label when samples are drawn.
-      clip: whether what is denoised is held to [-1, 1] when samples are drawn.
-      sharding: how each batch is sharded over devices.
 
     Raises:
       InputError: the network cannot take the samples.
@@ -65,20 +36,15 @@ def diffusion(
 
     >>> from gan_jax.diffusion import PRESETS
     >>> from gan_jax.networks import mlp
-    >>> spec = {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
-    >>> system = diffusion(
-    ...     network=mlp.Denoiser(width=8), preset=PRESETS["edm"], spec=spec, optimizer=optax.adam(1e-3), batch_size=4,
-    ...     ema_decay=0.99,
-    ... )
-    >>> state, metrics = jax.jit(system.update)(
-    ...     system.init(jax.random.key(0), spec), jax.random.key(1), {"sample": jnp.zeros((4, 2))}
-    ... )
+    >>> from gan_jax.sharding import UNSHARDED
+    >>> learner = Learner(optax.adam(1e-3), ema_decay=0.99, batch_size=4, sharding=UNSHARDED)
+    >>> system = diffusion(Model(mlp.Denoiser(width=8), PRESETS["edm"], shape=(2,), learner=learner))
+    >>> state = system.init(jax.random.key(0), {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)})
+    >>> state, metrics = jax.jit(system.update)(state, jax.random.key(1), {"sample": jnp.zeros((4, 2))})
     >>> int(state.step), system.sample(state, jax.random.key(2), 5).shape
     (1, (5, 2))
     """
-    shape = spec["sample"].shape
-    learner = Learner(optimizer, ema_decay, batch_size, sharding)
-    model = Model(network, preset, shape, learner, label_dropout, guidance, clip)
+    network, shape, learner = model.network, model.shape, model.learner
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
@@ -88,7 +54,7 @@ def diffusion(
         update=partial(update, model),
         sample=partial(sampling.sample, model),
         metrics=_METRICS,
-        counts={"images": batch_size},
+        counts={"images": learner.batch_size},
         conditional=told,
         options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from pydantic import BeforeValidator
@@ -13,7 +14,7 @@ from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.gan.augmenting import AugmentConfig
 from gan_jax.systems.gan.checks import check_network
-from gan_jax.systems.gan.game import is_conditional
+from gan_jax.systems.gan.game import Teacher, is_conditional
 from gan_jax.systems.gan.lipschitz_configs import ConstraintConfig, PenaltyConfig, is_penalty
 from gan_jax.systems.gan.network_configs import CriticConfig, GeneratorConfig, told_classes
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
@@ -126,7 +127,26 @@ class GAN:
         with within("generator"):
             told = told_classes(self.generator.name, classes, self.conditional)
             generator = self.generator.build(shape, told, self.precision)
-            noise = jax.ShapeDtypeStruct((1, self.generator.latent), jnp.float32)
+        latent = self.generator.latent
+        of = {"batch_size": batch_size, "classes": classes, "sharding": sharding, "trains": trains}
+        return self.train(generator, latent, spec, **of)
+
+    def train(
+        self,
+        generator: nn.Module,
+        latent: int,
+        spec: Spec,
+        *,
+        batch_size: int,
+        classes: int,
+        sharding: BatchSharding,
+        trains: bool,
+        teacher: Teacher | None = None,
+    ) -> System:
+        """Return the system of a generator that is there already, perhaps with a teacher; else as `build`."""
+        shape = spec["sample"].shape
+        with within("generator"):
+            noise = jax.ShapeDtypeStruct((1, latent), jnp.float32)
             check_network(generator, noise, spec, shape=shape)
         with within("critic"):
             told = told_classes(self.critic.name, classes, self.conditional)
@@ -160,13 +180,14 @@ class GAN:
                 every=self.path_length.every if self.path_length.weight else 1,
             ),
             critic_optimizer=build_optimizer(self.critic_optimizer, images_each=batch_size, every=every),
-            latent=self.generator.latent,
+            latent=latent,
             batch_size=batch_size,
             critic_steps=self.critic_steps,
             ema_decay=self.ema_decay,
             augment=self.augment,
             style_mixing=self.style_mixing,
             path_length=self.path_length,
+            teacher=teacher,
             sharding=sharding,
             trains=trains,
         )

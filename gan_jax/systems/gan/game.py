@@ -16,13 +16,14 @@ from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.gan.augmenting import Adapted, AugmentConfig, Draws
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.optimizers import apply_gradient
-from gan_jax.types import Array, ArrayLike, Float, Int, Key, Labels, Latents, Params, PerSample, Samples
+from gan_jax.types import Array, ArrayLike, Float, Int, Key, Keys, Labels, Latents, Params, PerSample, Samples
 
 __all__ = [
     "Condition",
     "CriticState",
     "Game",
     "State",
+    "Teacher",
     "bind_critic",
     "generate",
     "hide_nonfinite",
@@ -50,6 +51,10 @@ class Condition(NamedTuple):
 _NOTHING = Condition()
 
 
+Teacher = Callable[[Keys, Samples, Labels | None], PerSample]
+"""`(keys (N,), samples, labels) -> (N,)`: what is added to the generator's loss for each of its samples."""
+
+
 class Game(NamedTuple):
     """What does not change while a GAN trains; `gan` says what each of it is.
 
@@ -75,6 +80,7 @@ class Game(NamedTuple):
     generator_constraint: Constraint = UNCONSTRAINED
     shuffles_labels: bool = False
     nan_to_num: bool = False
+    teacher: Teacher | None = None
     concat_generate: Callable[..., Any] = concat_apply
 
 

@@ -17,6 +17,7 @@ def metrics_of(game: Game) -> dict[str, Metric]:
         "critic_loss": Metric("critic's loss", _SCORE, panel="Losses", history=("train", "held_out"), progress=True),
         "critic_total": Metric("critic's loss with penalty", _SCORE, panel="Losses"),
         "generator_loss": Metric("generator's loss", _SCORE, panel="Losses", progress=True),
+        "teaching": Metric("What the teacher adds to the generator's loss", "squared, weighted", scale="log"),
         "penalty": Metric("Penalty before its weight", "penalty", scale="log", progress=True),
         "slope": Metric("Critic's slope where it is penalized", _SLOPE),
         "critic_param_grad_norm": Metric("critic", "norm", panel=_NORMS, scale="log"),
@@ -37,6 +38,8 @@ def metrics_of(game: Game) -> dict[str, Metric]:
     absent = {"slope"} if isinstance(penalty, PlainPenalty) else set()
     if penalty is None:
         absent = {"critic_total", "penalty", "slope", "gradient_norm_at_points"}
+    if game.teacher is None:
+        absent |= {"teaching"}
     if not game.augment.policies:
         absent |= {"augment_strength", "real_sign"}
     if not game.path_length.weight:

@@ -23,7 +23,7 @@ from gan_jax.systems.gan.game import (
 )
 from gan_jax.systems.gan.styles import Latent, synthesize
 from gan_jax.systems.optimizers import apply_gradient
-from gan_jax.types import Array, ArrayLike, Critic, Key, Labels, Params, Samples
+from gan_jax.types import Array, ArrayLike, Critic, Key, Keys, Labels, Params, Samples
 
 __all__ = ["AnyPenalty", "CriticInputs", "Metrics", "critic_step", "generator_step"]
 
@@ -98,6 +98,7 @@ def generator_step(
     labels: LabelPair,
     draws: DrawPair,
     steps_done: Array,
+    keys: Keys,
 ) -> tuple[State, Metrics]:
     """Take one step of the generator against a critic that stays as it is."""
     score, _ = bind_critic(game, critic.params, critic, _strength(game, critic, steps_done))
@@ -105,14 +106,16 @@ def generator_step(
 
     def loss(params: Params) -> tuple[Array, Any]:
         params, constraint = game.generator_constraint.normalize(params, state.generator_constraint)
-        fake_score = score(synthesize(game, params, latent, of_fake.label), of_fake)
-        return game.loss.generator(real=score(real, of_real), fake=fake_score).mean(), constraint
+        fake = synthesize(game, params, latent, of_fake.label)
+        value = game.loss.generator(real=score(real, of_real), fake=score(fake, of_fake)).mean()
+        taught = {} if game.teacher is None else {"teaching": game.teacher(keys, fake, of_fake.label).mean()}
+        return value + sum(taught.values()), (constraint, {"generator_loss": value, **taught})
 
-    (value, constraint), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator)
-    value, gradient = game.sharding.mean((value, gradient))
+    (value, (constraint, metrics)), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator)
+    value, metrics, gradient = game.sharding.mean((value, metrics, gradient))
     gradient, hidden = hide_nonfinite(game, gradient, "generator")
     state = move_generator(game, state, gradient, value)._replace(generator_constraint=constraint)
-    return state, {"generator_loss": value, "generator_param_grad_norm": optax.tree.norm(gradient)} | hidden
+    return state, metrics | {"generator_param_grad_norm": optax.tree.norm(gradient)} | hidden
 
 
 def _conditions(labels: LabelPair, draws: DrawPair) -> tuple[Condition, Condition]:

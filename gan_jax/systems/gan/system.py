@@ -20,10 +20,7 @@ from gan_jax.systems.gan.checks import (
     refuse_mixing,
 )
 from gan_jax.systems.gan.diagnosis import diagnose
-from gan_jax.systems.gan.game import (
-    Game,
-    is_conditional,
-)
+from gan_jax.systems.gan.game import Game, Teacher, is_conditional
 from gan_jax.systems.gan.metrics import metrics_of
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.sampling import decode, encode, interpolate, sample
@@ -52,6 +49,7 @@ def gan(
     generator_constraint: Constraint = UNCONSTRAINED,
     shuffles_labels: bool = False,
     nan_to_num: bool = False,
+    teacher: Teacher | None = None,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
 ) -> System:
@@ -92,6 +90,7 @@ def gan(
       shuffles_labels: whether generated samples take the labels of the real batch in another order, not those of the
         real samples that they are paired with.
       nan_to_num: whether gradients that are not finite are made so, and counted in the metrics.
+      teacher: `(keys, samples, labels) -> (N,)`, what is added to the generator's loss for each of its samples.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
@@ -150,6 +149,7 @@ def gan(
         generator_constraint,
         shuffles_labels,
         nan_to_num,
+        teacher=teacher,
         concat_generate=sharding.concat_apply,
     )
     trained = game

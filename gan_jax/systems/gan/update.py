@@ -87,6 +87,7 @@ def update(game: Game, state: State, key: Key, batch: Batch) -> tuple[State, dic
         labels=last_labels,
         draws=_draws(game, jax.random.fold_in(key, 2), game.batch_size),
         steps_done=(state.step + 1) * steps,
+        keys=game.sharding.shard(jax.random.split(jax.random.fold_in(key, 5), game.batch_size)),
     )
     if game.path_length.weight:
         state, path_metrics = path_length_step(game, state, key=jax.random.fold_in(key, 3), label=last_labels[1])

@@ -12,8 +12,10 @@ from gan_jax import AdamConfig, DenoiserConfig, Diffusion, HalfLife
 from gan_jax.diffusion import PRESETS
 from gan_jax.errors import InputError
 from gan_jax.networks import mlp
+from gan_jax.sharding import UNSHARDED
 from gan_jax.systems.diffusion import diffusion
-from gan_jax.systems.diffusion.model import bind_denoiser
+from gan_jax.systems.diffusion.model import Model, bind_denoiser
+from gan_jax.systems.learner import Learner
 from gan_jax.training.devices import data_parallel
 
 KEY = jax.random.key(0)
@@ -179,6 +181,4 @@ def test_a_network_that_makes_another_shape_is_refused():
             return x[:, :1]
 
     with pytest.raises(InputError, match="network: Wrong must make"):
-        diffusion(
-            network=Wrong(), preset=PRESETS["edm"], spec=SPEC, optimizer=optax.sgd(1.0), batch_size=8, ema_decay=0.9
-        )
+        diffusion(Model(Wrong(), PRESETS["edm"], (2,), Learner(optax.sgd(1.0), 0.9, 8, UNSHARDED)))
