@@ -36,7 +36,8 @@ def test_each_experiment_is_on_record_and_in_the_story(name):
     assert measured["experiment"] == name
     assert measured["seconds"] < 120 or name.startswith(("11", "12"))
     assert picture.stat().st_size < 150_000
-    story = (ROOT / "docs" / "derivation.md").read_text()
+    page = "derivation.md" if int(name[:2]) <= 12 else "families.md"
+    story = (ROOT / "docs" / page).read_text()
     assert f"derivation/{picture.name}" in story
     assert f"experiments/derivation/{name}.py" in story
 
@@ -74,6 +75,26 @@ def test_every_mode_is_found(toy, modes):
     assert measured["hit"] == measured["of"] == modes
     assert measured["high_quality"] >= 0.8
     assert measured["kl"] <= 0.05
+
+
+def test_bounds_and_flows_come_as_near_to_the_density_as_the_page_says():
+    bound = figures("13_bound")
+    exact = bound["mean_log_density"]
+    assert exact - 0.03 < bound["mean_bound"] < bound["mean_bound_of_200"] < exact
+    assert figures("14_noising")["kl_at_the_end"] < 1e-6
+    assert figures("15_denoising")["error_over_the_least"]["endless samples"] < 1.01
+    flow = figures("16_flow")
+    assert flow["log_density_error"] < 0.0015
+    distances = flow["wasserstein_by_evaluations"]
+    assert distances["dpm_2m"]["20"] < 2 * distances["ddpm"]["100"]
+
+
+def test_the_flows_map_is_the_one_by_cdfs_and_the_gans_is_not():
+    maps = figures("17_maps")
+    assert maps["flow, exact denoiser"]["from_the_map_by_cdfs"] < 0.01
+    assert maps["flow, trained network"]["from_the_map_by_cdfs"] < 0.03
+    assert maps["flow, trained network"]["largest_fall"] == 0
+    assert maps["a GAN's generator"]["largest_fall"] > 0
 
 
 def test_a_generator_can_be_trained_on_a_histogram(script, monkeypatch):
