@@ -16,7 +16,7 @@ FLOORS = (
     ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
-    ("data",),
+    ("data", "dream"),
     ("systems",),
     ("training",),
     ("evaluation",),
