@@ -18,7 +18,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "check")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "check", "dream")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -29,6 +29,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax compare SAMPLES ...     score several side by side
   gan-jax report RUN              all about a run in one HTML file
   gan-jax check RUN               whether a run folder is as it was written
+  gan-jax dream IMAGE             Deep Dream: what a network sees in a photograph
 
 `gan-jax COMMAND --help` lists a command's options."""
 
