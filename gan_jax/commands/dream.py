@@ -53,7 +53,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("image", help="PNG, JPEG or other image file, gray or RGB")
     parser.add_argument("--out", help="by default dream.png; .png or .jpg, with several frames .png or .gif")
     parser.add_argument(
-        "--layers", type=reader(tuple[str, ...]), help="stem, block_0 ... block_15, head; by default 12"
+        "--layers", type=reader(tuple[str, ...]), help="stem, block_0 to block_15, head; default block_12"
     )
     parser.add_argument("--channels", type=reader(tuple[int, ...]), help="of the layers; by default all")
     parser.add_argument("--guide", help="image file whose like is sought, rather than more of whatever is seen")

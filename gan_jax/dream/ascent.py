@@ -171,12 +171,10 @@ def _partial(objective: Objective) -> Partial:
 
 def _tiles(image: Picture, tile: int) -> tuple[Array, tuple[int, int, int]]:
     """The first corner of each tile, and the shape of all."""
-    h, w = (_length(side, tile) for side in image.shape[:2])
-    starts = [
-        [min(i, side - length) for i in range(0, side, length)]
-        for side, length in zip(image.shape, (h, w), strict=False)
-    ]
-    return jnp.array([(row, column, 0) for row in starts[0] for column in starts[1]]), (h, w, 3)
+    height, width, _ = image.shape
+    h, w = _length(height, tile), _length(width, tile)
+    rows, columns = (min(i, height - h) for i in range(0, height, h)), [min(i, width - w) for i in range(0, width, w)]
+    return jnp.array([(row, column, 0) for row in rows for column in columns]), (h, w, 3)
 
 
 def _length(side: int, tile: int) -> int:
@@ -185,15 +183,15 @@ def _length(side: int, tile: int) -> int:
     return side if count == 1 else min(-(-side // (_SMALLEST * count)) * _SMALLEST, tile)
 
 
+def _reach(side: int, length: int, jitter: int) -> int:
+    """The largest shift along an axis: edges between tiles would show, did they not move over whole tiles."""
+    return max(jitter, length // 2) if length < side else jitter
+
+
 @partial(jax.jit, static_argnames=("jitter", "bands", "tile"))
 def _ascend(objective, key, image, first, last, step_size, *, jitter: int, bands: int, tile: int) -> Picture:
     """Take the steps from `first` until `last`, which are no constants: an octave is compiled once."""
-    # Edges between tiles would show, did they not move over whole tiles.
-    reach = [
-        max(jitter, length // 2) if length < side else jitter
-        for side, length in ((side, _length(side, tile)) for side in image.shape[:2])
-    ]
-    reach = jnp.array(reach)
+    reach = jnp.array([_reach(side, _length(side, tile), jitter) for side in image.shape[:2]])
 
     def step(i: Array, image: Array) -> Array:
         shift = jax.random.randint(jax.random.fold_in(key, i), (2,), -reach, reach + 1)
