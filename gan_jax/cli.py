@@ -18,7 +18,7 @@ from gan_jax.errors import InputError, RunError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "families", "check")
+COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "families", "dream", "check")
 
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
@@ -31,6 +31,7 @@ _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz cri
   gan-jax likelihood RUN          how likely a diffusion model or a VAE makes data
   gan-jax families EXPERIMENTS    train several for the same time, and compare them in all there is
   gan-jax check RUN               whether a run folder is as it was written
+  gan-jax dream IMAGE             Deep Dream: what a network sees in a photograph
 
 `gan-jax COMMAND --help` lists a command's options."""
 

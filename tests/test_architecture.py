@@ -26,7 +26,7 @@ FLOORS = (
     ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
-    ("data",),
+    ("data", "dream"),
     ("systems",),
     ("training",),
     ("evaluation",),

@@ -97,15 +97,15 @@ def path_of(name: str | None) -> Path | None:
     return None if name is None else expand_user(name)
 
 
-def out_path(name: str | None, default: Path, suffix: str) -> Path:
+def out_path(name: str | None, default: Path, *suffixes: str) -> Path:
     """Return the file that `--out` names.
 
     Raises:
-      InputError: it does not end in the suffix, or is a folder.
+      InputError: it ends in none of the suffixes, or is a folder.
     """
     out = default if name is None else Path(name)
-    if out.suffix != suffix or out.is_dir():
-        raise InputError(f"{out} must be a file that ends in {suffix}", field="out")
+    if out.suffix not in suffixes or out.is_dir():
+        raise InputError(f"{out} must be a file that ends in {' or '.join(suffixes)}", field="out")
     return out
 
 

@@ -14,7 +14,7 @@ from gan_jax.networks.conv import Conv
 from gan_jax.networks.depthwise import DepthwiseConv
 from gan_jax.types import Array, Float
 
-__all__ = ["BLOCKS", "SIDE", "EfficientNetLite0"]
+__all__ = ["BLOCKS", "LAYERS", "SIDE", "EfficientNetLite0"]
 
 SIDE = 224
 """The height and width of the images that the network was trained on."""
@@ -41,6 +41,10 @@ _STAGES = (
 )
 BLOCKS = tuple(f"block_{i}" for i in range(sum(stage.blocks for stage in _STAGES)))
 """The names of the blocks, as submodules and in the parameters, from the image on."""
+
+_FEATURES = [stage.features for stage in _STAGES for _ in range(stage.blocks)]
+LAYERS = {"stem": 32, **dict(zip(BLOCKS, _FEATURES, strict=True)), "head": 1280}
+"""How many channels each convolutional submodule gives, by its name: what is linear in its last kernel."""
 
 
 class _Block(nn.Module):

@@ -197,7 +197,8 @@ def test_a_run_on_a_part_of_the_data_is_scored_beside_a_run_on_all(file, run, tm
     assert "penalty r1 has its weight of 10; for StyleGAN2's critic 0.0002 x 8 x 8" in " ".join(shown.split())
     for options in ([], ["--data", "digits"]):
         assert main(["evaluate", part, "--scores", "frechet", "--n", "50", "--seeds", "1", *options]) == 0
-    assert main(["compare", part, str(run), "--scores", "frechet", "--n", "50", "--seeds", "1"]) == 0
+    out = str(tmp_path / "compare.png")
+    assert main(["compare", part, str(run), "--out", out, "--scores", "frechet", "--n", "50", "--seeds", "1"]) == 0
     assert "--data.fraction: " in fails(capsys, "train", file, "--data.fraction=0")
 
 
