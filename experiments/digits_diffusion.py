@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 
-STEPS, BATCH = 10_000, 128
+STEPS, BATCH = 8_000, 128
 
 experiment = Experiment(
     data=DataConfig(source="digits"),

@@ -2,12 +2,12 @@
 
 from gan_jax import VAE, AdamConfig, Cosine, DataConfig, Experiment, HalfLife, VAENetworkConfig
 
-STEPS, BATCH = 8_000, 128
+STEPS, BATCH = 3_000, 128
 
 experiment = Experiment(
     data=DataConfig(source="digits"),
     vae=VAE(
-        network=VAENetworkConfig(name="mlp", width=256, depth=2, latents=(16,)),
+        network=VAENetworkConfig(name="mlp", width=256, depth=1, latents=(16,)),
         optimizer=AdamConfig(learning_rate=Cosine(first=1e-3, last=1e-5, images=STEPS * BATCH), b1=0.9, b2=0.99),
         ema_decay=HalfLife(100 * BATCH),
     ),

@@ -1,0 +1,17 @@
+"""25 Gaussians by a variational autoencoder."""
+
+from gan_jax import VAE, AdamConfig, Cosine, DataConfig, Experiment, HalfLife, VAENetworkConfig
+
+STEPS, BATCH = 10_000, 512
+
+experiment = Experiment(
+    data=DataConfig(source="25gaussians"),
+    vae=VAE(
+        network=VAENetworkConfig(name="mlp", width=128, depth=2, latents=(2,)),
+        free_bits=4.0,
+        optimizer=AdamConfig(learning_rate=Cosine(first=2e-3, last=1e-5, images=STEPS * BATCH), b1=0.9, b2=0.99),
+        ema_decay=HalfLife(100 * BATCH),
+    ),
+    batch_size=BATCH,
+    steps=STEPS,
+)
