@@ -14,6 +14,7 @@ True
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ def largest_singular_value(
     _, push = jax.linearize(function, x)
     pull = jax.linear_transpose(push, x)
 
-    def body(_: int, way: Array) -> Array:
+    def body(_: Any, way: Array) -> Array:
         (pulled,) = pull(push(way))
         return unit(pulled)
 

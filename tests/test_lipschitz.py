@@ -17,6 +17,7 @@ from gan_jax.lipschitz import (
     gradient_norm_quantiles,
     holder_fit,
     largest_gradient_norm,
+    largest_singular_value,
     largest_slope,
     lipschitz_bound,
     spectral_norm,
@@ -419,3 +420,15 @@ def test_a_critic_that_fails_somewhere_has_no_exponent():
     x = jnp.linspace(0.0, 1.0, 64)[:, None]
     found = holder_fit(lambda x: jnp.where(x[:, 0] > 0.5, jnp.nan, x[:, 0]), x, jnp.zeros_like(x))
     assert jnp.isnan(jnp.stack(found)).all()
+
+
+def test_the_largest_singular_value_is_the_jacobians():
+    weight = normal(3, 4, 6)
+    x = normal(5, 7, 4)
+
+    def function(z):
+        return jnp.tanh(z @ weight).reshape(-1, 3, 2)
+
+    found = largest_singular_value(function, KEY, x, iterations=200)
+    jacobians = jax.vmap(jax.jacobian(lambda z: function(z[None])[0].ravel()))(x)
+    np.testing.assert_allclose(found, np.linalg.norm(np.asarray(jacobians), 2, axis=(1, 2)), rtol=1e-3)
