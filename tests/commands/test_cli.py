@@ -434,6 +434,7 @@ def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     assert not (copy / "samples.npz").exists()
 
 
+@pytest.mark.slow
 def test_a_run_may_go_on_with_another_number_of_devices(file, tmp_path, capsys):
     def lines(name, *calls):
         folder = tmp_path / name
@@ -448,6 +449,7 @@ def test_a_run_may_go_on_with_another_number_of_devices(file, tmp_path, capsys):
     np.testing.assert_allclose(moved, lines("stayed", ("6", "1")), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_devices_are_made_on_a_cpu(file, tmp_path):
     """In a process of its own: they are as many as they were when jax started, and XLA as it was told to be."""
     command = [sys.executable, "-m", "gan_jax.cli", "train", file, "--workdir", str(tmp_path), "--steps", "2"]

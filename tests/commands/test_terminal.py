@@ -40,7 +40,9 @@ def printed(monkeypatch, encoding, command):
     return stream.buffer.getvalue().decode(encoding)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cp1252", "cp437"))]
+)
 def test_every_command_prints_to_every_terminal(run, tmp_path, monkeypatch, encoding):
     for command in commands(run, tmp_path):
         assert printed(monkeypatch, encoding, command)

@@ -97,6 +97,7 @@ def test_the_flows_map_is_the_one_by_cdfs_and_the_gans_is_not():
     assert maps["a GAN's generator"]["largest_fall"] > 0
 
 
+@pytest.mark.slow
 def test_a_generator_can_be_trained_on_a_histogram(script, monkeypatch):
     """A third of the steps and an eighth of the batch, on the target with a gap: the divergence is measured here, apart
     from the experiment."""

@@ -95,7 +95,9 @@ def gradients_and_terms(strategy):
     return run(strategy, all_penalties, REAL, FAKE)
 
 
-@pytest.mark.parametrize("strategy", ["jit", "shard_map"])  # "pmap" has the program of "shard_map"
+@pytest.mark.parametrize(
+    "strategy", [pytest.param("jit", marks=pytest.mark.slow), "shard_map"]
+)  # "pmap" has the program of "shard_map"
 def test_eight_devices_compute_what_one_does(strategy):
     of_one = gradients_and_terms(None)
     for name, found in gradients_and_terms(strategy).items():

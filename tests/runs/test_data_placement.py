@@ -33,7 +33,7 @@ def experiment(folder, **data):
 
 
 @pytest.mark.parametrize("sampling", ["with_replacement", "epochs"])
-@pytest.mark.parametrize("devices", [1, 2, 8])
+@pytest.mark.parametrize("devices", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 8))])
 def test_resident_and_streamed_runs_are_the_same(folder, tmp_path, sampling, devices):
     chosen = {"sampling": sampling, "dequantization": 0.1}
     whole = train(experiment(folder, resident="yes", **chosen), tmp_path / "resident", devices=devices)

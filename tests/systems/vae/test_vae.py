@@ -93,7 +93,7 @@ def test_beta_and_free_bits_weigh_the_divergence():
 
     def loss(**changes):
         system = replace(TINY, **changes).build(SPEC, batch_size=BATCH)
-        return system.update(system.init(KEY, SPEC), KEY, batch)[1]
+        return jax.jit(lambda: system.update(system.init(KEY, SPEC), KEY, batch)[1])()
 
     plain, heavy, free = loss(), loss(beta=4.0), loss(free_bits=50.0)
     assert float(heavy["loss"]) == pytest.approx(float(plain["reconstruction"] + 4 * plain["kl"]), rel=1e-4)
@@ -108,7 +108,7 @@ def test_images_have_a_ladder_and_the_devices_change_nothing(likelihood):
         devices = data_parallel(count, "jit")
         system = config.build(IMAGES, batch_size=8, sharding=devices.sharding)
         batch = {"sample": jnp.tanh(jax.random.normal(KEY, (8, 4, 4, 1)))}
-        return jax.jit(system.update)(system.init(KEY, IMAGES), jax.random.key(3), batch)
+        return jax.jit(lambda: system.update(system.init(KEY, IMAGES), jax.random.key(3), batch))()
 
     (one, metrics), (eight, others) = moved(1), moved(8)
     np.testing.assert_allclose(metrics["loss"], others["loss"], rtol=1e-5)
@@ -119,7 +119,7 @@ def test_images_have_a_ladder_and_the_devices_change_nothing(likelihood):
 def test_images_are_means_or_drawn():
     def images(**changes):
         system = replace(TINY, **changes).build(IMAGES, batch_size=8)
-        return system.sample(system.init(KEY, IMAGES), KEY, 4)
+        return jax.jit(lambda: system.sample(system.init(KEY, IMAGES), KEY, 4))()
 
     drawn = images(likelihood="bernoulli", decoder_noise=True)
     assert set(np.unique(drawn)) == {-1.0, 1.0}
