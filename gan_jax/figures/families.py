@@ -54,8 +54,10 @@ def plot_families(
     subfigures: Any = figure.subfigures(2, 1, height_ratios=(3.0, 1.9 * rows))
     above, below = subfigures
 
-    for axes, (family, samples) in zip(above.subplots(1, len(families), squeeze=False)[0], shown.items(), strict=True):
-        axes.set_title(_short(family), fontsize="small")
+    letters = [chr(ord("A") + place) for place in range(len(families))]
+    pictures = above.subplots(1, len(families), squeeze=False)[0]
+    for axes, letter, (family, samples) in zip(pictures, letters, shown.items(), strict=True):
+        axes.set_title(f"{letter}  {family}", fontsize="small")
         if samples.ndim == 2:
             plot_scatter(axes, samples, size=1)
             continue
@@ -77,7 +79,7 @@ def plot_families(
                 axes.axhline(found["baseline"][name], color=VERMILION, ls="--", lw=1)
         if _PANELS[names[0]][1]:
             axes.set_yscale("log")
-        axes.set(xticks=range(len(families)), xticklabels=[_short(family) for family in families])
+        axes.set(xticks=range(len(families)), xticklabels=letters)
         axes.set_xlim(-0.5, len(families) - 0.5)
         axes.set_title(title, fontsize="small")
         axes.tick_params(labelsize="x-small")
@@ -85,8 +87,3 @@ def plot_families(
     below.supxlabel(f"{found['protocol']}; dashed: real data", fontsize=6)
     with atomic_write(file) as part:
         figure.savefig(part, format="png", dpi=110)
-
-
-def _short(family: str) -> str:
-    """The last word of a name as `digits_wgan_gp`, after what all begin with."""
-    return family.partition("_")[2].replace("_", " ") or family
