@@ -28,6 +28,7 @@ class TimeEmbedding(nn.Module):
 
     With `classes` it takes labels: `classes` itself, one more than there are, says that there is none.
 
+    >>> import jax
     >>> layer = TimeEmbedding(features=8, classes=3)
     >>> layer.init_with_output(jax.random.key(0), jnp.ones(2), jnp.array([0, 3]))[0].shape
     (2, 8)

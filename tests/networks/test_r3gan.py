@@ -13,6 +13,7 @@ from gan_jax.errors import InputError
 from gan_jax.networks import r3gan
 from gan_jax.networks.conv import conv
 from gan_jax.networks.labels import project
+from gan_jax.networks.patches import from_patches, to_patches
 from gan_jax.networks.resample import downsample, upsample
 
 KEY = jax.random.key(0)
@@ -71,9 +72,9 @@ def test_sides_that_do_not_halve_and_groups_that_do_not_fit_are_refused():
 
 def test_patches_are_cut_and_put_back():
     images = jax.random.normal(KEY, (2, 4, 6, 3))
-    patches = r3gan._to_patches(images, 2)
+    patches = to_patches(images, 2)
     np.testing.assert_array_equal(patches[1, 1, 2].reshape(2, 2, 3), images[1, 2:4, 4:6])
-    np.testing.assert_array_equal(r3gan._from_patches(patches, 2), images)
+    np.testing.assert_array_equal(from_patches(patches, 2), images)
 
 
 @pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 1)])

@@ -143,6 +143,7 @@ class Diffusion:
           InputError: the network cannot take the shape, or has no such field, the data have no labels, or the sampler
             cannot take so many steps.
 
+        >>> import jax, jax.numpy as jnp
         >>> Diffusion().build({"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}, batch_size=8).counts
         {'images': 8}
         """

@@ -34,9 +34,11 @@ def diffusion(model: Model) -> System:
 
     Source: Ho, Jain, Abbeel (2020), Denoising diffusion probabilistic models; see `gan_jax.diffusion.PRESETS`.
 
+    >>> import optax
     >>> from gan_jax.diffusion import PRESETS
     >>> from gan_jax.networks import mlp
     >>> from gan_jax.sharding import UNSHARDED
+    >>> from gan_jax.systems.learner import Learner
     >>> learner = Learner(optax.adam(1e-3), ema_decay=0.99, batch_size=4, sharding=UNSHARDED)
     >>> system = diffusion(Model(mlp.Denoiser(width=8), PRESETS["edm"], shape=(2,), learner=learner))
     >>> state = system.init(jax.random.key(0), {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)})

@@ -95,6 +95,7 @@ class VAE:
         Raises:
           InputError: the network or the distribution does not fit the samples.
 
+        >>> import jax, jax.numpy as jnp
         >>> VAE().build({"sample": jax.ShapeDtypeStruct((8, 8, 1), jnp.float32)}, batch_size=8).counts
         {'images': 8}
         """
