@@ -2,15 +2,15 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 
-STEPS, BATCH = 8_000, 128
+STEPS, BATCH = 5_000, 128
 
 experiment = Experiment(
-    data=DataConfig(source="digits"),
+    data=DataConfig(source="digits", dequantization=0.0625),  # half of a step between the 17 gray levels
     diffusion=Diffusion(
         network=DenoiserConfig(name="mlp", width=512, depth=4),
         preset="edm",
         optimizer=AdamConfig(learning_rate=Cosine(first=1e-3, last=1e-5, images=STEPS * BATCH), b1=0.9, b2=0.99),
-        ema_decay=HalfLife(500 * BATCH),
+        ema_decay=HalfLife(100 * BATCH),
     ),
     batch_size=BATCH,
     steps=STEPS,
