@@ -1,8 +1,12 @@
-"""MNIST by a convolutional variational autoencoder with a small ladder of latents."""
+"""MNIST by a convolutional variational autoencoder with a small ladder of latents.
+
+`gan-jax train experiments/mnist_vae.py --data-dir FOLDER`, where FOLDER holds MNIST as TFDS prepares it. Not trained to its
+end yet.
+"""
 
 from gan_jax import VAE, AdamConfig, Cosine, DataConfig, Experiment, HalfLife, VAENetworkConfig
 
-IMAGES = 640_000
+IMAGES = 320_000
 
 experiment = Experiment(
     data=DataConfig(source="mnist"),
@@ -12,5 +16,5 @@ experiment = Experiment(
         ema_decay=HalfLife(20_000.0),
     ),
     batch_size=128,
-    steps=5_000,
+    steps=2_500,
 )
