@@ -1,4 +1,11 @@
-"""Digits by diffusion."""
+"""The real 8x8 handwritten digits by diffusion, with EDM's choices.
+
+`gan-jax train experiments/digits_diffusion.py` takes about 71 s on two CPU cores, start and compilation included.
+`gan-jax evaluate` then gives a Fréchet distance of 6.6 +- 0.5, a precision of 0.89 +- 0.02 and a recall of 0.87 +- 0.01
+on 360 samples against the 360 held-out digits; real digits in the samples' place get 7.0, 0.90 and 0.93. Trained for
+longer it copies training digits. With `--sampler ddim --steps` 10, 20, 50 and 100 the distance is 14.8, 9.4, 7.6 and
+7.0.
+"""
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 

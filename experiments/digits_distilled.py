@@ -1,8 +1,8 @@
 """The real 8x8 handwritten digits by a one-step student of a diffusion run, against a critic with R1.
 
 `gan-jax train experiments/digits_diffusion.py` first: it writes the teacher's run. `--distill.gan.penalty.name wgan_gp
---distill.gan.penalty.weight 10 --distill.gan.loss wasserstein` is another game. What half as many iterations reach under
-three penalties is in docs/families.md.
+--distill.gan.penalty.weight 10 --distill.gan.loss wasserstein` is another game. What half as many iterations reach
+under three penalties is in docs/families.md.
 """
 
 from gan_jax import (

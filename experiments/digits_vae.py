@@ -1,9 +1,9 @@
 """The real 8x8 handwritten digits by a variational autoencoder.
 
-`gan-jax train experiments/digits_vae.py` takes about 35 s on two CPU cores, and `gan-jax likelihood` then gives 3.68 +- 0.03
-bits per dimension of the 360 held-out digits, by the importance-weighted bound of 100 draws; a mixture of Gaussians
-(`python -m benchmarks.mixture`) takes 6.16. Trained for longer it learns the training digits by heart: samples become
-better, and the held-out digits unlikely.
+`gan-jax train experiments/digits_vae.py` takes about 35 s on two CPU cores, and `gan-jax likelihood` then gives 3.68 +-
+0.03 bits per dimension of the 360 held-out digits, by the importance-weighted bound of 100 draws; a mixture of
+Gaussians (`python -m benchmarks.mixture`) takes 6.16. Trained for longer it learns the training digits by heart:
+samples become better, and the held-out digits unlikely.
 """
 
 from gan_jax import VAE, AdamConfig, Cosine, DataConfig, Experiment, HalfLife, VAENetworkConfig

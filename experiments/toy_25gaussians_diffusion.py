@@ -1,4 +1,9 @@
-"""25 Gaussians by diffusion."""
+"""25 Gaussians on a square grid by diffusion, with EDM's choices.
+
+`gan-jax train experiments/toy_25gaussians_diffusion.py` takes about 80 s on two CPU cores. Of 10,000 samples, by 49
+evaluations each, all 25 modes then have more than 20, 97.7 % lie near one, and their spread over the modes has a
+divergence of 0.003 from an even one (seed 0).
+"""
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 

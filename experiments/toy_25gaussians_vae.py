@@ -1,8 +1,8 @@
 """25 Gaussians on a square grid by a variational autoencoder.
 
-`gan-jax train experiments/toy_25gaussians_vae.py` takes about 70 s on two CPU cores that have other work beside. All 25 modes
-are hit, and 38 % of 10,000 samples lie within three standard deviations of one: a decoder that is continuous in two latents
-draws what is between them, too.
+`gan-jax train experiments/toy_25gaussians_vae.py` takes about 70 s on two CPU cores that have other work beside. All 25
+modes are hit, and 38 % of 10,000 samples lie near one: a decoder that is continuous in two latents draws what is
+between them, too.
 """
 
 from gan_jax import VAE, AdamConfig, Cosine, DataConfig, Experiment, HalfLife, VAENetworkConfig
