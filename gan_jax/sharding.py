@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gan_jax.types import Array, PyTree
+from gan_jax.errors import InputError
+from gan_jax.types import Array, Key, PyTree
 
 __all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat_apply"]
 
@@ -49,7 +50,8 @@ class BatchSharding(NamedTuple):
     """What a program has to say where batches are sharded over devices; by default there is one device.
 
     Every function takes trees of arrays, so that what belongs to a sample stays with it. Noise is drawn for the whole
-    batch and then sharded, so that it is the same on any number of devices.
+    batch and then sharded, so that it is the same on any number of devices; only what a network draws itself, by
+    `own_key`, depends on how many there are.
 
     Attributes:
       device_count: how many devices share a batch, whose size is a multiple of it.
@@ -68,6 +70,19 @@ class BatchSharding(NamedTuple):
     mean: Callable[[Any], Any] = lambda tree: tree
     axis_name: str | None = None
     concat_apply: Callable[..., Any] = concat_apply
+
+    def check(self, batch_size: int) -> None:
+        """Raise if the devices cannot share a batch evenly.
+
+        Raises:
+          InputError: they cannot.
+        """
+        if batch_size % self.device_count:
+            raise InputError(f"{batch_size} is no multiple of the {self.device_count} devices", field="batch_size")
+
+    def own_key(self, key: Key) -> Key:
+        """Return a key for what a network draws itself, as dropout: each device's, where each has a shard."""
+        return key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
 
 
 UNSHARDED = BatchSharding()

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--data-dir", type=reader(Name | None), help="folder of prepared TFDS data sets")
     options = parse(parser, arguments)
     folder = expand_user(options.workdir)
-    experiments = {file.stem: _load(file, options.data_dir) for file in map(Path, options.experiments)}
+    files = {Path(file).stem: experiment_file.load(Path(file)) for file in options.experiments}
+    experiments = {name: _located(file.experiment, options.data_dir) for name, file in files.items()}
     if len({experiment.data.name for experiment in experiments.values()}) > 1:
         names = ", ".join(f"{name} of {experiment.data.name}" for name, experiment in experiments.items())
         raise InputError(f"the experiments have different data: {names}; give those of one data set")
@@ -68,9 +69,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
                 write_json(results, found)
             images = options.images or found["speeds"][name] * 60 * options.minutes
             console.print(f"{name}, seed {seed}: {images:,.0f} images")
-            run = training.train(
-                replace(lasting(experiment, data, images), seed=seed), _run_folder(folder, name, seed), console=console
-            )
+            lasts = replace(lasting(experiment, data, images), seed=seed)
+            run = training.train(lasts, _run_folder(folder, name, seed), file=files[name], console=console)
             with console.status("measuring"):
                 found["rows"][row] = measure(run, data, against) | {"images": images}
             write_json(results, found)
@@ -91,8 +91,7 @@ def _run_folder(folder: Path, name: str, seed: int) -> Path:
     return folder / f"{name}-{seed}"
 
 
-def _load(file: Path, data_dir: str | None) -> Experiment:
-    experiment = experiment_file.load(file).experiment
+def _located(experiment: Experiment, data_dir: str | None) -> Experiment:
     if data_dir is None:
         return experiment
     return replace(experiment, data=replace(experiment.data, dir=str(path_of(data_dir))))

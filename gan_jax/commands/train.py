@@ -15,6 +15,7 @@ from gan_jax.errors import InputError, RunError, option
 from gan_jax.runs import experiment_file, folder, training
 from gan_jax.runs.environment import make_deterministic
 from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.prepared import SHARDED, Prepared, prepare
 from gan_jax.settings import Setting, override, settings_of
 from gan_jax.training import hosts
 from gan_jax.training.loop import Interrupted
@@ -46,15 +47,13 @@ def main(arguments: Sequence[str], console: Console) -> int:
         console.quiet = console.quiet or not hosts.is_first()
         with progress_bars(console) as progress:
             settings = {"devices": options.devices, "shard": options.shard, "progress": progress}
-            prepared = training.prepare(experiment, file=file, **settings)
+            prepared = prepare(experiment, file=file, **settings)
         hosts.wait("all have looked at the folder")
         run_folder = folder.claim(paths) if hosts.is_first() else folder.RunFolder(paths[0])
         return _train(prepared, run_folder, arguments, console)
 
 
-def _train(
-    prepared: training.Prepared, run_folder: folder.RunFolder, arguments: Sequence[str], console: Console
-) -> int:
+def _train(prepared: Prepared, run_folder: folder.RunFolder, arguments: Sequence[str], console: Console) -> int:
     shape = "x".join(map(str, prepared.data.shape))
     count, devices = len(prepared.data.train), prepared.devices.sharding.device_count
     console.print(f"{count:,} samples of {shape} from {prepared.experiment.data.name}, devices: {devices}")
@@ -102,7 +101,7 @@ def _parser(experiment: Experiment) -> ArgumentParser:
     parser.add_argument("--workdir", help="run folder; by default a new one under runs/ named after the file")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
     parser.add_argument("--devices", type=reader(Count), help="how many share each batch; by default all, or one CPU")
-    parser.add_argument("--shard", choices=training.SHARDED, default="batch", help=_SHARD)
+    parser.add_argument("--shard", choices=SHARDED, default="batch", help=_SHARD)
     parser.add_argument("--deterministic", action="store_true", help="same bits each time, on GPUs too; slower there")
     parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several processes the first; found under SLURM")
     parser.add_argument("--processes", type=reader(Count), metavar="N", help="how many there are")

@@ -1,18 +1,15 @@
-"""From an experiment to a trained run: what is read, built and checked before, and what is written on the way."""
+"""From an experiment to a trained run: what is done between iterations, and what is written on the way."""
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from rich.console import Console
 
-from gan_jax.data.dataset import Dataset, Source, count_classes
-from gan_jax.data.order import ORDERS
-from gan_jax.data.pipeline import Pipeline, batch_spec, fits, resident, streamed
-from gan_jax.errors import InputError, RunError
-from gan_jax.evaluation.samples import Progress, no_progress
+from gan_jax.data.dataset import Dataset, count_classes
+from gan_jax.errors import RunError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
 from gan_jax.runs import description
@@ -21,39 +18,22 @@ from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import balanced_labels
-from gan_jax.runs.run import Run, runs_below, sample_sets
-from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
+from gan_jax.runs.prepared import Prepared, keys_of, prepare
+from gan_jax.runs.run import Run, sample_sets
 from gan_jax.settings import has_own_objects, to_json
-from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
-from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
-from gan_jax.types import Key
 
-__all__ = ["SHARDED", "Prepared", "prepare", "run_training", "train"]
-
-SHARDED = {"batch": "jit", "state": "jit_sharded_state"}
-"""The strategy by what devices share; those that share a state share each batch too."""
-
-
-class Prepared(NamedTuple):
-    """An experiment that is ready to train: nothing of it can be refused any more but its folder."""
-
-    experiment: Experiment
-    file: ExperimentFile | None
-    data: Dataset
-    pipeline: Pipeline
-    system: System
-    evaluation: SelfEvaluation | None
-    devices: DataParallel
+__all__ = ["run_training", "train"]
 
 
 def train(
     experiment: Experiment,
     folder: Path | str,
     *,
+    file: ExperimentFile | None = None,
     devices: int | None = None,
     shard: str = "batch",
     console: Console | None = None,
@@ -66,6 +46,7 @@ def train(
     Args:
       experiment: what is trained.
       folder: the run folder, made if it is not there.
+      file: where the experiment comes from, kept in the folder.
       devices: how many share each batch, of all hosts together; by default all accelerators, or one CPU of each.
       shard: what the devices share: each "batch", or the "state" too, where networks do not fit one device.
       console: where progress is shown; nowhere by default.
@@ -75,77 +56,15 @@ def train(
       NonFiniteError: a metric or the state became infinite or NaN.
       Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
-    prepared = prepare(experiment, devices=devices, shard=shard)
+    prepared = prepare(experiment, file=file, devices=devices, shard=shard)
     Path(folder).mkdir(parents=True, exist_ok=True)
     return run_training(prepared, RunFolder(Path(folder)), console or Console(quiet=True))
-
-
-def prepare(
-    experiment: Experiment,
-    *,
-    file: ExperimentFile | None = None,
-    devices: int | None = None,
-    shard: str = "batch",
-    progress: Progress = no_progress,
-) -> Prepared:
-    """Read the data, build the system, and score the real data if the run is to score itself.
-
-    Raises:
-      InputError: any of it cannot be done.
-    """
-    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-        raise InputError("JAX_DISABLE_JIT is set, and training is one compiled program; unset it")
-    if shard not in SHARDED:
-        raise InputError(f"{shard} is none of {', '.join(SHARDED)}", field="shard")
-    raised = devices and devices > jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
-    if raised and not hosts.several():
-        with suppress(RuntimeError):  # it has started already, with as many as it has
-            jax.config.update("jax_num_cpu_devices", devices)
-    count = devices or (jax.process_count() if jax.default_backend() == "cpu" else None)
-    parallel = data_parallel(count, SHARDED[shard])
-    experiment = experiment.located()
-    advance = progress(f"reading {experiment.data.name}", 1)
-    data = experiment.data.read()
-    advance(1)
-    if experiment.batch_size > len(data.train):
-        reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
-        raise InputError(reason, field="batch_size")
-    spec, classes = batch_spec(data.train), len(data.classes)
-    system = experiment.build(spec, classes=classes, sharding=parallel.sharding, runs=runs_below(experiment))
-    if experiment.data.mirror and len(data.shape) != 3:
-        raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
-    pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
-    evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None
-    return Prepared(experiment, file, data, pipeline, system, evaluation, parallel)
-
-
-def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataParallel) -> Pipeline:
-    """The data on the devices, or streamed to them, in the same order."""
-    _, _, run_key = _keys(experiment)
-    settings: dict[str, Any] = {
-        "size": size,
-        "order": ORDERS[experiment.data.sampling](jax.random.fold_in(run_key, 2**32 - 1), size, len(source)),
-        "dequantization": experiment.data.dequantization,
-        "mirror": experiment.data.mirror,
-        "replicate": devices.replicate,
-    }
-    if experiment.data.resident == "yes" or (experiment.data.resident == "auto" and fits(source)):
-        return resident(source, **settings)
-    if hosts.several() and devices.share:
-        settings["share"] = devices.share(experiment.batch_size)
-    return streamed(source, run_key, **settings)
-
-
-def _keys(experiment: Experiment) -> tuple[Key, Key, Key]:
-    """Of the parameters, of the sample grids, of the iterations."""
-    init_key, sample_key, run_key = jax.random.split(jax.random.key(experiment.seed), 3)
-    return init_key, sample_key, run_key
 
 
 def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
     """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
     experiment, _, data, pipeline, system, evaluation, devices = prepared
-    init_key, sample_key, run_key = _keys(experiment)
+    init_key, sample_key, run_key = keys_of(experiment)
     counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
     run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder, counts)
 

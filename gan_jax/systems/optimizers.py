@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.config import Choice, Decay, Positive, config
+from gan_jax.config import Choice, Count, Decay, Positive, config
 from gan_jax.penalties import lazy_adam
 from gan_jax.schedules import Cosine, value_at
 from gan_jax.types import Array, Params
@@ -23,11 +23,15 @@ class AdamConfig:
       learning_rate: of every step, or a schedule.
       b1: decay of the first moment.
       b2: decay of the second moment, or a schedule.
+      warmup: images over which the learning rate rises to what it is; none by default.
+      clip_norm: the largest norm of a gradient, above which it is scaled down; none by default.
     """
 
     learning_rate: Positive | Cosine = 1e-4
     b1: Decay = 0.5
     b2: Decay | Cosine = 0.9
+    warmup: Count | None = None
+    clip_norm: Positive | None = None
 
     def build(self, images_each: int, every: int = 1) -> optax.GradientTransformation:
         """Return Adam, of which each step sees so many images.
@@ -40,14 +44,17 @@ class AdamConfig:
             """The rate (0) or the second decay (2), as a number or as optax's function of the steps done."""
 
             def at(images: Any) -> Any:
-                return lazy_adam(every, value_at(self.learning_rate, images), self.b1, value_at(self.b2, images))[i]
+                warm = jnp.minimum((images + each) / self.warmup, 1) if self.warmup else 1.0
+                rate = value_at(self.learning_rate, images) * warm
+                return lazy_adam(every, rate, self.b1, value_at(self.b2, images))[i]
 
-            moves = isinstance((self.learning_rate, self.b1, self.b2)[i], Cosine)
+            moves = isinstance((self.learning_rate, self.b1, self.b2)[i], Cosine) or (i == 0 and self.warmup)
             return (lambda count: at(jnp.asarray(count, jnp.float32) * each)) if moves else at(0)
 
         rate, b2, b1 = corrected(0), corrected(2), corrected(1)
-        adam: Callable[..., Any] = optax.inject_hyperparams(optax.adam) if callable(b2) else optax.adam
-        return adam(learning_rate=rate, b1=b1, b2=b2)
+        make: Callable[..., Any] = optax.inject_hyperparams(optax.adam) if callable(b2) else optax.adam
+        adam = make(learning_rate=rate, b1=b1, b2=b2)
+        return optax.chain(optax.clip_by_global_norm(self.clip_norm), adam) if self.clip_norm else adam
 
 
 def _is_optimizer(value: Any) -> bool:

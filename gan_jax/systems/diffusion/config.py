@@ -156,8 +156,7 @@ class Diffusion:
             raise InputError("the data have no labels; leave it out, or give data with some", field="conditional")
         if self.guidance != 1 and not self.conditional:
             raise InputError("it pushes towards the label, which the network is not told", field="guidance")
-        if batch_size % sharding.device_count:
-            raise InputError(f"{batch_size} is no multiple of the {sharding.device_count} devices", field="batch_size")
+        sharding.check(batch_size)
         with within("network"):
             network = self.network.build(classes if self.conditional else 0, self.precision)
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)

@@ -73,14 +73,14 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     """Take one step on a batch, each sample at a time of its own."""
     noise_key, drop_key, network_key = jax.random.split(key, 3)
     learner = model.learner
-    shard = learner.sharding.shard
+    shard, own_key = learner.sharding.shard, learner.sharding.own_key(network_key)
     x = shard(jnp.asarray(batch["sample"]))
     label = _hidden(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        value = _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": network_key}).mean()
+        value = _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": own_key}).mean()
         return value, {"loss": value}
 
     return learner.step(state, loss)

@@ -13,6 +13,7 @@ from flax.errors import FlaxError
 
 from gan_jax.errors import InputError, one_line
 from gan_jax.penalties import mixes_samples
+from gan_jax.sharding import BatchSharding
 from gan_jax.systems.gan.game import Game, generate, is_conditional, random_labels
 from gan_jax.systems.optimizers import apply_gradient
 from gan_jax.types import Array, Scores, Spec
@@ -69,17 +70,16 @@ def check_params(module: nn.Module, variables: Mapping[str, Any]) -> None:
         )
 
 
-def check_batch_size(batch_size: int, critic: nn.Module, device_count: int) -> None:
+def check_batch_size(batch_size: int, critic: nn.Module, sharding: BatchSharding) -> None:
     """Raise if a batch cannot be sharded over devices, or not cut into the sets that a critic scores.
 
     Raises:
       InputError: it cannot.
     """
+    sharding.check(batch_size)
     set_size = getattr(critic, "set_size", 1)
-    if batch_size % device_count:
-        raise InputError(f"{batch_size} is no multiple of the {device_count} devices", field="batch_size")
-    if batch_size % (set_size * device_count):
-        product = f"gan.critic.set_size times devices, {set_size} x {device_count}"
+    if batch_size % (set_size * sharding.device_count):
+        product = f"gan.critic.set_size times devices, {set_size} x {sharding.device_count}"
         raise InputError(f"{batch_size} is no multiple of {product}", field="batch_size")
 
 

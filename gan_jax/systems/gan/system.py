@@ -129,7 +129,7 @@ def gan(
     if constraint.one_by_one and declares_mixing(critic):
         reason = "is of a critic that scores samples one by one, which this one does not; choose another"
         raise InputError(reason, field="constraint")
-    check_batch_size(batch_size, critic, sharding.device_count)
+    check_batch_size(batch_size, critic, sharding)
     game = Game(
         generator,
         critic,

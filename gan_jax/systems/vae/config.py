@@ -104,8 +104,7 @@ class VAE:
         name = self.likelihood or ("logistic_mixture" if images else "normal")
         if name in ("logistic_mixture", "bernoulli") and not images:
             raise InputError(f"{name} is of images, these data are {shape}; choose normal", field="likelihood")
-        if batch_size % sharding.device_count:
-            raise InputError(f"{batch_size} is no multiple of the {sharding.device_count} devices", field="batch_size")
+        sharding.check(batch_size)
         likelihood = LIKELIHOODS[name] if isinstance(name, str) else name
         with within("network"):
             network = self.network.build(shape, likelihood.numbers, self.precision)
