@@ -71,3 +71,22 @@ def test_adam_with_a_moving_second_decay_is_adam_with_its_decay_reset_each_step(
             m, v = b1 * m + (1 - b1) * gradient, b2 * v + (1 - b2) * gradient.astype(float) ** 2
             x -= lr * (m / (1 - b1 ** (step + 1))) / (np.sqrt(v / (1 - b2 ** (step + 1))) + 1e-8)
             np.testing.assert_allclose(params, x, rtol=2e-5)
+
+
+def test_a_learning_rate_warms_up_and_large_gradients_are_clipped():
+    """A step of plain Adam is its rate, whatever the gradient's size: so the rate is read off."""
+    adam = AdamConfig(learning_rate=0.1, b1=0.0, b2=0.0, warmup=40).build(images_each=10)
+    params, state, steps = jnp.zeros(2), adam.init(jnp.zeros(2)), []
+    with jax.numpy_dtype_promotion("standard"):
+        for _ in range(6):
+            updates, state = adam.update(jnp.ones(2), state, params)
+            steps.append(-float(updates[0]))
+    np.testing.assert_allclose(steps, [0.025, 0.05, 0.075, 0.1, 0.1, 0.1], rtol=1e-4)
+    clipped = AdamConfig(learning_rate=0.1, b1=0.5, b2=0.5, clip_norm=1.0).build(images_each=10)
+    reference = optax.adam(0.1, b1=0.5, b2=0.5)
+    own, other = clipped.init(params), reference.init(params)
+    with jax.numpy_dtype_promotion("standard"):
+        for gradient, of_norm_one_at_most in (([30.0, 40.0], [0.6, 0.8]), ([0.3, 0.4], [0.3, 0.4])):
+            found, own = clipped.update(jnp.array(gradient), own, params)
+            expected, other = reference.update(jnp.array(of_norm_one_at_most), other, params)
+            np.testing.assert_allclose(found, expected, rtol=1e-5)

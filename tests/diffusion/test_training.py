@@ -129,6 +129,18 @@ def test_a_variational_bound_is_the_log_density_for_the_exact_denoiser_and_below
         variational_bound(denoiser, KEY, points, levels("karras", SCHEDULES["edm"], steps=5))
 
 
+def test_a_bound_of_samples_of_few_values_is_their_log_probability():
+    data = jnp.array([[-1.0], [1.0], [1.0]])
+    chosen = levels("log_snr", SCHEDULES["edm"], steps=100)
+    points, values = jnp.tile(data, (2000, 1)), np.array([-1.0, 1.0])
+    bound = jax.jit(lambda x: variational_bound(oracles.empirical(data), KEY, x, chosen, values))
+    entropy = -(np.log(1 / 3) + 2 * np.log(2 / 3)) / 3
+    assert -float(bound(points).mean()) == pytest.approx(entropy, abs=0.02)
+    # Of more values the last level takes some for their neighbours, four of its deviations away.
+    more = jax.jit(lambda x: variational_bound(oracles.empirical(data), KEY, x, chosen, np.linspace(-1, 1, 256)))
+    assert entropy < -float(more(points).mean()) < entropy + 0.1
+
+
 def test_encoded_samples_are_normal_and_decoded_to_themselves():
     mixture = (jnp.array([[-1.0, 0.0], [1.0, 0.5]]), jnp.array([0.02, 0.01]), jnp.array([0.5, 0.5]))
     which = jnp.arange(2000) % 2

@@ -97,6 +97,21 @@ def test_eight_devices_compute_what_one_does(strategy, paired_up):
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-5)
 
 
+@pytest.mark.parametrize("strategy", devices.STRATEGIES)
+def test_what_a_network_draws_itself_differs_from_device_to_device(strategy):
+    parallel = devices.data_parallel(8, strategy)
+    sharding = parallel.sharding
+
+    def draw(state):
+        key = sharding.own_key(jax.random.key(0))
+        own = jax.random.uniform(key, (8 if sharding.axis_name is None else 1,))
+        return state, sharding.all_gather(own)
+
+    state = parallel.replicate(jnp.zeros(()))
+    _, drawn = parallel.compile(draw, state)(state)
+    assert len(set(np.asarray(drawn).tolist())) == 8
+
+
 def test_a_state_can_be_sharded(monkeypatch):
     """Every device keeps its part of the large arrays, whole ones of the others, and trains what one device does."""
     monkeypatch.setattr(devices, "_SMALLEST_SHARDED", 16)

@@ -4,6 +4,7 @@ from math import log
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax.diffusion import dequantize, log_likelihood, variational_bound
 from gan_jax.systems.diffusion.model import Model, bind_denoiser
@@ -16,6 +17,7 @@ __all__ = ["OPTIONS", "likelihood"]
 OPTIONS = ("steps", "probes")
 _EXACT_UP_TO = 8  # numbers in a sample, whose trace takes so many products
 _STEPS = 50
+_VALUES = np.linspace(-1, 1, 256)
 
 
 def likelihood(
@@ -23,17 +25,18 @@ def likelihood(
 ) -> dict[str, PerSample]:
     """Return log-likelihoods (N,), in nats: "flow", by the probability flow, and "bound", a variational lower bound.
 
-    Of points they are densities; images are dequantized, and theirs are of the 8-bit image. The trace is exact for
-    samples of few numbers, else of so many random probes, one by default.
+    Of points they are densities, of images the probability of the 8-bit image: by dequantization for the flow, by what
+    the last level says of each of 256 values for the bound. The trace is exact for samples of few numbers, else of so
+    many random probes, one by default.
     """
     dequantize_key, probe_key, bound_key = jax.random.split(key, 3)
     x = jnp.asarray(batch["sample"])
-    if x.ndim == 4:
-        x = dequantize(dequantize_key, x)
+    image = x.ndim == 4
     label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
     denoiser, chosen = bind_denoiser(model, state.ema, label), solver_levels(model, steps)
     count = probes or (None if x[0].size <= _EXACT_UP_TO else 1)
-    flow, _ = log_likelihood(denoiser, probe_key, x, chosen, count)
-    found = {"flow": flow, "bound": variational_bound(denoiser, bound_key, x, chosen)}
-    levels = x[0].size * log(128) if x.ndim == 4 else 0.0  # 256 of them lie on a length of 2
-    return {name: value - levels for name, value in found.items()}
+    spread = dequantize(dequantize_key, x) if image else x
+    flow, _ = log_likelihood(denoiser, probe_key, spread, chosen, count)
+    bound = variational_bound(denoiser, bound_key, x, chosen, _VALUES if image else None)
+    levels = x[0].size * log(128) if image else 0.0  # 256 of them lie on a length of 2
+    return {"flow": flow - levels, "bound": bound}

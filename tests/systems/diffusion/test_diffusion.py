@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from devices import update_on
 
 from gan_jax import AdamConfig, DenoiserConfig, Diffusion, HalfLife
 from gan_jax.diffusion import PRESETS
@@ -16,7 +17,7 @@ from gan_jax.sharding import UNSHARDED
 from gan_jax.systems.diffusion import diffusion
 from gan_jax.systems.diffusion.model import Model, bind_denoiser
 from gan_jax.systems.learner import Learner
-from gan_jax.training.devices import data_parallel
+from gan_jax.training.devices import STRATEGIES
 
 KEY = jax.random.key(0)
 SPEC = {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
@@ -120,14 +121,14 @@ def test_labels_are_heard_and_guidance_pushes_towards_them():
     assert float(draw(0 * ones, 1.0).mean()) == pytest.approx(-1, abs=0.1)
 
 
-def test_devices_share_a_batch_and_change_nothing():
-    def moved(count):
-        devices = data_parallel(count, "jit")
-        system = TINY.build(SPEC, batch_size=8, sharding=devices.sharding)
-        batch = {"sample": jax.random.normal(KEY, (8, 2))}
-        return jax.jit(lambda: system.update(system.init(KEY, SPEC), jax.random.key(3), batch))()
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_devices_share_a_batch_and_change_nothing(strategy):
+    def build(sharding):
+        return TINY.build(SPEC, batch_size=8, sharding=sharding)
 
-    (one, metrics), (eight, others) = moved(1), moved(8)
+    batch = {"sample": jax.random.normal(KEY, (8, 2))}
+    one, metrics = update_on(build, SPEC, batch, count=1, strategy="jit")
+    eight, others = update_on(build, SPEC, batch, count=8, strategy=strategy)
     np.testing.assert_allclose(metrics["loss"], others["loss"], rtol=1e-5)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(eight.params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import update_on
 
 from gan_jax import VAE, AdamConfig, HalfLife, VAENetworkConfig
 from gan_jax.errors import InputError
-from gan_jax.training.devices import data_parallel
+from gan_jax.training.devices import STRATEGIES
 
 KEY = jax.random.key(0)
 SPEC = {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
@@ -100,17 +101,22 @@ def test_beta_and_free_bits_weigh_the_divergence():
     assert float(free["loss"]) == pytest.approx(float(plain["reconstruction"] + 50), rel=1e-4)
 
 
-@pytest.mark.parametrize("likelihood", ["logistic_mixture", "bernoulli"])
-def test_images_have_a_ladder_and_the_devices_change_nothing(likelihood):
-    config = replace(TINY, likelihood=likelihood, network=VAENetworkConfig("mlp", width=8, depth=1, latents=(2, 2)))
+@pytest.mark.parametrize(
+    ("likelihood", "free_bits", "strategy"),
+    [("logistic_mixture", 0.0, "jit"), ("bernoulli", 0.0, "jit")]
+    # Rungs near the floor, of which some devices' shards are above it and some below.
+    + [("logistic_mixture", 0.35, strategy) for strategy in STRATEGIES],
+)
+def test_images_have_a_ladder_and_the_devices_change_nothing(likelihood, free_bits, strategy):
+    network = VAENetworkConfig("mlp", width=8, depth=1, latents=(2, 2))
+    config = replace(TINY, likelihood=likelihood, network=network, free_bits=free_bits)
 
-    def moved(count):
-        devices = data_parallel(count, "jit")
-        system = config.build(IMAGES, batch_size=8, sharding=devices.sharding)
-        batch = {"sample": jnp.tanh(jax.random.normal(KEY, (8, 4, 4, 1)))}
-        return jax.jit(lambda: system.update(system.init(KEY, IMAGES), jax.random.key(3), batch))()
+    def build(sharding):
+        return config.build(IMAGES, batch_size=8, sharding=sharding)
 
-    (one, metrics), (eight, others) = moved(1), moved(8)
+    batch = {"sample": jnp.tanh(jax.random.normal(KEY, (8, 4, 4, 1)))}
+    one, metrics = update_on(build, IMAGES, batch, count=1, strategy="jit")
+    eight, others = update_on(build, IMAGES, batch, count=8, strategy=strategy)
     np.testing.assert_allclose(metrics["loss"], others["loss"], rtol=1e-5)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(eight.params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
