@@ -26,7 +26,7 @@ FLOORS = (
     ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
-    ("data", "dream"),
+    ("data", "dream", "weights"),
     ("systems",),
     ("training",),
     ("evaluation",),
