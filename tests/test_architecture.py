@@ -26,7 +26,7 @@ FLOORS = (
     ("augment", "diffusion"),
     ("lipschitz",),
     ("networks",),
-    ("data", "dream", "weights"),
+    ("data", "dream", "tokenizer", "weights"),
     ("systems",),
     ("training",),
     ("evaluation",),

@@ -110,7 +110,8 @@ class CLIPTextModelWithProjection(nn.Module):
     >>> import jax
     >>> small = CLIPTextConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, eos_token_id=8,
     ...     projection_dim=6)
-    >>> states, _ = jax.eval_shape(CLIPTextModelWithProjection(small).init_with_output, jax.random.key(0), jnp.array([[7, 1, 8]]))
+    >>> model, tokens = CLIPTextModelWithProjection(small), jnp.array([[7, 1, 8]])
+    >>> states, _ = jax.eval_shape(model.init_with_output, jax.random.key(0), tokens)
     >>> states.text_embeds.shape
     (1, 6)
     """

@@ -54,7 +54,7 @@ def mask_bias(mask: Array) -> Array:
     >>> mask_bias(jnp.array([[True, False]])).tolist()
     [[0.0, -10000.0]]
     """
-    return jnp.where(mask != 0, 0.0, -10_000.0).astype(jnp.float32)
+    return jnp.where(mask.astype(jnp.bool_), 0.0, -10_000.0).astype(jnp.float32)
 
 
 class Attention(nn.Module):

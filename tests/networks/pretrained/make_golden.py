@@ -8,7 +8,10 @@ parameter is random, biases and scales too, so that none can be left out or mist
 The first convolutions are small, so that what is added to variances is seen.
 """
 
+import gzip
 import json
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -28,9 +31,11 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    CLIPTokenizer,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
 )
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = 3e-3
@@ -292,6 +297,46 @@ def make_samples() -> None:
     save_file(values, GOLDEN / "samples" / "values.safetensors")
 
 
+def make_tokens() -> None:
+    """Tokens of the captions by CLIP's real vocabulary, and of that what they take of it."""
+    captions = json.loads((Path(__file__).parents[2] / "captions.json").read_text("utf-8"))
+    file = Path(find_spec("open_clip").origin).parent / "bpe_simple_vocab_16e6.txt.gz"
+    lines = gzip.decompress(file.read_bytes()).decode().split("\n")
+    merges = [tuple(line.split()) for line in lines[1 : 49152 - 256 - 2 + 1]]
+    letters = list(bytes_to_unicode().values())
+    names = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges)]
+    vocabulary = {name: i for i, name in enumerate([*names, "<|startoftext|>", "<|endoftext|>"])}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges)
+    rows = tokenizer(captions, padding="max_length", max_length=77, truncation=True).input_ids
+
+    ranks, used = {pair: i for i, pair in enumerate(merges)}, set()
+    backend = tokenizer.backend_tokenizer
+    for caption in captions:
+        for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(caption)):
+            used |= merges_of(word, ranks)
+    folder = GOLDEN / "tokenizer"
+    folder.mkdir(exist_ok=True)
+    kept = sorted({token for row in rows for token in row} | {vocabulary["<|startoftext|>"]})
+    names = list(vocabulary)
+    (folder / "vocab.json").write_text(json.dumps({names[token]: token for token in kept}, ensure_ascii=False))
+    pairs = sorted(used, key=ranks.__getitem__)
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in pairs))
+    lengths = [row.index(vocabulary["<|endoftext|>"]) + 1 for row in rows]
+    short = [row[:77] if "<|endoftext|>" in c else row[:n] for c, row, n in zip(captions, rows, lengths, strict=True)]
+    (folder / "tokens.json").write_text(json.dumps(short))
+
+
+def merges_of(word: str, ranks: dict[tuple[str, str], int]) -> set[tuple[str, str]]:
+    """The merges that a word takes."""
+    parts, used = [*word[:-1], word[-1] + "</w>"], set()
+    while pairs := [pair for pair in pairwise(parts) if pair in ranks]:
+        first = min(pairs, key=ranks.__getitem__)
+        used.add(first)
+        at = next(i for i in range(len(parts) - 1) if (parts[i], parts[i + 1]) == first)
+        parts[at : at + 2] = ["".join(first)]
+    return used
+
+
 def main() -> None:
     torch.manual_seed(0)
     with torch.no_grad():
@@ -301,7 +346,8 @@ def main() -> None:
         make_prior()
         make_clip()
         make_samples()
-    for file in GOLDEN.rglob("*.json"):  # where it was written is of no use elsewhere
+    make_tokens()
+    for file in GOLDEN.rglob("*config.json"):  # where it was written is of no use elsewhere
         settings = {key: value for key, value in json.loads(file.read_text()).items() if key != "_name_or_path"}
         file.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
