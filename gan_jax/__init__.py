@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gan_jax import constraints, divergences, lipschitz, losses, penalties, transport
 
 if TYPE_CHECKING:
-    from gan_jax import weights
+    from gan_jax import text_to_image, weights
     from gan_jax.data import Dataset, from_arrays
     from gan_jax.evaluation import evaluate, reference
     from gan_jax.runs import (
@@ -64,7 +64,7 @@ _LAZY = {
     "gan_jax.systems.optimizers": ("AdamConfig",),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
-_SUBPACKAGES = ("weights",)
+_SUBPACKAGES = ("text_to_image", "weights")
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "penalties",
     "reference",
     "sample",
+    "text_to_image",
     "train",
     "transport",
     "weights",

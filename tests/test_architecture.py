@@ -27,6 +27,7 @@ FLOORS = (
     ("lipschitz",),
     ("networks",),
     ("data", "dream", "tokenizer", "weights"),
+    ("text_to_image",),
     ("systems",),
     ("training",),
     ("evaluation",),

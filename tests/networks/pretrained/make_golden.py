@@ -21,6 +21,7 @@ from diffusers import (
     DDIMScheduler,
     PriorTransformer,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UNet2DModel,
 )
@@ -294,7 +295,28 @@ def make_samples() -> None:
         values |= {f"{name}.drawn": drawn, f"{name}.image": image}
         (GOLDEN / "samples").mkdir(exist_ok=True)
         scheduler.save_pretrained(GOLDEN / "samples" / name)
+    values |= make_sdxl_sample(autoencoder, latents)
     save_file(values, GOLDEN / "samples" / "values.safetensors")
+
+
+def make_sdxl_sample(autoencoder: AutoencoderKL, latents: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A sample of SDXL's U-Net, told text states, sizes and a crop; untold, zeros in place of the text."""
+    unet = randomize(unet_condition("sdxl"), 2)
+    common = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False}
+    scheduler = DDIMScheduler(**common, steps_offset=1)
+    pipeline = StableDiffusionXLPipeline(autoencoder, None, None, None, None, unet, scheduler, add_watermarker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    states, pooled = normal(1, TOKENS, CONTEXT, seed=10), normal(1, 10, seed=11)
+    options = {"prompt_embeds": states, "pooled_prompt_embeds": pooled, "latents": latents}
+    options |= {
+        f"negative_{name}": torch.zeros_like(options[name]) for name in ("prompt_embeds", "pooled_prompt_embeds")
+    }
+    options |= {"num_inference_steps": 20, "guidance_scale": 4.0, "height": 16, "width": 16}
+    options |= {"original_size": (64, 48), "crops_coords_top_left": (3, 5), "target_size": (16, 16)}
+    drawn = pipeline(**options, output_type="latent").images
+    (GOLDEN / "samples" / "sdxl").mkdir(exist_ok=True)
+    scheduler.save_pretrained(GOLDEN / "samples" / "sdxl")
+    return {"sdxl.states": states, "sdxl.pooled": pooled, "sdxl.drawn": drawn}
 
 
 def make_tokens() -> None:
