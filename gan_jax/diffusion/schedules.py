@@ -92,7 +92,7 @@ def cosine_betas(steps: int = 1000, offset: float = 0.008) -> np.ndarray:
     Source: Nichol, Dhariwal (2021), Improved denoising diffusion probabilistic models.
 
     >>> cosine_betas(4).round(3).tolist()
-    [0.147, 0.414, 0.706, 0.999]
+    [0.153, 0.417, 0.708, 0.999]
     """
     square = np.cos((np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2) ** 2
     return np.minimum(1 - square[1:] / square[:-1], 0.999)

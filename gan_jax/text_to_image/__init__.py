@@ -4,11 +4,12 @@
 `bind_unet` (a denoiser for `gan_jax.diffusion`), `draw_latents`, `decode`.
 """
 
-from gan_jax.text_to_image.drawing import Networks, TextStates, bind_unet, decode, draw_latents, encode_text
+from gan_jax.text_to_image.drawing import Control, Networks, TextStates, bind_unet, decode, draw_latents, encode_text
 from gan_jax.text_to_image.pipeline import TextToImage, draw_images, load
 from gan_jax.text_to_image.scheduler import Scheduler, levels_of, read_scheduler, time_of_level
 
 __all__ = [
+    "Control",
     "Networks",
     "Scheduler",
     "TextStates",

@@ -9,7 +9,7 @@ from gan_jax.diffusion import Denoiser, Levels, Sampler, draw, guided
 from gan_jax.text_to_image.scheduler import Scheduler, time_of_level
 from gan_jax.types import Array, Float, Int, Key, Params, Samples
 
-__all__ = ["Networks", "TextStates", "bind_unet", "decode", "draw_latents", "encode_text"]
+__all__ = ["Control", "Networks", "TextStates", "bind_unet", "decode", "draw_latents", "encode_text"]
 
 
 class Networks(NamedTuple):
@@ -40,6 +40,22 @@ class TextStates(NamedTuple):
     pooled: Array | None = None
 
 
+class Control(NamedTuple):
+    """A ControlNet and what it sees.
+
+    Attributes:
+      module: a `ControlNetModel` that belongs to the U-Net.
+      params: its parameters.
+      hint: (N, H, W, C), in [0, 1], of the images' size.
+      scale: what all that it says is multiplied by.
+    """
+
+    module: Any
+    params: Params
+    hint: Array
+    scale: float = 1.0
+
+
 def encode_text(networks: Networks, params: Mapping[str, Any], tokens: Sequence[Int[Array, "n k"]]) -> TextStates:
     """Return the states of captions, of a row of tokens for each, by each tower's own tokenizer.
 
@@ -55,7 +71,11 @@ def encode_text(networks: Networks, params: Mapping[str, Any], tokens: Sequence[
 
 
 def bind_unet(
-    networks: Networks, params: Params, text: TextStates, sizes: Float[Array, "n 6"] | None = None
+    networks: Networks,
+    params: Params,
+    text: TextStates,
+    sizes: Float[Array, "n 6"] | None = None,
+    control: Control | None = None,
 ) -> Denoiser:
     """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` that a U-Net is once it is told of captions.
 
@@ -64,13 +84,18 @@ def bind_unet(
       params: the U-Net's.
       text: of the captions.
       sizes: original height and width, the crop's top and left, target height and width, for SDXL.
+      control: tells the U-Net's layers of a hint.
     """
     told = {} if sizes is None else {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": sizes}}
     scheduler = networks.scheduler
 
     def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
-        said = networks.unet.apply(params, x, time_of_level(scheduler, alpha, sigma), text.context, **told)
-        return scheduler.parameterization.denoised(said, x, alpha, sigma)
+        given, more = (x, time_of_level(scheduler, alpha, sigma), text.context), {}
+        if control is not None:
+            said = control.module.apply(control.params, *given, control.hint, control.scale, **told)
+            more = dict(zip(("down_block_additional_residuals", "mid_block_additional_residual"), said, strict=True))
+        noise = networks.unet.apply(params, *given, **told, **more)
+        return scheduler.parameterization.denoised(noise, x, alpha, sigma)
 
     return denoise
 
@@ -87,6 +112,7 @@ def draw_latents(
     guidance: float = 7.5,
     sampler: str | Sampler = "dpm_2m",
     sizes: Float[Array, "n 6"] | None = None,
+    control: Control | None = None,
 ) -> Float[Array, "n h w c"]:
     """Draw latents of captions from normal noise, away from what other captions, or none, would give.
 
@@ -98,13 +124,12 @@ def draw_latents(
       levels: from `levels_of`.
       guidance: w of `U + w (C - U)`; 1 for none.
       sampler: from `gan_jax.diffusion.SAMPLERS`, or a step of one's own.
-      sizes: as for `bind_unet`.
+      sizes, control: as for `bind_unet`.
 
     Source: Rombach et al. (2022), High-resolution image synthesis with latent diffusion models.
     """
-    denoiser = bind_unet(networks, params["unet"], told, sizes)
-    if guidance != 1:
-        denoiser = guided(denoiser, bind_unet(networks, params["unet"], untold, sizes), weight=guidance)
+    denoiser, other = (bind_unet(networks, params["unet"], text, sizes, control) for text in (told, untold))
+    denoiser = denoiser if guidance == 1 else guided(denoiser, other, weight=guidance)
     return draw(denoiser, key, noise, levels, sampler, denoise_last=False)
 
 

@@ -13,7 +13,7 @@ from gan_jax import weights
 from gan_jax.errors import InputError
 from gan_jax.files import expand_user, read_json_entries
 from gan_jax.networks import pretrained
-from gan_jax.text_to_image.drawing import Networks, TextStates, decode, draw_latents, encode_text
+from gan_jax.text_to_image.drawing import Control, Networks, TextStates, decode, draw_latents, encode_text
 from gan_jax.text_to_image.scheduler import levels_of, read_scheduler
 from gan_jax.tokenizer import Tokenizer, read_tokenizer
 from gan_jax.types import Key
@@ -107,6 +107,7 @@ def draw_images(
     guidance: float = 7.5,
     sampler: str = "dpm_2m",
     size: tuple[int, int] | None = None,
+    control: Control | None = None,
 ) -> np.ndarray:
     """Return an image of each caption, uint8 (N, H, W, C).
 
@@ -119,6 +120,7 @@ def draw_images(
       guidance: w of `U + w (C - U)`; 1 for none.
       sampler: from `gan_jax.diffusion.SAMPLERS`.
       size: height and width; those that the U-Net was trained on by default.
+      control: a ControlNet, as `gan_jax.weights.load` reads it, and hints of this size.
 
     Raises:
       InputError: the size is no multiple of the autoencoder's factor, or is not given and not known.
@@ -138,14 +140,16 @@ def draw_images(
     levels = levels_of(networks.scheduler, steps)
 
     @jax.jit
-    def drawn(params: Any, key: Key, noise: Any, rows: Any) -> Any:
+    def drawn(params: Any, key: Key, noise: Any, rows: Any, seen: Any) -> Any:
+        own = None if control is None else control._replace(params=seen[0], hint=seen[1])
         told, untold = (encode_text(networks, params, row) for row in rows)
         if model.zeros and not negative:
             untold = TextStates(*jax.tree.map(jnp.zeros_like, tuple(told)))
-        latents = draw_latents(networks, params, key, noise, told, untold, levels, **options)
+        latents = draw_latents(networks, params, key, noise, told, untold, levels, control=own, **options)
         return jnp.clip(decode(networks, params, latents), -1, 1)
 
-    images = drawn(model.params, draw_key, jax.random.normal(noise_key, shape, jnp.float32), rows)
+    noise, seen = jax.random.normal(noise_key, shape, jnp.float32), control and (control.params, control.hint)
+    images = drawn(model.params, draw_key, noise, rows, seen)
     return np.asarray(jnp.round((images + 1) * 127.5).astype(jnp.uint8))
 
 

@@ -11,7 +11,7 @@ from pretrained import GOLDEN, network, values
 
 from gan_jax import text_to_image
 from gan_jax.errors import InputError
-from gan_jax.text_to_image import Networks, TextStates, draw_latents, encode_text, levels_of, read_scheduler
+from gan_jax.text_to_image import Control, Networks, TextStates, draw_latents, encode_text, levels_of, read_scheduler
 
 SAMPLES = GOLDEN / "samples"
 KEY = jax.random.key(0)
@@ -136,6 +136,21 @@ def test_images_of_captions_are_drawn_from_a_folder(folder):
     assert (images[1] != again[1]).any()
     pushed = text_to_image.draw_images(model, KEY, ["a b", "h"], negative="g", **options)
     assert (pushed != again).any()
+
+
+def test_a_control_net_changes_images_by_its_hint_and_none_at_first(folder):
+    model, (module, params) = text_to_image.load(folder), network("controlnet")
+    hints = jnp.stack([jnp.zeros((16, 16, 3)), jnp.ones((16, 16, 3))])
+    options = {"steps": 2, "size": (16, 16)}
+    zero = jax.tree.map(jnp.zeros_like, params)
+    for own, same in ((zero, True), (params, False)):
+        images = [
+            text_to_image.draw_images(model, KEY, ["a"], control=Control(module, own, hint[None]), **options)
+            for hint in hints
+        ]
+        assert (images[0] == images[1]).all() == same
+        if same:
+            np.testing.assert_array_equal(images[0], text_to_image.draw_images(model, KEY, ["a"], **options))
 
 
 def test_the_size_is_a_multiple_of_the_autoencoders(folder):
