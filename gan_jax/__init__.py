@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gan_jax import constraints, divergences, lipschitz, losses, penalties, transport
 
 if TYPE_CHECKING:
+    from gan_jax import text_to_image, weights
     from gan_jax.data import Dataset, from_arrays
     from gan_jax.evaluation import evaluate, reference
     from gan_jax.runs import (
@@ -63,6 +64,7 @@ _LAZY = {
     "gan_jax.systems.optimizers": ("AdamConfig",),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
+_SUBPACKAGES = ("text_to_image", "weights")
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
@@ -101,12 +103,16 @@ __all__ = [
     "penalties",
     "reference",
     "sample",
+    "text_to_image",
     "train",
     "transport",
+    "weights",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return import_module(f"gan_jax.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'gan_jax' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)

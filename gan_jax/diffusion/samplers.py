@@ -138,10 +138,16 @@ SAMPLERS: dict[str, Sampler] = {
 """
 
 
-def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str | Sampler = "ddim") -> Samples:
+def draw(
+    denoiser: Denoiser,
+    key: Key,
+    x: Samples,
+    levels: Levels,
+    sampler: str | Sampler = "ddim",
+    *,
+    denoise_last: bool = True,
+) -> Samples:
     """Draw samples from noise, or go on from where x is: one `lax.scan` over the levels.
-
-    Where the last level has some noise left, the denoiser has the last word.
 
     Args:
       denoiser: `(x, alpha, sigma) -> E[x0 | x]`.
@@ -149,6 +155,7 @@ def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str 
       x: (N, ...) at the first level, of spread `levels.sigma[0]` where that is noise alone.
       levels: from `gan_jax.diffusion.levels.levels`.
       sampler: from `SAMPLERS`, or a step of one's own.
+      denoise_last: whether the denoiser has the last word where the last level has some noise left.
 
     >>> from gan_jax.diffusion.schedules import SCHEDULES
     >>> from gan_jax.diffusion.levels import levels
@@ -157,7 +164,9 @@ def draw(denoiser: Denoiser, key: Key, x: Samples, levels: Levels, sampler: str 
     [[1.0]]
     """
     x = _along(denoiser, key, x, levels, SAMPLERS[sampler] if isinstance(sampler, str) else sampler)
-    return x if levels.sigma[-1] == 0 else denoiser(x, jnp.asarray(levels.alpha[-1]), jnp.asarray(levels.sigma[-1]))
+    if levels.sigma[-1] == 0 or not denoise_last:
+        return x
+    return denoiser(x, jnp.asarray(levels.alpha[-1]), jnp.asarray(levels.sigma[-1]))
 
 
 def encode(denoiser: Denoiser, x: Samples, levels: Levels) -> Samples:

@@ -18,7 +18,7 @@ import numpy as np
 
 from gan_jax.types import Array
 
-__all__ = ["SCHEDULES", "Schedule", "discrete", "zero_terminal"]
+__all__ = ["SCHEDULES", "Schedule", "cosine_betas", "discrete", "zero_terminal"]
 
 Numbers = Array | np.ndarray | float
 
@@ -86,7 +86,14 @@ def zero_terminal(betas: np.ndarray) -> np.ndarray:
     return 1 - np.concatenate([square[:1], square[1:] / square[:-1]])
 
 
-def _cosine_betas(steps: int = 1000, offset: float = 0.008) -> np.ndarray:
+def cosine_betas(steps: int = 1000, offset: float = 0.008) -> np.ndarray:
+    """Return the variances (T,) of which `prod (1 - beta)` is a squared cosine, each at most 0.999.
+
+    Source: Nichol, Dhariwal (2021), Improved denoising diffusion probabilistic models.
+
+    >>> cosine_betas(4).round(3).tolist()
+    [0.153, 0.417, 0.708, 0.999]
+    """
     square = np.cos((np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2) ** 2
     return np.minimum(1 - square[1:] / square[:-1], 0.999)
 
@@ -125,7 +132,7 @@ SCHEDULES: dict[str, Schedule] = {
         1 / np.arange(1000.0, 0.0, -1.0),
         "Sohl-Dickstein et al. (2015), Deep unsupervised learning using nonequilibrium thermodynamics",
     ),
-    "cosine": discrete(_cosine_betas(), "Nichol, Dhariwal (2021), Improved denoising diffusion probabilistic models"),
+    "cosine": discrete(cosine_betas(), "Nichol, Dhariwal (2021), Improved denoising diffusion probabilistic models"),
     "stable_diffusion": discrete(
         np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2,
         "Rombach et al. (2022), High-resolution image synthesis with latent diffusion models",

@@ -9,18 +9,29 @@ from gan_jax.types import Array, Float, Int
 __all__ = ["TimeEmbedding", "sinusoids"]
 
 
-def sinusoids(time: Float[Array, " n"], features: int, *, longest: float = 10_000.0) -> Float[Array, "n f"]:
+def sinusoids(
+    time: Float[Array, " n"],
+    features: int,
+    *,
+    longest: float = 10_000.0,
+    shift: float = 1.0,
+    cosines_first: bool = False,
+) -> Float[Array, "n f"]:
     """Return sines and then cosines of times (N,), of periods from 2 pi to 2 pi times the longest.
 
-    Source: Vaswani et al. (2017), Attention is all you need; as DDPM's code has it, the last just below the longest.
+    Rate i of F/2 is `longest^(-i / (F/2 - shift))`: with the shift 1, DDPM's, the last is that of the longest period;
+    with 0, Stable Diffusion's, which has the cosines first, it is just above.
+
+    Source: Vaswani et al. (2017), Attention is all you need.
 
     >>> sinusoids(jnp.array([0.0]), 4).tolist()
     [[0.0, 0.0, 1.0, 1.0]]
     """
     half = features // 2
-    rates = jnp.exp(-jnp.log(longest) / (half - 1) * jnp.arange(half, dtype=jnp.float32))
+    rates = jnp.exp(-jnp.log(longest) / (half - shift) * jnp.arange(half, dtype=jnp.float32))
     angles = time.astype(jnp.float32)[:, None] * rates[None]
-    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1)
+    parts = [jnp.sin(angles), jnp.cos(angles)]
+    return jnp.concatenate(parts[::-1] if cosines_first else parts, axis=1)
 
 
 class TimeEmbedding(nn.Module):

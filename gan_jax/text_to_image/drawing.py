@@ -1,0 +1,142 @@
+"""Images of captions: text states, a U-Net that is guided by them, and an autoencoder's decoder, as pure functions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from gan_jax.diffusion import Denoiser, Levels, Sampler, draw, guided
+from gan_jax.text_to_image.scheduler import Scheduler, time_of_level
+from gan_jax.types import Array, Float, Int, Key, Params, Samples
+
+__all__ = ["Control", "Networks", "TextStates", "bind_unet", "decode", "draw_latents", "encode_text"]
+
+
+class Networks(NamedTuple):
+    """The networks of a text-to-image model.
+
+    Attributes:
+      text: modules of one text tower or, for SDXL, of two.
+      unet: a module that says what noise there is in latents.
+      autoencoder: a module that decodes latents.
+      scheduler: how the U-Net was trained.
+    """
+
+    text: tuple[Any, ...]
+    unet: Any
+    autoencoder: Any
+    scheduler: Scheduler
+
+
+class TextStates(NamedTuple):
+    """What a U-Net is told of captions.
+
+    Attributes:
+      context: (N, K, D), what its transformers look at.
+      pooled: (N, P), one vector each; None but for SDXL.
+    """
+
+    context: Array
+    pooled: Array | None = None
+
+
+class Control(NamedTuple):
+    """A ControlNet and what it sees.
+
+    Attributes:
+      module: a `ControlNetModel` that belongs to the U-Net.
+      params: its parameters.
+      hint: (N, H, W, C), in [0, 1], of the images' size.
+      scale: what all that it says is multiplied by.
+    """
+
+    module: Any
+    params: Params
+    hint: Array
+    scale: float = 1.0
+
+
+def encode_text(networks: Networks, params: Mapping[str, Any], tokens: Sequence[Int[Array, "n k"]]) -> TextStates:
+    """Return the states of captions, of a row of tokens for each, by each tower's own tokenizer.
+
+    One tower's last states, normalized, are what Stable Diffusion looks at; SDXL looks at the last but one of both of
+    its towers, side by side, and is told the second's embedding.
+    """
+    said: list[Any] = [
+        tower.apply(own, row) for tower, own, row in zip(networks.text, params["text"], tokens, strict=True)
+    ]
+    if len(said) == 1:
+        return TextStates(said[0].last_hidden_state)
+    return TextStates(jnp.concatenate([each.hidden_states[-2] for each in said], axis=2), said[-1].text_embeds)
+
+
+def bind_unet(
+    networks: Networks,
+    params: Params,
+    text: TextStates,
+    sizes: Float[Array, "n 6"] | None = None,
+    control: Control | None = None,
+) -> Denoiser:
+    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` that a U-Net is once it is told of captions.
+
+    Args:
+      networks: of which it takes the U-Net and its scheduler.
+      params: the U-Net's.
+      text: of the captions.
+      sizes: original height and width, the crop's top and left, target height and width, for SDXL.
+      control: tells the U-Net's layers of a hint.
+    """
+    told = {} if sizes is None else {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": sizes}}
+    scheduler = networks.scheduler
+
+    def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
+        given, more = (x, time_of_level(scheduler, alpha, sigma), text.context), {}
+        if control is not None:
+            said = control.module.apply(control.params, *given, control.hint, control.scale, **told)
+            more = dict(zip(("down_block_additional_residuals", "mid_block_additional_residual"), said, strict=True))
+        noise = networks.unet.apply(params, *given, **told, **more)
+        return scheduler.parameterization.denoised(noise, x, alpha, sigma)
+
+    return denoise
+
+
+def draw_latents(
+    networks: Networks,
+    params: Mapping[str, Any],
+    key: Key,
+    noise: Float[Array, "n h w c"],
+    told: TextStates,
+    untold: TextStates,
+    levels: Levels,
+    *,
+    guidance: float = 7.5,
+    sampler: str | Sampler = "dpm_2m",
+    sizes: Float[Array, "n 6"] | None = None,
+    control: Control | None = None,
+) -> Float[Array, "n h w c"]:
+    """Draw latents of captions from normal noise, away from what other captions, or none, would give.
+
+    Args:
+      networks, params: what `gan_jax.text_to_image.load` returns.
+      key: of fresh noise, for samplers that draw some.
+      noise: (N, H, W, C), of variance 1.
+      told, untold: of the captions, and of those that it is pushed away from.
+      levels: from `levels_of`.
+      guidance: w of `U + w (C - U)`; 1 for none.
+      sampler: from `gan_jax.diffusion.SAMPLERS`, or a step of one's own.
+      sizes, control: as for `bind_unet`.
+
+    Source: Rombach et al. (2022), High-resolution image synthesis with latent diffusion models.
+    """
+    denoiser, other = (bind_unet(networks, params["unet"], text, sizes, control) for text in (told, untold))
+    denoiser = denoiser if guidance == 1 else guided(denoiser, other, weight=guidance)
+    return draw(denoiser, key, noise, levels, sampler, denoise_last=False)
+
+
+def decode(
+    networks: Networks, params: Mapping[str, Any], latents: Float[Array, "n h w c"]
+) -> Float[Array, "n h2 w2 c2"]:
+    """Return the images of latents, in [-1, 1] but for some numbers, float32."""
+    autoencoder: Any = networks.autoencoder
+    scaled = latents / autoencoder.config.scaling_factor
+    return autoencoder.apply(params["autoencoder"], scaled, method="decode")
