@@ -1,16 +1,23 @@
 """Generative adversarial networks whose critic is kept Lipschitz: pure functions in JAX.
 
-The mathematics (`transport`, `divergences`, `losses`, `penalties`, `constraints`, `lipschitz`) depends on jax alone and
-fits any callable critic. What trains, samples and evaluates is imported when it is first used.
+The mathematics (`transport`, `divergences`, `losses`, `penalties`, `constraints`, `lipschitz`) depends on jax and
+jaxtyping alone and fits any callable critic. All that is named here is imported when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gan_jax import constraints, divergences, lipschitz, losses, penalties, transport
-
 if TYPE_CHECKING:
-    from gan_jax import text_to_image, weights
+    from gan_jax import (
+        constraints,
+        divergences,
+        lipschitz,
+        losses,
+        penalties,
+        text_to_image,
+        transport,
+        weights,
+    )
     from gan_jax.data import Dataset, from_arrays
     from gan_jax.evaluation import evaluate, reference
     from gan_jax.runs import (
@@ -64,8 +71,8 @@ _LAZY = {
     "gan_jax.systems.optimizers": ("AdamConfig",),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
-_SUBPACKAGES = ("text_to_image", "weights")
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
+_MODULES = ("constraints", "divergences", "lipschitz", "losses", "penalties", "text_to_image", "transport", "weights")
 
 __all__ = [
     "GAN",
@@ -111,7 +118,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBPACKAGES:
+    if name in _MODULES:
         return import_module(f"gan_jax.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'gan_jax' has no attribute {name!r}")

@@ -10,28 +10,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from inspect import iscoroutine
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from gan_jax import __version__
-from gan_jax.errors import InputError, RunError
+from gan_jax.commands import COMMANDS
+from gan_jax.errors import InputError, RunError, nearest
+from gan_jax.files import cache_folder
 
-__all__ = ["COMMANDS", "main"]
+if TYPE_CHECKING:
+    from rich.console import Console
 
-COMMANDS = ("data", "train", "sample", "evaluate", "compare", "report", "likelihood", "families", "dream", "check")
+__all__ = ["main"]
 
+_LINES = "\n".join(f"  gan-jax {f'{name} {takes}':<24}{does}" for name, (takes, does) in COMMANDS.items())
 _USAGE = f"""gan-jax {__version__}: train generative models with a Lipschitz critic, and others beside them
 
-  gan-jax data IMAGES --out DIR   make a data set of any size of them
-  gan-jax train EXPERIMENT.py     train; any setting of the experiment is an option
-  gan-jax sample RUN              draw images from a trained run
-  gan-jax evaluate SAMPLES        score a run, an .npz file or a folder of images
-  gan-jax compare SAMPLES ...     score several side by side
-  gan-jax report RUN              all about a run in one HTML file
-  gan-jax likelihood RUN          how likely a diffusion model or a VAE makes data
-  gan-jax families EXPERIMENTS    train several for the same time, and compare them in all there is
-  gan-jax check RUN               whether a run folder is as it was written
-  gan-jax dream IMAGE             Deep Dream: what a network sees in a photograph
+{_LINES}
 
 `gan-jax COMMAND --help` lists a command's options."""
 
@@ -62,23 +56,16 @@ def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(unraisable)
 
 
-class _Console(Console):
-    """Goes on where nobody reads on: a run that has trained for hours outlives its `| tee`."""
-
-    def on_broken_pipe(self) -> None:
-        _discard_output()
-
-
 def _run(arguments: Sequence[str]) -> int:
     name, *arguments = arguments or ["--help"]
     if name in ("-h", "--help", "--version"):
         print(__version__ if name == "--version" else _USAGE)
         return 0
-    console = _Console(markup=False, highlight=False)  # paths may hold brackets
     try:
         if name not in COMMANDS:
-            raise InputError(f"there is no command {name!r}; use one of {', '.join(COMMANDS)}")
-        return import_module(f"gan_jax.commands.{name}").main(arguments, console)
+            raise InputError(f"{name}: there is no such command{nearest(name, COMMANDS)}; `gan-jax --help` lists them")
+        _keep_compilations()
+        return import_module(f"gan_jax.commands.{name}").main(arguments, _console())
     except InputError as error:
         return _fail(2, error.as_option())
     except RunError as error:
@@ -89,6 +76,25 @@ def _run(arguments: Sequence[str]) -> int:
         return _fail(2, f"{error.filename or 'file'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return _fail(130, "interrupted")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    class _Console(Console):
+        """Goes on where nobody reads on: a run that has trained for hours outlives its `| tee`."""
+
+        def on_broken_pipe(self) -> None:
+            _discard_output()
+
+    return _Console(markup=False, highlight=False)  # paths may hold brackets
+
+
+def _keep_compilations() -> None:
+    """What one call has compiled, the next finds in the cache folder, unless jax's own variables say otherwise."""
+    with suppress(InputError):  # a user without a home compiles anew
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
 def _fail(code: int, message: str) -> int:

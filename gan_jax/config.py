@@ -1,7 +1,8 @@
 """Configurations: frozen dataclasses whose values are checked when they are made, in Python as on a command line."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
@@ -10,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import core_schema
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 
 __all__ = [
     "Choice",
@@ -41,6 +42,8 @@ Name = Annotated[str, Field(min_length=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(ge=_SMALLEST, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+_WHOLE = re.compile(r"\d+(\.\d*)?[eE]\+?\d{1,2}")  # a count as 1e4
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, extra="forbid")
 
@@ -82,19 +85,21 @@ class Choice:
       accepts: whether an object will do; by default none does.
       kind: what `accepts` takes, in words.
       extra: names beside those of the registry.
+      meant: other words for its names, which a message then suggests.
 
     >>> Activation = Annotated[Any, Choice({"relu": max}, callable, "a function")]
     >>> parse_value(Activation, "relu")
     'relu'
     >>> parse_value(Activation, "rleu")
     Traceback (most recent call last):
-    gan_jax.errors.InputError: must be one of relu, or in Python a function; got 'rleu'
+    gan_jax.errors.InputError: must be one of relu, or in Python a function; got 'rleu'; did you mean relu?
     """
 
     registry: Mapping[str, Any]
     accepts: Callable[[Any], bool] = lambda value: False
     kind: str = ""
     extra: tuple[str, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,17 +114,18 @@ class Choice:
             return value
         allowed = [f"one of {', '.join(self.names)}"] if self.names else []
         allowed += [f"{'in Python ' if self.names else ''}{self.kind}"] if self.kind else []
-        raise ValueError(f"must be {', or '.join(allowed)}; got {short(value)}")
+        near = nearest(self.meant.get(value, value), self.names) if isinstance(value, str) else ""
+        raise ValueError(f"must be {', or '.join(allowed)}; got {short(value)}{near}")
 
 
 def parse_value(annotation: Any, text: str) -> Any:
-    """Read a value of a field's type from a command line; `null` is None, and several values are separated by commas.
+    """Read a value of a field's type from a command line; `null` is None, and commas or spaces separate several values.
 
     Raises:
       InputError: the text is no such value.
 
-    >>> parse_value(Count, "5"), parse_value(float | None, "null"), parse_value(tuple[str, ...], "a,b")
-    (5, None, ('a', 'b'))
+    >>> parse_value(Count, "1e4"), parse_value(float | None, "null"), parse_value(tuple[str, ...], "a,b")
+    (10000, None, ('a', 'b'))
     """
     adapter = TypeAdapter(annotation, config=None if is_dataclass(annotation) else _STRICT)
     try:
@@ -127,8 +133,10 @@ def parse_value(annotation: Any, text: str) -> Any:
             return adapter.validate_python(None)
         several = next((each for each in _alternatives(annotation) if get_origin(each) is tuple), None)
         if several:
-            parts = [part.strip() for part in text.strip("[]()").split(",")]
-            return adapter.validate_python(tuple(parse_value(get_args(several)[0], part) for part in parts if part))
+            parts = text.strip("[]()").replace(",", " ").split()
+            return adapter.validate_python(tuple(parse_value(get_args(several)[0], part) for part in parts))
+        if int in _alternatives(annotation) and _WHOLE.fullmatch(text) and float(text).is_integer():
+            text = str(int(float(text)))
         return adapter.validate_strings(text)
     except ValidationError as error:
         raise input_error(error, []) from None
@@ -138,18 +146,20 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     """The types that a type allows."""
     if get_origin(annotation) is Annotated:
         return _alternatives(get_args(annotation)[0])
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(each for part in get_args(annotation) for each in _alternatives(part))
+    return (annotation,)
 
 
 def input_error(error: ValidationError, positions: list[str]) -> InputError:
     """Return the first of pydantic's complaints in one line; `positions` are the fields of positional arguments."""
     first = error.errors()[0]
     place = [positions[part] if isinstance(part, int) and part < len(positions) else part for part in first["loc"][:1]]
-    field = str(place[0]) if place else None
+    at_fault = str(place[0]) if place else None
     if first["type"] == "unexpected_keyword_argument":
-        return InputError(f"there is no such field; choose one of {', '.join(positions)}", field=field)
+        return InputError(f"there is no such field; choose one of {', '.join(positions)}", field=at_fault)
     reason = str(first.get("ctx", {}).get("error", "")) or f"{_lowered(first['msg'])}, got {short(first['input'])}"
-    return InputError(" ".join(reason.split()), field=field)
+    return InputError(" ".join(reason.split()), field=at_fault)
 
 
 def is_config(value: Any) -> bool:

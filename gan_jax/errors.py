@@ -1,9 +1,10 @@
 """What a user is told about bad input, and about a run that cannot go on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
-__all__ = ["InputError", "RunError", "one_line", "option", "within"]
+__all__ = ["InputError", "RunError", "nearest", "one_line", "option", "within"]
 
 
 class InputError(ValueError):
@@ -68,3 +69,30 @@ def one_line(error: BaseException) -> str:
     'two lines'
     """
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" with what a misspelt word may stand for, nothing if nothing is near.
+
+    Of dotted names a part may be given alone, or by its initials.
+
+    >>> nearest("trian", ["train", "sample"])
+    '; did you mean train?'
+    >>> nearest("--lr", ["--gan.critic-optimizer.learning-rate", "--steps"])
+    '; did you mean --gan.critic-optimizer.learning-rate?'
+    >>> nearest("--wieght", ["--gan.penalty.weight", "--steps"])
+    '; did you mean --gan.penalty.weight?'
+    """
+    bare = {name.lstrip("-"): name for name in known}
+    word = word.lstrip("-")
+    last = word.rpartition(".")[2]
+    found = get_close_matches(word, bare, n=1, cutoff=0.75)
+    for parts in ({name: name.split(".")[-1:] for name in bare}, {name: name.split(".") for name in bare}):
+        found = found or [name for name in bare if last in (*parts[name], *map(_initials, parts[name]))]
+        found = found or [name for name in bare if get_close_matches(last, parts[name], cutoff=0.75)]
+    found = found or get_close_matches(word, bare, n=1)
+    return f"; did you mean {' or '.join(bare[name] for name in found[:3])}?" if found else ""
+
+
+def _initials(name: str) -> str:
+    return "".join(word[:1] for word in name.split("-"))

@@ -14,6 +14,7 @@ from gan_jax.errors import InputError
 __all__ = [
     "append_json_line",
     "atomic_write",
+    "cache_folder",
     "expand_user",
     "forget_lines_after",
     "naming",
@@ -38,6 +39,25 @@ def expand_user(path: str | Path) -> Path:
     except RuntimeError:
         home = Path(path).parts[0]
         raise InputError(f"{path}: there is no home folder {home}; write ./{home} if a file is called so") from None
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: $GAN_JAX_CACHE, $XDG_CACHE_HOME/gan_jax or ~/.cache/gan_jax.
+
+    Raises:
+      InputError: the user has no home.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, GAN_JAX_CACHE="/tmp/weights"):
+    ...     cache_folder().as_posix()
+    '/tmp/weights'
+    """
+    own, shared = os.environ.get("GAN_JAX_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    folder = own or (f"{shared}/gan_jax" if shared else "~/.cache/gan_jax")
+    try:
+        return expand_user(folder)
+    except InputError:
+        raise InputError(f"{folder}: there is no such home; name a folder by GAN_JAX_CACHE") from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from docstring_parser import parse as parse_docstring
 from gan_jax.config import Choice, is_config, parse_value
 from gan_jax.errors import InputError, within
 
-__all__ = ["Setting", "differences", "from_json", "has_own_objects", "override", "settings_of", "to_json"]
+__all__ = ["Setting", "differences", "from_json", "has_own_objects", "override", "resolved", "settings_of", "to_json"]
 
 T = TypeVar("T")
 
@@ -49,10 +49,10 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
     texts = {item.arg_name: item.description for item in parse_docstring(type(config).__doc__ or "").params}
     for field in fields(config):
         name, value = f"{prefix}{field.name}", getattr(config, field.name)
+        if _has_text(hints[field.name]):
+            yield Setting(name, hints[field.name], value, " ".join((texts.get(field.name) or "").split()))
         if is_config(value):
             yield from settings_of(value, f"{name}.")
-        elif _has_text(hints[field.name]):
-            yield Setting(name, hints[field.name], value, " ".join((texts.get(field.name) or "").split()))
 
 
 def override(config: Any, name: str, text: str) -> Any:
@@ -78,6 +78,21 @@ def override(config: Any, name: str, text: str) -> Any:
         return replace(config, **{head: parse_value(annotation, text)})
     except InputError as error:
         raise InputError(error.reason, field=head) from None
+
+
+def resolved(config: T) -> T:
+    """Return a configuration with the numbers and names of its presets; a preset that changes then changes no run.
+
+    A configuration with a method `resolved()` knows its own.
+
+    >>> from gan_jax.runs.experiment import Experiment
+    >>> resolved(Experiment()).gan.penalty.weight
+    10.0
+    """
+    parts = {field.name: getattr(config, field.name) for field in fields(config)}  # pyright: ignore[reportArgumentType]
+    parts = {name: resolved(value) for name, value in parts.items() if is_config(value)}
+    config = replace(config, **parts) if parts else config  # pyright: ignore[reportArgumentType]
+    return getattr(config, "resolved", lambda: config)()
 
 
 def to_json(value: Any) -> Any:

@@ -36,6 +36,7 @@ FLOORS = (
     ("report",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = ("numerics", "sharding", "losses", "invariance", "divergences", "transport", "lipschitz")

@@ -1,11 +1,12 @@
-"""JSON that strict readers take, and that gives back what was written."""
+"""JSON that strict readers take, and that gives back what was written; where what is kept lies."""
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from gan_jax.files import append_json_line, forget_lines_after, read_json, read_json_lines, write_json
+from gan_jax.files import append_json_line, cache_folder, forget_lines_after, read_json, read_json_lines, write_json
 
 VALUE = {
     "step": 3,
@@ -47,3 +48,13 @@ def test_numbers_of_older_files_are_read(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"step": 1, "loss": -Infinity}\n')
     assert read_json(tmp_path / "a.json") == {"loss": math.inf}
     assert read_json_lines(tmp_path / "a.jsonl") == [{"step": 1, "loss": -math.inf}]
+
+
+def test_the_cache_folder_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("GAN_JAX_CACHE", "/a")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
+    assert cache_folder() == Path("/a")
+    monkeypatch.setenv("GAN_JAX_CACHE", "")
+    assert cache_folder() == Path("/b/gan_jax")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache/gan_jax"

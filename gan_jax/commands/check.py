@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Read all that a run has written, a line each, and verify its checkpoints by their SHA-256."""
-    parser = command_parser("check")
+    parser = command_parser("check", "Verify a run folder: all that it holds, and the SHA-256 of its checkpoints.")
     parser.add_argument("run", help="run folder")
     folder = RunFolder(expand_user(parse(parser, arguments).run))
     run = open_without_state(folder)

@@ -18,7 +18,7 @@ _SHOWN = {4: 36, 2: 2000}  # samples in a grid of images, in a scatter plot of p
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Score several kinds of samples by one protocol; print a table, plot a figure."""
-    parser = scoring_parser("compare")
+    parser = scoring_parser("compare", "Score several kinds of samples by one protocol, in a table and a figure.")
     parser.add_argument("samples", nargs="+", help="run folders, .npz files, folders of images")
     parser.add_argument("--out", default="compare.png", help="the figure; the numbers are written beside it as JSON")
     options, _ = parse_scoring(parser, arguments)

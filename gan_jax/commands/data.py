@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Prepare images."""
-    parser = command_parser("data")
+    parser = command_parser("data", "Make a data set of images of any number and size.")
     parser.add_argument("source", help="folder of images, .npz file, zip or tar; MNIST's and CIFAR's own too")
     parser.add_argument("--out", required=True, help="folder to write to")
     parser.add_argument("--size", help="of all images: 64, or 64x48 for height and width; by default their own")

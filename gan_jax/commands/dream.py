@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 from rich.console import Console
 
-from gan_jax.commands.options import command_parser, out_path, parse, path_of, progress_bars, reader
+from gan_jax.commands.options import Several, command_parser, out_path, parse, path_of, progress_bars, reader
 from gan_jax.config import Count, Seed
 from gan_jax.data.pictures import read_picture
 from gan_jax.dream import (
@@ -49,15 +49,17 @@ _NUMBERS = {
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Dream of a photograph, or fly into the dream."""
-    parser = command_parser("dream")
+    parser = command_parser("dream", "Deep Dream: what a network sees in a photograph.")
     parser.add_argument("image", help="PNG, JPEG or other image file, gray or RGB")
     parser.add_argument("--out", help="by default dream.png; .png or .jpg, with several frames .png or .gif")
     parser.add_argument(
-        "--layers", type=reader(tuple[str, ...]), help="stem, block_0 to block_15, head; default block_12"
+        "--layers", action=Several, annotation=tuple[str, ...], help="stem, block_0 to block_15, head; default block_12"
     )
-    parser.add_argument("--channels", type=reader(tuple[int, ...]), help="of the layers; by default all")
+    parser.add_argument("--channels", action=Several, annotation=tuple[int, ...], help="of the layers; by default all")
     parser.add_argument("--guide", help="image file whose like is sought, rather than more of whatever is seen")
-    parser.add_argument("--classes", type=reader(tuple[int, ...]), help="of ImageNet, 0 to 999, in place of layers")
+    parser.add_argument(
+        "--classes", action=Several, annotation=tuple[int, ...], help="of ImageNet, 0 to 999; not of layers"
+    )
     for name, (annotation, default, text) in _NUMBERS.items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=reader(annotation), default=default, help=f"{text}; by default {default}")

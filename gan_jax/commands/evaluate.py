@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Score samples, and diagnose the run that draws them."""
-    parser = scoring_parser("evaluate")
+    parser = scoring_parser("evaluate", "Score a run, an .npz file or a folder of images, and diagnose a run.")
     parser.add_argument("samples", help="run folder, .npz file with an array `images`, or folder of images")
     parser.add_argument("--best", action="store_true", help="the run's checkpoint that scored best, not the newest")
     parser.add_argument("--out", help="JSON file; by default RUN/evaluation.json, or SAMPLES.evaluation.json")

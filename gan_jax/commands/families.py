@@ -19,6 +19,7 @@ from gan_jax.figures.families import plot_families
 from gan_jax.files import expand_user, read_json, write_json
 from gan_jax.runs import Experiment, experiment_file, open_run, sample, training
 from gan_jax.runs.families import FAMILY_SCORES, images_per_second, lasting, measure
+from gan_jax.runs.named_experiments import experiment_path
 
 __all__ = ["main"]
 
@@ -28,7 +29,7 @@ _SHOWN = {3: 36, 1: 2000}  # samples in a grid of images, in a scatter plot of p
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Train what is missing, measure it, and show a table and a figure; what is there already is not done again."""
-    parser = command_parser("families")
+    parser = command_parser("families", "Train experiments of one data set for the same time, and compare them.")
     parser.add_argument("experiments", nargs="+", help="experiment files of one data set, a family each")
     parser.add_argument("--workdir", required=True, help="folder of the runs, of families.json and of families.png")
     length = parser.add_mutually_exclusive_group(required=True)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--data-dir", type=reader(Name | None), help="folder of prepared TFDS data sets")
     options = parse(parser, arguments)
     folder = expand_user(options.workdir)
-    files = {Path(file).stem: experiment_file.load(Path(file)) for file in options.experiments}
+    files = {experiment_path(file).stem: experiment_file.load(experiment_path(file)) for file in options.experiments}
     experiments = {name: _located(file.experiment, options.data_dir) for name, file in files.items()}
     if len({experiment.data.name for experiment in experiments.values()}) > 1:
         names = ", ".join(f"{name} of {experiment.data.name}" for name, experiment in experiments.items())

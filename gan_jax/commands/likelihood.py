@@ -20,7 +20,7 @@ _OPTIONS = ("steps", "probes", "draws")
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Take the log-likelihood of held-out or of training samples, in nats and, of images, in bits per dimension."""
-    parser = command_parser("likelihood")
+    parser = command_parser("likelihood", "Take the log-likelihood of data under a diffusion model or a VAE.")
     parser.add_argument("run", help="run folder of a system with a likelihood: a diffusion model, a VAE")
     parser.add_argument("--n", type=reader(Count), default=1000, help="samples, the first of the data")
     parser.add_argument("--split", choices=["held_out", "train"], default="held_out", help="which data")

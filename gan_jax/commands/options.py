@@ -1,9 +1,8 @@
 """What commands share: how they read a command line, and how they show what takes long."""
 
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,10 +11,11 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from gan_jax.config import Choice, Count, NonNegative, Probability, parse_value
 from gan_jax.diffusion import SAMPLERS
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 from gan_jax.files import expand_user
 
 __all__ = [
+    "Several",
     "add_sampling",
     "command_parser",
     "out_path",
@@ -40,10 +40,46 @@ class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(message.removeprefix("argument "))
 
+    def _check_value(self, action: Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            near = nearest(str(value), action.choices)
+            raise ArgumentError(action, f"must be one of {', '.join(action.choices)}; got {value!r}{near}")
 
-def command_parser(command: str) -> ArgumentParser:
-    """Return a parser of a command's options that raises `InputError` for a wrong one."""
-    return _Parser(prog=f"gan-jax {command}", allow_abbrev=False)
+    def format_usage(self) -> str:
+        """One line, however many options there are."""
+        named = [action for action in self._actions if not action.option_strings]
+        words = [f"{action.metavar or action.dest.upper()}{' ...' * (action.nargs == '+')}" for action in named]
+        needed = [action for action in self._actions if action.option_strings and action.required]
+        words += [f"{action.option_strings[0]} {action.metavar or action.dest.upper()}" for action in needed]
+        return f"usage: {' '.join([self.prog, *words])} [--OPTION VALUE ...]\n"
+
+    def format_help(self) -> str:
+        """The line of usage, what the command does, and the options."""
+        usage = self.format_usage()
+        self.usage = SUPPRESS
+        return f"{usage}\n{super().format_help()}"
+
+
+class Several(Action):
+    """Takes values as `a b` and as `a,b`; give it the type of the tuple that they make."""
+
+    def __init__(self, *args: Any, annotation: Any, **settings: Any):
+        super().__init__(*args, **{"nargs": "+"} | settings)
+        self._read = reader(annotation)
+
+    def __call__(self, parser: ArgumentParser, options: Namespace, values: Any, option_string: Any = None) -> None:
+        """Read them."""
+        try:
+            setattr(options, self.dest, self._read(",".join(values)))
+        except ArgumentTypeError as error:
+            raise ArgumentError(self, str(error)) from None
+
+
+def command_parser(command: str, does: str) -> ArgumentParser:
+    """Return a parser of a command's options that raises `InputError` for a wrong one; its help says what it does."""
+    parser = _Parser(prog=f"gan-jax {command}", description=does, allow_abbrev=False)
+    parser.add_argument("--help-all", action="help", help=SUPPRESS)
+    return parser
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
@@ -52,7 +88,7 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     Raises:
       InputError: an option is unknown, or a value has the wrong type or is impossible.
 
-    >>> parser = command_parser("mine")
+    >>> parser = command_parser("mine", "Does it.")
     >>> _ = parser.add_argument("--log-every", type=reader(int))
     >>> parse(parser, ["--log_every", "5"]).log_every
     5
@@ -64,8 +100,7 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     if unknown:
         word = next((word.partition("=")[0] for word in unknown if word.startswith("-")), unknown[0])
         known = [name for action in parser._actions for name in action.option_strings]
-        near = "".join(f"; did you mean {name}?" for name in get_close_matches(word, known, n=1))
-        raise InputError(f"{word}: there is no such option{near}")
+        raise InputError(f"{word}: there is no such option{nearest(word, known)}")
     return options
 
 

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Write a run's report; score the run first if options ask for it, or its newest checkpoint has no scores."""
-    parser = scoring_parser("report")
+    parser = scoring_parser("report", "Write all about a run into one HTML file.")
     parser.add_argument("run", help="run folder")
     parser.add_argument("--out", help="HTML file; by default RUN/report.html")
     options, given = parse_scoring(parser, arguments)

@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Draw from a run."""
-    parser = command_parser("sample")
+    parser = command_parser("sample", "Draw images or points from a trained run.")
     parser.add_argument("run", help="run folder")
     parser.add_argument("--n", type=reader(Count), default=100, help="how many to draw")
     parser.add_argument("--seed", type=reader(Seed), default=0, help="the same seed gives the same bytes")

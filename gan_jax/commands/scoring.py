@@ -10,7 +10,16 @@ from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from gan_jax.commands.options import add_sampling, command_parser, parse, path_of, progress_bars, reader, sampling
+from gan_jax.commands.options import (
+    Several,
+    add_sampling,
+    command_parser,
+    parse,
+    path_of,
+    progress_bars,
+    reader,
+    sampling,
+)
 from gan_jax.config import Count, Name, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.dataset import only_class
@@ -32,7 +41,7 @@ from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
 from gan_jax.evaluation.features import FEATURES, FeatureNetwork, usual
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
 from gan_jax.evaluation.samples import Progress
-from gan_jax.evaluation.scores import GOOD, SCORES, main_scores
+from gan_jax.evaluation.scores import GOOD, SCORES, ScoreName, main_scores
 from gan_jax.files import expand_user
 from gan_jax.runs import DataConfig
 from gan_jax.runs.labels import class_of
@@ -55,9 +64,9 @@ _Sets = Annotated[int, Field(gt=0, le=1000)]
 _SEEDS = 2**32
 
 
-def scoring_parser(command: str) -> ArgumentParser:
+def scoring_parser(command: str, does: str) -> ArgumentParser:
     """Return a parser of the options of scores, which `parse_scoring` reads."""
-    parser = command_parser(command)
+    parser = command_parser(command, does)
     add = partial(parser.add_argument, default=SUPPRESS)
     add("--data", help="the real data, as for --data.source of `gan-jax train`; by default the run's own")
     add("--data-dir", type=reader(Name | None), help="folder of prepared TFDS data sets; by default the run's own")
@@ -68,9 +77,9 @@ def scoring_parser(command: str) -> ArgumentParser:
     add("--split", choices=["held_out", "train"], help="real data that samples are compared with; by default held_out")
     add("--label", help="score one class alone, by its name or number; of a run that is told the labels")
     add_sampling(parser)
-    add("--features", choices=list(FEATURES), help="by default what suits the data")
+    add("--features", choices=list(FEATURES), metavar="NAME", help=f"{', '.join(FEATURES)}; what suits the data")
     add("--weights", help="file of the feature network's weights; by default where they usually are")
-    add("--scores", nargs="+", choices=list(SCORES), help="by default all")
+    add("--scores", action=Several, annotation=tuple[ScoreName, ...], metavar="NAME", help=f"{', '.join(SCORES)}; all")
     add("--seed", type=reader(Seed), help="of the choice of data, and of the first samples; by default 0")
     add("--seeds", type=reader(_Sets), help="sets of samples, for the spread; by default 3")
     return parser

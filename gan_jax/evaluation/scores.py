@@ -1,12 +1,13 @@
 """The scores by name: how each is measured, with which settings, and what is good."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.config import Choice
 from gan_jax.evaluation.features import Features
 from gan_jax.evaluation.statistics import Statistics
 from gan_jax.scores.diversity import intra_class_diversity
@@ -18,7 +19,7 @@ from gan_jax.scores.memorization import memorization
 from gan_jax.scores.sliced import sliced_wasserstein
 from gan_jax.types import Array, Key
 
-__all__ = ["GOOD", "SCORES", "FeatureSets", "Score", "main_scores", "measure"]
+__all__ = ["GOOD", "SCORES", "FeatureSets", "Score", "ScoreName", "main_scores", "measure"]
 
 _SUBSET = 1000
 _SPLITS = 10
@@ -139,6 +140,12 @@ SCORES: dict[str, Score] = {
         _diversity, {"diversity": "real"}, "root mean square distance within a class", needs_logits=True
     ),
 }
+
+ScoreName = Annotated[
+    str,
+    Choice(SCORES, meant={"fid": "frechet", "kid": "kernel", "is": "inception_score", "precision": "precision_recall"}),
+]
+"""A name in `SCORES`; a message suggests it for its short form."""
 
 GOOD: dict[str, str] = {name: good for score in SCORES.values() for name, good in score.names.items()}
 """What is good, by the name of the number."""

@@ -73,12 +73,13 @@ def describe(
     )
 
 
-def refuse_another_run(folder: RunFolder, new: Description, *, free: tuple[str, ...]) -> None:
+def refuse_another_run(folder: RunFolder, new: Description, given: dict[str, Any], *, free: tuple[str, ...]) -> None:
     """Raise if a folder holds checkpoints of other settings or data than a run that is to go on there.
 
     Args:
       folder: of the run.
       new: describes what is to go on.
+      given: its settings with null for what a preset says, as older runs have written them.
       free: names of the settings that may differ.
 
     Raises:
@@ -90,7 +91,9 @@ def refuse_another_run(folder: RunFolder, new: Description, *, free: tuple[str, 
     before = read(folder.experiment)
     # The same data may lie elsewhere now.
     moved = ("data.source",) if before.fingerprint == new.fingerprint else ()
-    found = differences(before.settings, new.settings, free + moved)
+    as_given = {*differences(before.settings, given, free + moved)}
+    found = [each for each in differences(before.settings, new.settings, free + moved) if ": None became" not in each]
+    found += [each for each in as_given if ": None became" in each]
     found += [
         f"{name}: {getattr(before, name)} became {getattr(new, name)}"
         for name in ("spec", "classes", "fingerprint")

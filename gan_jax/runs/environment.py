@@ -1,12 +1,16 @@
-"""Where a run ran."""
+"""Where a run ran, and what started it."""
 
 import os
 import platform
+import shlex
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import jax
 
-__all__ = ["environment", "make_deterministic"]
+__all__ = ["environment", "make_deterministic", "provenance"]
 
 
 def environment() -> dict[str, str]:
@@ -24,6 +28,23 @@ def environment() -> dict[str, str]:
         "devices": f"{len(devices)} {devices[0].device_kind} ({devices[0].platform})",
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
+
+
+def provenance() -> dict[str, str]:
+    """Return the command line of this process, and the commit of the folder it was given in, if that is in git."""
+    name = Path(sys.argv[0]).name
+    command = shlex.join(["gan-jax" if name == "__main__.py" else name, *sys.argv[1:]])
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changed = " with changes" if _git("status", "--porcelain", "--untracked-files=no") else ""
+    except (OSError, subprocess.SubprocessError):  # no git, no repository, or none that may be asked
+        return {"command": command}
+    return {"command": command, "git_commit": f"{commit}{changed}"}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
 
 
 def make_deterministic() -> None:

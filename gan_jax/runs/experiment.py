@@ -13,7 +13,7 @@ from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
-from gan_jax.evaluation.scores import GOOD, SCORES
+from gan_jax.evaluation.scores import GOOD, ScoreName
 from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
@@ -112,7 +112,7 @@ class EvaluationConfig:
     """
 
     every: Count | None = None
-    scores: Annotated[tuple[Annotated[str, Choice(SCORES)], ...], Field(min_length=1)] = ("frechet",)
+    scores: Annotated[tuple[ScoreName, ...], Field(min_length=1)] = ("frechet",)
     best: Annotated[str, Choice(_COMPARABLE)] = "frechet"
     features: Annotated[str, Choice(FEATURES)] | None = None
     weights: Name | None = None

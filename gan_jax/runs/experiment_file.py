@@ -1,4 +1,4 @@
-"""An experiment file: run, with the modules beside it, and kept in the run folder."""
+"""An experiment file: run, with the modules beside it, kept in the run folder, and found there again."""
 
 import hashlib
 import runpy
@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from gan_jax.errors import InputError
 from gan_jax.files import atomic_write, expand_user
+from gan_jax.runs import description
 from gan_jax.runs.experiment import Experiment
+from gan_jax.runs.folder import RunFolder
+from gan_jax.settings import from_json, has_own_objects
 
-__all__ = ["ExperimentFile", "load"]
+__all__ = ["ExperimentFile", "load", "of_run"]
 
 
 class ExperimentFile(NamedTuple):
@@ -63,6 +66,30 @@ def load(path: Path) -> ExperimentFile:
     if not isinstance(experiment, Experiment):
         raise InputError(f"{path}: must define `experiment = Experiment(...)`, found {experiment!r}")
     return ExperimentFile(experiment, path, tuple(modules))
+
+
+def of_run(folder: RunFolder, experiment: Experiment | None = None) -> tuple[Experiment, ExperimentFile | None]:
+    """Return the experiment of a run folder, and the file that it came from, as it is kept there.
+
+    Args:
+      folder: of the run.
+      experiment: what a program trained, if that has objects of its own and was no experiment file.
+
+    Raises:
+      InputError: it is not a run folder, or what it holds cannot be used.
+    """
+    described = description.read(folder.experiment)
+    path = folder.source / described.source if described.source else None
+    if experiment is None and path and has_own_objects(described.settings):
+        experiment = load(path).experiment
+    try:
+        experiment = from_json(Experiment, described.settings, experiment)
+    except (InputError, TypeError) as error:
+        raise InputError(f"{folder.experiment}: {error}") from None
+    if path is None or not path.is_file():
+        return experiment, None
+    modules = tuple(file for file in sorted(folder.source.rglob("*.py")) if file != path)
+    return experiment, ExperimentFile(experiment, path.absolute(), tuple(module.absolute() for module in modules))
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import labels_like_data
-from gan_jax.settings import from_json, has_own_objects
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Key, PerSample, Spec
@@ -95,12 +94,7 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
       InputError: it is not a run folder.
     """
     described = description.read(folder.experiment)
-    if experiment is None and described.source and has_own_objects(described.settings):
-        experiment = experiment_file.load(folder.source / described.source).experiment
-    try:
-        experiment = from_json(Experiment, described.settings, experiment)
-    except (InputError, TypeError) as error:
-        raise InputError(f"{folder.experiment}: {error}") from None
+    experiment, _ = experiment_file.of_run(folder, experiment)
     spec, classes = described.spec, described.classes
     system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
     return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)

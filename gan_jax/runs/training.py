@@ -13,14 +13,14 @@ from gan_jax.errors import RunError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
 from gan_jax.runs import description
-from gan_jax.runs.environment import environment
+from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import balanced_labels
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
 from gan_jax.runs.run import Run, sample_sets
-from gan_jax.settings import has_own_objects, to_json
+from gan_jax.settings import has_own_objects, resolved, to_json
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.intervals import Interval, NonFiniteError
@@ -168,15 +168,15 @@ def _write_description(
     folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None, class_counts: tuple[int, ...]
 ) -> None:
     """Write what the run is, unless the folder holds another; keep the experiment file."""
-    settings = to_json(experiment)
+    settings = to_json(resolved(experiment))
     sha256 = file.sha256() if file and has_own_objects(settings) else None
     source = file.path.name if file else None
     new = description.describe(settings, data, class_counts=class_counts, source=source, source_sha256=sha256)
-    description.refuse_another_run(folder, new, free=FREE)
+    description.refuse_another_run(folder, new, to_json(experiment), free=FREE)
     if file:
         file.keep(folder.source)
     write_json(folder.experiment, new.to_json())
-    write_json(folder.environment, environment())
+    write_json(folder.environment, environment() | provenance())
 
 
 def _save_beginning(checkpoints, beginning: Checkpoint) -> None:

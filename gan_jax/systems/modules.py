@@ -1,13 +1,17 @@
 """From the fields of a configuration to a Flax module."""
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from dataclasses import MISSING, replace
+from typing import Any, TypeVar
 
 import flax.linen as nn
 
 from gan_jax.errors import InputError
 
-__all__ = ["build_module", "is_module"]
+__all__ = ["build_module", "is_module", "with_own_fields"]
+
+T = TypeVar("T")
 
 _OTHERS = {"name", "latent", "preset"}  # no fields of a network
 
@@ -52,3 +56,17 @@ def build_module(
     given |= {"dtype": precision} if "dtype" in fields else {}
     given |= {"classes": classes} if "classes" in fields else {}
     return kind(**chosen, **given)
+
+
+def with_own_fields(config: T, kind: type[nn.Module], preset: Mapping[str, Any]) -> T:
+    """Return a module's configuration with the numbers of the preset, or the module's own, where it has none."""
+    found = {}
+    for name, field in kind.__dataclass_fields__.items():
+        value = preset.get(name, field.default)
+        if name not in _OTHERS and getattr(config, name, "") is None and value is not MISSING:
+            found[name] = value
+    for name, value in found.items():
+        if isinstance(value, int | float | tuple):
+            with suppress(InputError):  # as 0 for none, which only null says in a configuration
+                config = replace(config, **{name: value})  # pyright: ignore[reportArgumentType]
+    return config

@@ -353,6 +353,10 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
     ("options", "named"),
     [
         ("--gan.penalty.weigth 5", "--gan.penalty.weigth: .* did you mean --gan.penalty.weight?"),
+        ("--lr 5", "--lr: .* did you mean --gan.generator-optimizer.learning-rate or --gan.critic-optimizer.lear"),
+        ("--gan.penalty r3", "--gan.penalty.name: must be one of none, wgan_gp.* got 'r3'"),
+        ("--evaluation.scores fid", "--evaluation.scores: must be one of frechet.* did you mean frechet?"),
+        ("--steps 1.5e0", "--steps: .*1.5e0"),
         ("--vae.width 5", "--vae.width: there is no such option"),
         ("--st 5", "--st: there is no such option"),
         ("--steps many", "--steps: .*many"),
@@ -390,9 +394,11 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     experiment, missing, file = file, tmp_path / "missing", tmp_path / "file"
     samples = tmp_path / "samples.npz"
     np.savez(samples, images=np.full((20, 2, 2), 9, np.uint8))
-    assert "no command 'trian'" in fails(capsys, "trian")
+    assert "trian: there is no such command; did you mean train?" in fails(capsys, "trian")
     assert "missing.py: there is no such experiment file" in fails(capsys, "train", f"{missing}.py")
     assert "missing: there is no such experiment file" in fails(capsys, "train", "--steps", "5", missing)
+    assert "digitz: there is no such experiment; did you mean digits?" in fails(capsys, "train", "digitz")
+    assert "did you mean frechet?" in fails(capsys, "evaluate", run, "--scores", "fid")
     assert "required: experiment" in fails(capsys, "train", "--steps", "5")
     assert "is not a run folder" in fails(capsys, "sample", missing)
     assert "there is no run folder, .npz file or folder of images" in fails(capsys, "evaluate", missing)
@@ -541,14 +547,52 @@ def test_help(file, capsys):
     with pytest.raises(SystemExit):
         main(["train", file, "--help"])
     printed = capsys.readouterr().out
-    assert "default: 16)" in printed.replace("\n", " ")  # the file's batch_size, not the library's
+    assert len(printed.splitlines()) < 60
+    assert "batch-size=16" in printed  # the file's, not the library's
+    assert "gan.penalty.  name=wgan_gp" in printed
+    with pytest.raises(SystemExit):
+        main(["train", file, "--help-all"])
+    printed = capsys.readouterr().out
+    assert "default: 16)" in printed.replace("\n", " ")
     assert "--gan.penalty.weight" in printed
-    assert re.search("--data.dir( VALUE)?, --data-dir VALUE", printed)  # Python 3.13 says the value once
+    assert re.search("--data.dir( VALUE)?, --data-dir( VALUE)?", printed)  # Python 3.13 says the value once
+
+
+def test_a_group_stands_for_its_name_and_lists_are_of_commas_or_spaces(file, tmp_path):
+    settings = []
+    for i, (penalty, policies) in enumerate([("", ["translation,cutout"]), (".name", ["translation", "cutout"])]):
+        options = [f"--gan.penalty{penalty}", "r1", "--gan.critic-optimizer.learning-rate", "1e-3", "--steps", "1e0"]
+        options += ["--workdir", str(tmp_path / str(i)), "--gan.augment.policies", *policies]
+        assert main(["train", file, *options]) == 0
+        settings.append(json.loads((tmp_path / str(i) / "experiment.json").read_text())["settings"])
+    assert settings[0] == settings[1]
+    assert settings[0]["gan"]["penalty"]["name"] == "r1"
+    assert settings[0]["gan"]["augment"]["policies"] == ["translation", "cutout"]
+    assert settings[0]["steps"] == 1
+
+
+def test_experiments_of_the_package_are_listed_copied_and_trained_by_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiments"]) == 0
+    assert "digits_wgan_gp   " in capsys.readouterr().out
+    assert main(["experiments", "--copy", "digits"]) == 0
+    assert "8x8 handwritten digits" in (tmp_path / "digits_wgan_gp.py").read_text()
+    assert "--copy: digits_wgan_gp.py is here already" in fails(capsys, "experiments", "--copy", "digits")
+    assert main(["train", "digits", "--steps", "1"]) == 0
+    assert (tmp_path / "runs" / "digits_wgan_gp" / "source" / "digits_wgan_gp.py").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_options_and_experiments(shell, capsys):
+    assert main(["completion", shell]) == 0
+    printed = capsys.readouterr().out
+    for word in ("train", "--gan.penalty.weight", "digits_wgan_gp", "--scores"):
+        assert word in printed
 
 
 def test_pure_modules_import_little():
     """Users of one loss should not wait for data sets, plots and checkpoints."""
-    program = "import sys, gan_jax, gan_jax.losses, gan_jax.penalties; print(*sys.modules)"
+    program = "import sys, gan_jax.losses, gan_jax.penalties; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"tensorflow_datasets", "matplotlib", "orbax", "flax", "optax", "sklearn", "PIL", "tensorboardX"}
     assert "gan_jax.penalties" in loaded

@@ -7,9 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
-from gan_jax.data import sources
+from gan_jax.data import digits, tfds
 from gan_jax.data.sources import read, resolve
 from gan_jax.errors import InputError
 
@@ -37,7 +36,7 @@ def test_digits_are_scikit_learns_and_split_without_overlap():
         np.concatenate([whole(part, name) for part in (digits.train, digits.held_out)]) for name in ("sample", "label")
     )
     found = [(*np.round(image / 255 * 16), label) for image, label in zip(images.reshape(-1, 64), labels, strict=True)]
-    original = load_digits()
+    original = pytest.importorskip("sklearn.datasets").load_digits()
     assert sorted(found) == sorted((*image, label) for image, label in zip(original.data, original.target, strict=True))
     assert digits.fingerprint == read("digits").fingerprint
     assert digits.train.fingerprint != digits.held_out.fingerprint
@@ -119,7 +118,7 @@ def test_tfds(tfds_folder):
 @pytest.mark.filterwarnings("ignore")  # TFDS's own
 @pytest.mark.parametrize("name", ["tiny_images:2.0.0", "tiny_imagse", "fashion_mnist"])
 def test_tfds_without_data_or_network_says_what_to_do(tfds_folder, name, monkeypatch):
-    monkeypatch.setattr(sources, "_has_network", lambda: False)
+    monkeypatch.setattr(tfds, "_has_network", lambda: False)
     with pytest.raises(InputError, match="^data.source: .*" + name.partition(":")[0]) as error:
         read(name, tfds_folder)
     assert "\n" not in str(error.value)
@@ -176,7 +175,7 @@ def test_a_name_that_tfds_knows_is_not_a_folder(tmp_path, monkeypatch):
 def test_a_folder_of_a_name_that_tfds_knows_is_told_of(name, tmp_path, monkeypatch):
     (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sources, "_has_network", lambda: False)
+    monkeypatch.setattr(tfds, "_has_network", lambda: False)
     with pytest.raises(InputError, match=f"for the folder {name} that is here, write ./{name}$") as error:
         read(name, tmp_path / "nothing")
     assert "\n" not in str(error.value)
@@ -233,12 +232,12 @@ def test_tfds_images_are_in_memory_once(tfds_folder, monkeypatch):
         def __iter__(self):
             return map(self.__getitem__, range(100))
 
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets
 
-    builder = tfds.builder("tiny_images", data_dir=tfds_folder)
+    builder = tensorflow_datasets.builder("tiny_images", data_dir=tfds_folder)
     monkeypatch.setattr(builder, "as_data_source", lambda split: Examples())
     tracemalloc.start()
-    images, labels = sources._tfds_split(builder, "train", True)
+    images, labels = tfds.read_split(builder, "train", True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.3 * images.nbytes
@@ -259,3 +258,20 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "wide.png").write_bytes(b"not a PNG")
     with pytest.raises(InputError, match=r"wide.png: is not a readable image"):
         read(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore")  # TFDS's own
+def test_without_tfds_its_names_are_one_line(tfds_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds, "_INSTALLED", False)
+    monkeypatch.chdir(tmp_path)
+    for name, folder in (("mnist", None), ("tiny_images", tfds_folder)):
+        with pytest.raises(InputError, match=rf'^data.source: {name} is no file.*`pip install "gan_jax\[tfds\]"`'):
+            read(name, folder)
+    (tmp_path / "mnist").mkdir()
+    assert resolve("mnist") == str(tmp_path / "mnist")
+
+
+def test_damaged_digits_are_one_line(monkeypatch):
+    monkeypatch.setattr(digits, "SHA256", "0" * 64)
+    with pytest.raises(InputError, match=r"digits.npz: is damaged; install gan_jax again"):
+        digits.read_digits()

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 from scipy.ndimage import gaussian_filter
-from sklearn.datasets import load_digits
 
 from gan_jax.data.dataset import from_arrays
 from gan_jax.data.images import postprocess, preprocess
+from gan_jax.data.sources import read
 from gan_jax.evaluation import evaluate, reference
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.evaluation.features.extract import extract
@@ -25,8 +25,9 @@ COUNT = 200
 @cache
 def digits():
     """Handwritten digits (1797, 8, 8, 1), shuffled; the first are held out."""
-    levels = np.random.default_rng(0).permutation(load_digits().images)
-    return np.round(levels * (255 / 16)).astype(np.uint8)[..., None]
+    data = read("digits")
+    images = np.concatenate([part.batch(slice(None))["sample"] for part in (data.train, data.held_out)])
+    return np.random.default_rng(0).permutation(images)
 
 
 @cache

@@ -13,8 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from gan_jax.data.dataset import sha256
 from gan_jax.errors import InputError, one_line
 from gan_jax.evaluation.features.network import FeatureNetwork, Features, SamplesLike
-from gan_jax.evaluation.features.weights import cache_folder
-from gan_jax.files import atomic_write
+from gan_jax.files import atomic_write, cache_folder
 from gan_jax.scores.frechet import Moments, merge, moments
 
 __all__ = ["cached", "extract", "extract_moments"]

@@ -15,8 +15,8 @@ from gan_jax.evaluation.features import torch_files
 from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
 from gan_jax.evaluation.features.resize import bilinear
-from gan_jax.evaluation.features.weights import cache_folder, download, verify_sha256
-from gan_jax.files import expand_user
+from gan_jax.evaluation.features.weights import download, verify_sha256
+from gan_jax.files import cache_folder, expand_user
 from gan_jax.networks.inception import SIDE, Inception
 from gan_jax.types import Array, Images, Params
 

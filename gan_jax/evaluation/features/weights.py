@@ -1,6 +1,5 @@
 """Public weight files: where they are kept, how they are fetched, and their SHA-256."""
 
-import os
 from hashlib import file_digest
 from http.client import HTTPException
 from pathlib import Path
@@ -11,30 +10,11 @@ from rich.console import Console
 from rich.progress import wrap_file
 
 from gan_jax.errors import InputError
-from gan_jax.files import atomic_write, expand_user
+from gan_jax.files import atomic_write
 
-__all__ = ["cache_folder", "download", "verify_sha256"]
+__all__ = ["download", "verify_sha256"]
 
 _TIMEOUT = 30.0  # seconds without a byte
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: $GAN_JAX_CACHE, $XDG_CACHE_HOME/gan_jax or ~/.cache/gan_jax.
-
-    Raises:
-      InputError: the user has no home.
-
-    >>> from unittest.mock import patch
-    >>> with patch.dict(os.environ, GAN_JAX_CACHE="/tmp/weights"):
-    ...     cache_folder().as_posix()
-    '/tmp/weights'
-    """
-    own, shared = os.environ.get("GAN_JAX_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    folder = own or (f"{shared}/gan_jax" if shared else "~/.cache/gan_jax")
-    try:
-        return expand_user(folder)
-    except InputError:
-        raise InputError(f"{folder}: there is no such home; name a folder by GAN_JAX_CACHE") from None
 
 
 def verify_sha256(path: Path, sha256: str) -> Path:

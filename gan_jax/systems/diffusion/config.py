@@ -1,5 +1,6 @@
 """The configuration of a diffusion model, which builds its system."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import flax.linen as nn
@@ -25,7 +26,7 @@ from gan_jax.systems.diffusion.model import Model
 from gan_jax.systems.diffusion.system import diffusion
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.learner import Learner
-from gan_jax.systems.modules import build_module, is_module
+from gan_jax.systems.modules import build_module, is_module, with_own_fields
 from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
@@ -65,6 +66,11 @@ class DenoiserConfig:
         """
         kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
         return build_module(self, kind, presets={}, classes=classes, precision=precision)
+
+    def resolved(self) -> "DenoiserConfig":
+        """Return the same with the numbers of the preset, or the network's own, where none is given."""
+        kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
+        return with_own_fields(self, kind, {})
 
 
 def _denoiser_config(value: Any) -> Any:
@@ -127,6 +133,10 @@ class Diffusion:
         preset = PRESETS[self.preset]
         own = {name: getattr(self, name, None) for name in Preset._fields}
         return preset._replace(**{name: value for name, value in own.items() if value is not None})
+
+    def resolved(self) -> "Diffusion":
+        """Return the same with the names and numbers of the preset, where none are given."""
+        return replace(self, **{name: value for name, value in self.chosen()._asdict().items() if hasattr(self, name)})
 
     def build(
         self,

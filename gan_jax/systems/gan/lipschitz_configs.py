@@ -84,6 +84,26 @@ class PenaltyConfig:
             penalty = penalty._replace(slope=named(SLOPES, self.slope))
         return penalty._replace(shape=self._shape(penalty.shape))
 
+    def resolved(self) -> "PenaltyConfig":
+        """Return the same with the names and numbers of the preset, where none are given.
+
+        >>> PenaltyConfig("r1").resolved().weight, PenaltyConfig("r1").resolved().points
+        (10.0, 'real')
+        """
+        if self.name == "none":
+            return self
+        preset = PenaltyConfig(self.name).build()
+        assert preset is not None
+        found: dict[str, Any] = {"weight": preset.weight, "every": preset.every}
+        found["points"] = next((name for name, points in POINTS.items() if as_points(points) == preset.points), None)
+        if isinstance(preset, Penalty):
+            found["slope"] = next((name for name, slope in SLOPES.items() if slope is preset.slope), None)
+            found["shape"] = next((name for name, shape in SHAPES.items() if shape() == preset.shape), None)
+            shape = self._shape(preset.shape)
+            found["bound"] = shape.bound if isinstance(shape, BoundedShape) else None
+        given = {name: getattr(self, name) for name in found}
+        return replace(self, **{name: found[name] if value is None else value for name, value in given.items()})
+
     def hint(self, shape: tuple[int, ...], batch_size: int) -> str | None:
         """Return what is suggested for images of a shape where no weight is given, with the rule; None elsewhere.
 

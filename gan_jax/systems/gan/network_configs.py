@@ -10,7 +10,7 @@ from gan_jax.config import Choice, Count, Name, config
 from gan_jax.networks import CRITICS, GENERATORS, PRESETS
 from gan_jax.networks.activations import ACTIVATIONS
 from gan_jax.systems.gan.named import NameOrFunction, named
-from gan_jax.systems.modules import build_module, is_module
+from gan_jax.systems.modules import build_module, is_module, with_own_fields
 
 __all__ = ["CriticConfig", "GeneratorConfig", "told_classes"]
 
@@ -62,6 +62,11 @@ class GeneratorConfig:
         kind, presets = named(GENERATORS, self.name), _presets(self.name, "generator")
         return build_module(self, kind, presets=presets, classes=classes, precision=precision, shape=shape)
 
+    def resolved(self) -> "GeneratorConfig":
+        """Return the same with the numbers of the preset, or the network's own, where none is given."""
+        kind = named(GENERATORS, self.name)
+        return with_own_fields(self, kind, _presets(self.name, "generator").get(self.preset or "", {}))
+
 
 @config
 class CriticConfig:
@@ -112,6 +117,11 @@ class CriticConfig:
         kind, presets = named(CRITICS, self.name), _presets(self.name, "critic")
         with_function = replace(self, activation=named(ACTIVATIONS, self.activation))
         return build_module(with_function, kind, presets=presets, classes=classes, precision=precision)
+
+    def resolved(self) -> "CriticConfig":
+        """Return the same with the numbers of the preset, or the network's own, where none is given."""
+        kind = named(CRITICS, self.name)
+        return with_own_fields(self, kind, _presets(self.name, "critic").get(self.preset or "", {}))
 
 
 def _presets(name: Any, part: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from gan_jax.errors import InputError, within
 from gan_jax.networks import VAES
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.ema import HalfLife
-from gan_jax.systems.modules import build_module, is_module
+from gan_jax.systems.modules import build_module, is_module, with_own_fields
 from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.systems.vae.system import vae
@@ -46,6 +46,11 @@ class VAENetworkConfig:
         """
         kind = VAES[self.name] if isinstance(self.name, str) else self.name
         return build_module(self, kind, presets={}, classes=0, precision=precision, shape=shape, numbers=numbers)
+
+    def resolved(self) -> "VAENetworkConfig":
+        """Return the same with the network's own numbers, where none are given."""
+        kind = VAES[self.name] if isinstance(self.name, str) else self.name
+        return with_own_fields(self, kind, {})
 
 
 def _network_config(value: Any) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 from safetensors.numpy import save_file
-from sklearn.datasets import load_digits
 
+from gan_jax.data import read
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import digits
 
@@ -27,15 +27,11 @@ def test_the_weights_are_small_and_named_by_their_hash(network):
 
 
 def test_held_out_digits_are_told_apart(network):
-    original = load_digits()
-    # As `gan_jax.data.sources` holds them out.
-    held_out = np.random.Generator(np.random.PCG64(0)).permutation(1797)[:360]
-    images = np.round(original.images[held_out, ..., None] * (255 / 16)).astype(np.uint8)
-    labels = original.target[held_out]
-    features = jax.jit(network.apply)(network.params, images)
+    held_out = read("digits").held_out.batch(slice(None))
+    features = jax.jit(network.apply)(network.params, held_out["sample"])
     assert (features.vectors.shape, features.vectors.dtype) == ((360, 64), jnp.float32)
     assert (features.logits.shape, features.logits.dtype) == ((360, 10), jnp.float32)
-    assert (features.logits.argmax(axis=1) == labels).mean() >= 0.98
+    assert (features.logits.argmax(axis=1) == held_out["label"]).mean() >= 0.98
 
 
 def test_images_of_the_right_size_are_not_resampled():

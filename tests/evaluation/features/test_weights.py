@@ -3,7 +3,6 @@
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -19,16 +18,6 @@ def source(tmp_path):
     path = tmp_path / "source.pth"
     path.write_bytes(CONTENT)
     return path
-
-
-def test_the_cache_folder_can_be_chosen(monkeypatch):
-    monkeypatch.setenv("GAN_JAX_CACHE", "/a")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert weights.cache_folder() == Path("/a")
-    monkeypatch.setenv("GAN_JAX_CACHE", "")
-    assert weights.cache_folder() == Path("/b/gan_jax")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert weights.cache_folder() == Path.home() / ".cache/gan_jax"
 
 
 def test_only_the_right_bytes_pass(source):
