@@ -1,9 +1,11 @@
 """Strict settings: silent broadcasting, silent promotion and warnings are errors, and there are several devices."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 # Most of the time goes into compilation. What one process has compiled, the others and the commands they run take from
 # here; a process that was started by another finds the folder in its environment. Before jax is imported.
@@ -39,6 +41,18 @@ settings.load_profile("gan_jax")
 def _cache(tmp_path_factory):
     """Features are kept for the session, and for none after it."""
     os.environ["GAN_JAX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+_MAPPINGS = Path("/proc/self/maps")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_mappings():
+    """Forget compiled programs before Linux refuses more than 65,530 mappings, of which each program takes several."""
+    yield
+    if _MAPPINGS.exists() and _MAPPINGS.read_text().count("\n") > 30_000:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

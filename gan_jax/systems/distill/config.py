@@ -105,6 +105,10 @@ class Distill:
         """
         return f"one step of {self.teacher} · {self.gan.summary().partition(' · ')[2]}"
 
+    def resolved(self) -> "Distill":
+        """Return the same distillation without a generator of its own, which the student is not."""
+        return replace(self, gan=replace(self.gan, generator=GeneratorConfig()))
+
     def located(self) -> "Distill":
         """Return the same distillation with an absolute path, so that its run can be opened from anywhere."""
         return replace(self, teacher=str(expand_user(self.teacher).absolute()))
