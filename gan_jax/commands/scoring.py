@@ -20,6 +20,7 @@ from gan_jax.commands.options import (
     reader,
     sampling,
 )
+from gan_jax.commands.score_tables import score_table
 from gan_jax.config import Count, Name, Seed
 from gan_jax.data import Dataset, read
 from gan_jax.data.dataset import only_class
@@ -28,20 +29,18 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation import (
     Evaluation,
     Reference,
-    Value,
     diagnose,
     evaluate,
     mode_counts,
     read_statistics,
     reference,
-    same_protocol,
     statistics_reference,
 )
 from gan_jax.evaluation.diagnostics import MAX_SAMPLES as MAX_DIAGNOSED
 from gan_jax.evaluation.features import FEATURES, FeatureNetwork, usual
 from gan_jax.evaluation.reference import MAX_SAMPLES, MIN_SAMPLES
 from gan_jax.evaluation.samples import Progress
-from gan_jax.evaluation.scores import GOOD, SCORES, ScoreName, main_scores
+from gan_jax.evaluation.scores import SCORES, ScoreName
 from gan_jax.files import expand_user
 from gan_jax.runs import DataConfig
 from gan_jax.runs.labels import class_of
@@ -53,7 +52,6 @@ __all__ = [
     "read_real",
     "score_all",
     "score_one",
-    "score_table",
     "scoring_parser",
 ]
 
@@ -147,20 +145,6 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     return kept | ({"modes": modes} if modes else {}), score_table(console, [found])
 
 
-def score_table(console: Console, found: Sequence[Evaluation]) -> Table:
-    """Lay scores out for a console: a row each, a column for each evaluation, and what real data get."""
-    protocol = same_protocol({scored.samples: scored.protocol for scored in found})
-    names = [scored.samples for scored in found] if len(found) > 1 else ["samples"]
-    baseline = [] if protocol.n_baseline == 0 else ["real data"]
-    table = Table("", *names, *baseline, "good", title=protocol.describe(), title_justify="left")
-    for name in main_scores(list(found[0].scores)):
-        values = [scored.scores[name] for scored in found]
-        cells = [_number(value.mean) + _spread(console, value) for value in values]
-        cells += [_number(values[0].baseline)] if baseline else []
-        table.add_row(name.replace("_", " "), *cells, GOOD[name])
-    return table
-
-
 def print_missing_sets(name: str, taken: int, wanted: int) -> None:
     """Say where samples make fewer sets than were asked for."""
     if taken < wanted:
@@ -251,18 +235,3 @@ def _network(options: Namespace, name: str, shape: tuple[int, ...]) -> FeatureNe
 def _counts(candidates: Sequence[Candidate]) -> list[int]:
     """How many samples the files among them hold."""
     return [sets.n_available for sets, _ in candidates if sets.n_available is not None]
-
-
-def _number(value: float) -> str:
-    return f"{value:.{_digits(value)}f}"
-
-
-def _spread(console: Console, value: Value) -> str:
-    if value.sd is None:
-        return ""
-    sign = "±" if "±".encode(console.encoding, "ignore") else "+-"
-    return f" {sign} {value.sd:.{_digits(value.mean)}f}"
-
-
-def _digits(value: float) -> int:
-    return 3 if abs(value) >= 0.1 or value == 0 else 5

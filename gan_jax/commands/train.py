@@ -1,48 +1,41 @@
 """`gan-jax train`: train an experiment, or go on with one."""
 
 import shlex
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from shutil import get_terminal_size
-from textwrap import fill
-from typing import Any
 
 import jax
 from rich.console import Console
 
+from gan_jax.commands.experiment_options import add_settings, named_experiment, open_experiment, overridden
 from gan_jax.commands.options import command_parser, parse, progress_bars, reader
-from gan_jax.config import Count, is_config
-from gan_jax.errors import InputError, RunError, option
-from gan_jax.runs import experiment_file, folder, training
+from gan_jax.config import Count
+from gan_jax.errors import InputError, RunError
+from gan_jax.runs import folder, training
 from gan_jax.runs.environment import make_deterministic
 from gan_jax.runs.experiment import Experiment
-from gan_jax.runs.named_experiments import experiment_path
 from gan_jax.runs.prepared import SHARDED, Prepared, prepare
-from gan_jax.settings import Setting, override, settings_of
 from gan_jax.training import hosts
 from gan_jax.training.loop import Interrupted
 
 __all__ = ["main"]
 
-_FLAGS = ("-h", "--help", "--help-all", "--resume", "--deterministic")
-_SHORT = ("name", "source", "policies")  # `--gan.penalty r1` is `--gan.penalty.name r1`
-_WHOLE: Any = {"break_on_hyphens": False, "break_long_words": False}
 _DOES = "Train an experiment, or go on with a run."
 _SHARD = "what the devices share: each batch (default), or the state too, for networks that do not fit one device"
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
     """Train an experiment, or go on with one."""
-    name = _experiment_of(arguments)
+    name = named_experiment(arguments)
     everything = "--help-all" in arguments
     if name is None:
         parse(_parser(Experiment(), everything), arguments)  # for its help, or for what is wrong
     if "--deterministic" in arguments:
         make_deterministic()  # before the file may use jax
-    base, file, run = _opened(Path(str(name)))
+    base, file, run = open_experiment(Path(str(name)))
     options = parse(_parser(base, everything), arguments)
-    experiment = _overridden(base, vars(options))
+    experiment = overridden(base, vars(options))
     if run and not options.resume:
         reason = f"{name} holds a run; add --resume to go on with it"
         raise InputError(f"{reason}, or give {folder.RunFolder(Path(str(name))).experiment} to train another like it")
@@ -88,16 +81,6 @@ def _train(prepared: Prepared, run_folder: folder.RunFolder, options: Namespace,
     return 0
 
 
-def _opened(name: Path) -> tuple[Experiment, experiment_file.ExperimentFile | None, bool]:
-    """The experiment of a run folder, of its experiment.json or of a file, that file, and whether a run goes on."""
-    if folder.RunFolder(name).is_run():
-        return *experiment_file.of_run(folder.RunFolder(name)), True
-    if name.suffix == ".json":
-        return *experiment_file.of_run(folder.RunFolder(name.parent)), False
-    file = experiment_file.load(experiment_path(str(name)))
-    return file.experiment, file, False
-
-
 def _again(options: Namespace, path: Path) -> str:
     """The command that goes on with a run: its folder has the settings, but not those of the machine."""
     machine = ("devices", "shard", "coordinator", "processes", "process")
@@ -105,17 +88,6 @@ def _again(options: Namespace, path: Path) -> str:
     words = [word for name, value in given for word in (f"--{name}", str(value))]
     words += ["--deterministic"] if options.deterministic else []
     return shlex.join(["gan-jax", "train", str(path), "--resume", *words])
-
-
-def _experiment_of(arguments: Sequence[str]) -> str | None:
-    """The experiment file on a command line whose other options are not known before it is read."""
-    words = iter(arguments)
-    for word in words:
-        if not word.startswith("-"):
-            return word
-        if word not in _FLAGS and "=" not in word:
-            next(words, None)  # its value
-    return None
 
 
 def _parser(experiment: Experiment, everything: bool) -> ArgumentParser:
@@ -132,53 +104,5 @@ def _parser(experiment: Experiment, everything: bool) -> ArgumentParser:
     parser.add_argument("--coordinator", metavar="HOST:PORT", help=first)
     parser.add_argument("--processes", type=reader(Count), metavar="N", help=count)
     parser.add_argument("--process", type=reader(int), metavar="I", help=own)
-    settings = list(settings_of(experiment))
-    for setting in settings:
-        names = [option(setting.name), *(["--data-dir"] if setting.name == "data.dir" else [])]
-        group, _, last = setting.name.rpartition(".")
-        if group and last in _SHORT:
-            names.append(option(group))  # short for the one setting that says what it is
-        many: dict[str, Any] = {"nargs": "+"} if isinstance(setting.value, tuple) else {}
-        text = _help(setting) if everything else SUPPRESS
-        parser.add_argument(*names, dest=setting.name, default=SUPPRESS, metavar="VALUE", help=text, **many)
-    if not everything:
-        parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = _listed(settings)
+    add_settings(parser, experiment, everything)
     return parser
-
-
-def _listed(settings: Sequence[Setting]) -> str:
-    """Settings by group, with the values that they have."""
-    groups: dict[str, list[str]] = {"": []}
-    for setting in settings:
-        group, _, last = setting.name.rpartition(".")
-        value = _shown(setting.value)
-        groups.setdefault(group, []).append(last.replace("_", "-") + ("" if value == "null" else f"={value}"))
-    lines = ["settings, each an option as --steps 500 or --data.source mnist; --help-all explains them:"]
-    for group, words in groups.items():
-        begin = f"  {option(group)[2:]}.  " if group else "  "
-        width = get_terminal_size().columns - 2
-        lines.append(fill("  ".join(words), width, initial_indent=begin, subsequent_indent="      ", **_WHOLE))
-    return "\n".join(lines)
-
-
-def _help(setting: Setting) -> str:
-    return f"{setting.help} (default: {_shown(setting.value)})".replace("%", "%%")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    if value is None:
-        return "null"
-    if isinstance(value, str | int | float):
-        return str(value)
-    return type(value).__name__ if is_config(value) else getattr(value, "__name__", "the file's own")
-
-
-def _overridden(experiment: Experiment, values: dict[str, Any]) -> Experiment:
-    for setting in list(settings_of(experiment)):
-        if setting.name in values:
-            text = values[setting.name]
-            experiment = override(experiment, setting.name, text if isinstance(text, str) else ",".join(text))
-    return experiment

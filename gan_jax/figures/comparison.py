@@ -14,12 +14,22 @@ from gan_jax.figures.scatter import plot_scatter
 from gan_jax.files import atomic_write
 from gan_jax.types import Float, UInt8
 
-__all__ = ["plot_comparison"]
+__all__ = ["letter", "plot_comparison"]
 
 _Samples = UInt8[np.ndarray, "n h w c"] | Float[np.ndarray, "n d"]
 
 _SIDE = 6  # images along each side of a grid
-_COLUMNS = 6  # of panels
+_COLUMNS = 6  # of panels, and of kinds of samples
+
+
+def letter(place: int) -> str:
+    """Return A, B, ..., Z, AA, AB, ... for 0, 1, ...
+
+    >>> letter(0), letter(25), letter(26)
+    ('A', 'Z', 'AA')
+    """
+    before, last = divmod(place, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + last)
 
 
 def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequence[_Samples]) -> None:
@@ -34,16 +44,20 @@ def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequ
 
     names = main_scores(list(evaluations[0].scores))
     rows = -(-len(names) // _COLUMNS)
-    figure = Figure(figsize=(max(2.6 * len(evaluations), 9), 3.2 + 1.9 * rows), layout="constrained")
-    subfigures: Any = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
+    columns = min(len(evaluations), _COLUMNS)
+    high = 3.2 * -(-len(evaluations) // columns)
+    figure = Figure(figsize=(max(2.6 * columns, 9), high + 1.9 * rows), layout="constrained")
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=(high, 1.9 * rows))
     above, below = subfigures
-    letters = [chr(ord("A") + place) for place in range(len(evaluations))]
+    letters = [letter(place) for place in range(len(evaluations))]
 
     # Above, the samples, each kind under a letter.
-    all_axes = above.subplots(1, len(evaluations), squeeze=False)[0]
-    for axes, letter, evaluation, some in zip(all_axes, letters, evaluations, samples, strict=True):
+    all_axes = above.subplots(-(-len(evaluations) // columns), columns, squeeze=False).ravel()
+    for axes in all_axes[len(evaluations) :]:
+        axes.remove()
+    for axes, head, evaluation, some in zip(all_axes, letters, evaluations, samples, strict=False):
         _plot_samples(axes, some)
-        axes.set_title(f"{letter}  {evaluation.samples}", fontsize="small")
+        axes.set_title(f"{head}  {Path(evaluation.samples).name}", fontsize="small")
 
     # Below, a panel for each score, with the letters on its axis.
     all_axes = below.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()

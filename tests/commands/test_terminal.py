@@ -63,7 +63,7 @@ def test_a_closed_pipe_stops_no_command(run, tmp_path, monkeypatch, capfd):
             assert main(command) == 0
     assert capfd.readouterr().err == ""
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"näxt", "ä.npz", "ä.png", "ä.json", "ä.html"}
+    assert written == {"näxt", "ä.npz", "ä.png", "ä.json", "ä.csv", "ä.tex", "ä.html"}
     assert (tmp_path / "näxt" / "checkpoints" / "2").is_dir()
 
 
