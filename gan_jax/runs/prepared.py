@@ -68,7 +68,9 @@ def prepare(
         reason = f"{experiment.batch_size} is larger than the data set; give at most {len(data.train)}"
         raise InputError(reason, field="batch_size")
     spec, classes = batch_spec(data.train), len(data.classes)
+    advance = progress("building the networks", 1)
     system = experiment.build(spec, classes=classes, sharding=parallel.sharding, runs=runs_below(experiment))
+    advance(1)
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)

@@ -96,7 +96,8 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             unfinished = [Interval(*each) for each in position.get("unfinished", [])]
             tell(f"going on from iteration {step:,}")
         else:
-            state = jax.jit(init, out_shardings=layout)()
+            with console.status("drawing the first parameters"):
+                state = jax.jit(init, out_shardings=layout)()
             _save_beginning(checkpoints, Checkpoint(0, state, pipeline.position(0)))
 
         # What is done between iterations, in this order.
@@ -105,6 +106,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
         stack.callback(pipeline.close)
         every, n = experiment.sample_every, 100 if len(data.shape) == 3 else 2_000
+        told = every if console.is_terminal else experiment.log_every
         grids = callbacks.save_sample_grids(
             system,
             sample_key,
@@ -117,7 +119,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             callbacks.on_first_host(callbacks.log_metrics(log, folder.training_metrics, experiment.log_every)),
             callbacks.watch_checkpoints(checkpoints, experiment.log_every),
             callbacks.with_local_state(callbacks.on_first_host(grids)),
-            callbacks.on_first_host(callbacks.print_metrics(console, system, every)),
+            callbacks.on_first_host(callbacks.print_metrics(console, system, told, experiment.steps)),
         ]
         if evaluation:
             best = stack.enter_context(checkpoint.manager(folder.best, keep=1, alone=True))

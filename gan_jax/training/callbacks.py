@@ -1,5 +1,6 @@
 """What is done between iterations: log lines, checkpoints, pictures of samples, scores."""
 
+import time
 from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
@@ -17,7 +18,7 @@ from gan_jax.training import checkpoint, hosts
 from gan_jax.training.checkpoint import Checkpoint
 from gan_jax.training.intervals import NonFiniteError
 from gan_jax.training.logging import MetricsLog
-from gan_jax.training.loop import Callback, TrainingStatus
+from gan_jax.training.loop import Callback, TrainingStatus, describe_speed
 from gan_jax.types import Array, Batch, Key
 
 if TYPE_CHECKING:
@@ -57,13 +58,22 @@ def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
     return Callback(every, call)
 
 
-def print_metrics(console: Console, system: System, every: int) -> Callback:
-    """Print the metrics that the system shows in its progress."""
+def print_metrics(console: Console, system: System, every: int, steps: int) -> Callback:
+    """Print the metrics that the system shows in its progress, in its order.
+
+    On a terminal the bar below tells the rest; elsewhere, as in a file, each line has the time, the iterations of all
+    `steps`, and the speed.
+    """
 
     def call(status: TrainingStatus) -> None:
         shown = [name for name, metric in system.metrics.items() if metric.progress and name in status.metrics]
-        numbers = [f"{name.replace('_', ' ')} {status.metrics[name]:.3g}" for name in shown]
-        console.print(f"iteration {status.step:,}: {', '.join(numbers)}")
+        numbers = ", ".join(f"{name.replace('_', ' ')} {status.metrics[name]:.3g}" for name in shown)
+        if console.is_terminal:
+            console.print(f"iteration {status.step:,}: {numbers}")
+            return
+        done = f"{status.step:,}/{steps:,} {100 * status.step / steps:.0f} %"
+        now, speed = time.strftime("%Y-%m-%d %H:%M:%S"), describe_speed(status.images_per_s)
+        console.print(f"{now} {done} {speed}: {numbers}", soft_wrap=True)
 
     return Callback(every, call)
 

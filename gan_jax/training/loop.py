@@ -22,7 +22,15 @@ from gan_jax.training.devices import SINGLE_DEVICE, DataParallel
 from gan_jax.training.intervals import Interval, check_finite
 from gan_jax.types import Array, Key, PyTree
 
-__all__ = ["Callback", "Interrupted", "TrainingStatus", "compile_block", "peak_bytes", "train"]
+__all__ = [
+    "Callback",
+    "Interrupted",
+    "TrainingStatus",
+    "compile_block",
+    "describe_speed",
+    "peak_bytes",
+    "train",
+]
 
 
 class Interrupted(RuntimeError):
@@ -113,7 +121,7 @@ def train(
     end = reach(step)
     arrays = pipeline.fetch(step, end)
     with _progress(console) as progress, _stop_requests(console) as stop_requested:
-        bar = progress.add_task("training", total=steps, completed=step, counts="", speed="")
+        bar = progress.add_task("training", total=steps, completed=step, speed="")
         while step < steps:
             # While the device is at these iterations, the host gets what the next ones need.
             began = time.perf_counter()
@@ -128,8 +136,7 @@ def train(
             intervals = {every: interval.after(rows) for every, interval in intervals.items()}
             unfinished = [interval for interval in intervals.values() if not interval.is_full()]
             counts = {name: step * count for name, count in system.counts.items()}
-            speed = f"{block.images_per_s(system):,.0f} images/s"
-            progress.update(bar, completed=step, counts=_describe(counts), speed=speed)
+            progress.update(bar, completed=step, speed=describe_speed(block.images_per_s(system)))
             timed = [since.and_then(block) for since in timed]
             for i, callback in enumerate(callbacks):
                 ends = "end" if step == steps else "interrupt" if stopping else None
@@ -211,17 +218,24 @@ class _Timed(NamedTuple):
         return self.iterations * system.counts["images"] / self.seconds
 
 
-def _describe(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "images")
+def describe_speed(images_per_s: float) -> str:
+    """Return a speed in few characters.
+
+    >>> describe_speed(531.2), describe_speed(14_123.0)
+    ('531 images/s', '14.1k images/s')
+    """
+    return f"{images_per_s:.0f} images/s" if images_per_s < 1000 else f"{images_per_s / 1000:.1f}k images/s"
 
 
 def _progress(console: Console) -> Progress:
+    """`1,500/10,000 15 % 14.1k images/s 0:45 left` behind a bar; nothing where no terminal could overwrite it."""
     return Progress(
         BarColumn(bar_width=12),
-        TextColumn("{task.fields[counts]}"),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.percentage:.0f} % {task.fields[speed]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
         console=console,
+        disable=not console.is_terminal,
     )
 
 
