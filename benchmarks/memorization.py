@@ -1,12 +1,13 @@
-"""How far a diffusion run is from knowing its training data by heart, by level of noise.
+"""How far diffusion runs are from knowing their training data by heart, by level of noise.
 
-`python -m benchmarks.memorization RUN` compares the run's denoiser with the best one of the training set alone, a mean
-of its samples (`gan_jax.diffusion.oracles.empirical`), and its errors on training and on held-out samples. A run that
-has learned its data by heart is at no distance from that denoiser, and errs less on what it was trained on.
+`python -m benchmarks.memorization RUN ...` compares each run's denoiser with the best one of the training set alone, a
+mean of its samples (`gan_jax.diffusion.oracles.empirical`), and its errors on training and on held-out samples. A run
+that has learned its data by heart is at no distance from that denoiser, and errs less on what it was trained on.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from gan_jax.data.dataset import Source
 from gan_jax.data.images import preprocess
 from gan_jax.diffusion.oracles import empirical
 from gan_jax.errors import InputError
-from gan_jax.figures.palette import BLUE, GRAY, VERMILION
+from gan_jax.figures.palette import CURVES, GRAY
 from gan_jax.files import atomic_write, write_json
 from gan_jax.runs import Run, open_run
 from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
@@ -41,7 +42,7 @@ def by_noise(run: Run, train: Source, held_out: Source, *, seed: int = 0) -> dic
     Raises:
       InputError: it is no diffusion run.
     """
-    model = run.system.sample.args[0] if run.experiment.system_name == "diffusion" else None  # type: ignore[union-attr]
+    model = run.system.sample.args[0] if run.experiment.system_name == "diffusion" else None
     if not isinstance(model, Model):
         raise InputError(f"{run.folder.path} is a run of {run.experiment.summary()}, no diffusion model")
     schedule = schedule_of(model)
@@ -77,43 +78,47 @@ def by_noise(run: Run, train: Source, held_out: Source, *, seed: int = 0) -> dic
     return {"noise": noise} | {name: np.asarray(values) for name, values in found.items()}
 
 
-def plot(file: Path, found: dict[str, np.ndarray]) -> None:
-    """Write a PNG of errors and of the distance over the noise."""
+def plot(file: Path, found: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Write a PNG of the errors and distances of runs over the noise."""
     from matplotlib.figure import Figure  # imported late: it takes long
 
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(8.0, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for name, color, label in (
-        ("error_training", BLUE, "run, training samples"),
-        ("error_held_out", VERMILION, "run, held-out samples"),
-        ("best_held_out", GRAY, "training set's denoiser, held-out"),
-    ):
-        left.loglog(found["noise"], found[name], color=color, label=label)
-    left.set(xlabel="noise", ylabel="root mean squared error", title="errors")
-    left.legend(frameon=False, fontsize="small")
-    right.loglog(found["noise"], found["distance"], color=BLUE)
+    for (name, run), color in zip(found.items(), cycle(CURVES.values())):
+        left.loglog(run["noise"], run["error_training"], color=color, label=f"{name}, training samples")
+        left.loglog(run["noise"], run["error_held_out"], color=color, ls="--", label=f"{name}, held-out")
+        right.loglog(run["noise"], run["distance"], color=color, label=name)
+    [first, *_] = found.values()
+    left.loglog(first["noise"], first["best_held_out"], color=GRAY, ls="--", label="the training set's, held-out")
+    left.set(xlabel="noise", ylabel="root mean squared error", title="errors of denoisers")
     right.set(xlabel="noise", ylabel="root mean square", title="distance to the training set's denoiser")
+    for axes in (left, right):
+        axes.legend(frameon=False, fontsize="x-small", loc="lower right" if axes is left else "upper left")
+        axes.title.set_fontsize("medium")
     with atomic_write(file) as part:
-        figure.savefig(part, format="png", dpi=120)
+        figure.savefig(part, format="png", dpi=110)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print a table, and write a JSON file and a figure."""
+    """Parse the command line, measure, print a table of each run, and write a JSON file and a figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memorization", description=__doc__.splitlines()[0])
-    parser.add_argument("run", help="run folder of a diffusion model")
-    parser.add_argument("--out", help="JSON file, beside which the figure lies; by default RUN/memorization.json")
+    parser.add_argument("runs", nargs="+", help="run folders of diffusion models")
+    parser.add_argument("--out", type=Path, default="memorization.json", help="JSON file, beside which the figure lies")
     options = parser.parse_args(arguments)
-    run = open_run(options.run)
-    data = run.experiment.data.read()
-    found = by_noise(run, data.train, data.held_out)
-    table = Table(*[name.replace("_", " ") for name in found])
-    for row in zip(*found.values(), strict=True):
-        table.add_row(*[f"{value:.3g}" for value in row])
-    Console().print(table)
-    out = Path(options.out or run.folder.path / "memorization.json")
-    write_json(out, {name: [float(f"{value:.4g}") for value in values] for name, values in found.items()})
-    plot(out.with_suffix(".png"), found)
-    print(f"written to {out} and {out.with_suffix('.png')}")
+    found = {}
+    for folder in options.runs:
+        run = open_run(folder)
+        data = run.experiment.data.read()
+        found[Path(folder).name] = by_noise(run, data.train, data.held_out)
+        columns = found[Path(folder).name]
+        table = Table(*[name.replace("_", " ") for name in columns], title=folder)
+        for row in zip(*columns.values(), strict=True):
+            table.add_row(*[f"{value:.3g}" for value in row])
+        Console().print(table)
+    rounded = {run: {name: [float(f"{v:.4g}") for v in row] for name, row in of.items()} for run, of in found.items()}
+    write_json(options.out, rounded)
+    plot(options.out.with_suffix(".png"), found)
+    print(f"written to {options.out} and {options.out.with_suffix('.png')}")
 
 
 def _batch(source: Source, count: int) -> tuple[jax.Array, jax.Array]:
