@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.control import Control
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
     from gan_jax.systems.distill import Distill
     from gan_jax.systems.ema import HalfLife
@@ -65,6 +66,7 @@ _LAZY = {
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
     ),
+    "gan_jax.systems.control": ("Control",),
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
     "gan_jax.systems.distill": ("Distill",),
     "gan_jax.systems.ema": ("HalfLife",),
@@ -80,6 +82,7 @@ __all__ = [
     "AdamConfig",
     "AugmentConfig",
     "ConstraintConfig",
+    "Control",
     "Cosine",
     "CriticConfig",
     "DataConfig",

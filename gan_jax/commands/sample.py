@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 
 from gan_jax import runs
 from gan_jax.commands.options import add_sampling, command_parser, out_path, parse, reader, sampling
 from gan_jax.config import Count, Seed
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, one_line
 from gan_jax.figures.samples import save_samples
-from gan_jax.files import atomic_write
+from gan_jax.files import atomic_write, expand_user
 from gan_jax.runs import Run
 from gan_jax.runs.labels import balanced_labels, class_of, labels_like_data
 
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("--seed", type=reader(Seed), default=0, help="the same seed gives the same bytes")
     parser.add_argument("--out", help="file for the array `images`, or `points`; by default RUN/samples.npz")
     parser.add_argument("--grid", action="store_true", help="write a PNG of the first 100 beside it")
+    parser.add_argument("--prompt", action="append", help="caption; several, each after a --prompt, come in turn")
+    parser.add_argument("--negative-prompt", help="caption that images are pushed away from")
+    parser.add_argument("--hint", help="image file that a ControlNet sees")
     parser.add_argument("--best", action="store_true", help="of the checkpoint that scored best, not of the newest")
     labels = parser.add_mutually_exclusive_group()
     labels.add_argument("--label", help="draw of this class alone, by its name or number")
@@ -37,15 +41,18 @@ def main(arguments: Sequence[str], console: Console) -> int:
     out = out_path(options.out, folder / "samples.npz", ".npz")
 
     run = runs.open_run(folder, best=options.best)
-    labels = _labels(run, options)
+    condition = _labels(run, options) | _told(run, options)
     with console.status(f"drawing {options.n:,}"):
-        samples = runs.sample(run, options.n, seed=options.seed, condition=labels or None, **sampling(options))
+        samples = runs.sample(run, options.n, seed=options.seed, condition=condition or None, **sampling(options))
     name = "images" if samples.ndim == 4 else "points"
+    beside = {f"{name}s": array for name, array in condition.items() if name == "label"}
+    beside |= {"prompts": np.array(_in_turn(options.prompt, options.n))} if options.prompt else {}
     with atomic_write(out) as part:
-        np.savez(part, allow_pickle=False, **{name: samples}, **{f"{name}s": array for name, array in labels.items()})
+        np.savez(part, allow_pickle=False, **{name: samples}, **beside)
     if options.grid:
         save_samples(out.with_suffix(".png"), samples)
-    print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
+    of = f" of iteration {run.step:,}" if not run.system.is_read else ""
+    print(f"{len(samples):,} {name}{of}: {out}")
     if options.grid:
         print(f"grid: {out.with_suffix('.png')}")
     return 0
@@ -63,3 +70,38 @@ def _labels(run: Run, options: Namespace) -> dict[str, np.ndarray]:
     if options.labels == "balanced":
         return {"label": balanced_labels(len(run.classes), options.n)}
     return {"label": labels_like_data(run.class_counts, options.n, options.seed)}
+
+
+def _told(run: Run, options: Namespace) -> dict[str, np.ndarray]:
+    """What the options say of captions and of a hint; nothing for a run that is told none."""
+    given = {"tokens": ("prompt", options.prompt), "negative": ("negative_prompt", options.negative_prompt)}
+    given |= {"hint": ("hint", options.hint)}
+    for name, (field, value) in given.items():
+        if value is not None and name not in run.system.conditions:
+            kind = "hints" if name == "hint" else "captions"
+            raise InputError(f"{options.run} draws without {kind}; leave it out", field=field)
+    told = {}
+    for name, captions in (("tokens", options.prompt), ("negative", [options.negative_prompt])):
+        if captions and captions[0] is not None and run.system.tokenize:
+            try:
+                told[name] = run.system.tokenize(_in_turn(captions, options.n))
+            except InputError as error:
+                raise InputError(error.reason, field=given[name][0]) from None
+    if options.hint is not None:
+        told["hint"] = np.repeat(_read_hint(run, options.hint), options.n, axis=0)
+    return told
+
+
+def _in_turn(captions: Sequence[str], n: int) -> list[str]:
+    return [captions[i % len(captions)] for i in range(n)]
+
+
+def _read_hint(run: Run, file: str) -> np.ndarray:
+    """An image (1, H, W, C), uint8, of as many channels as the run's hints have."""
+    channels = run.spec["hint"].shape[-1] if "hint" in run.spec else 3
+    try:
+        with Image.open(expand_user(file)) as image:
+            hint = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as an image ({one_line(error)})", field="hint") from None
+    return hint.reshape(1, *hint.shape[:2], channels)

@@ -136,6 +136,7 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
     if run:
         kept["step"] = run.step
+        kept["protocol"] |= {"files": dict(run.files)} if run.files else {}
     if run and data:
         count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
         with console.status("diagnosing the run"):
@@ -157,7 +158,7 @@ def read_real(console: Console, options: Namespace, candidates: Sequence[Candida
     Raises:
       InputError: neither names any, or the runs name different data.
     """
-    own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run}
+    own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run and run.experiment.data.source}
     if options.data is None and len(own) > 1:
         raise InputError(f"the runs have different data, {' and '.join(own)}; name what to compare with", field="data")
     if options.data is None and not own:

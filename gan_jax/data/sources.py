@@ -11,6 +11,7 @@ from gan_jax.data import tfds
 from gan_jax.data.alike import held_out
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.digits import read_digits
+from gan_jax.data.discs import read_discs
 from gan_jax.data.files import check_images
 from gan_jax.data.holding_out import split
 from gan_jax.data.originals import find_originals
@@ -106,5 +107,7 @@ def _toy(name: str) -> Dataset:
     return from_arrays({"sample": train}, {"sample": held_out})
 
 
-DATASETS: dict[str, Callable[[], Dataset]] = {"digits": read_digits} | {name: partial(_toy, name) for name in TOYS}
+DATASETS: dict[str, Callable[[], Dataset]] = {"digits": read_digits, "discs": read_discs} | {
+    name: partial(_toy, name) for name in TOYS
+}
 """By name, functions that read a data set."""

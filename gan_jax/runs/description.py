@@ -1,6 +1,8 @@
 """What describes a run in its folder: its settings, its data, its experiment file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +31,7 @@ class Description(NamedTuple):
       source_sha256: of that file and its modules, where the run depends on objects that they define.
       version: of gan_jax.
       class_counts: how many training samples each class has; none of a run whose samples are drawn of no labels.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
     """
 
     settings: dict[str, Any]
@@ -39,6 +42,7 @@ class Description(NamedTuple):
     source_sha256: str | None
     version: str
     class_counts: tuple[int, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
 
     def to_json(self) -> dict[str, Any]:
         """Return dictionaries that JSON can hold."""
@@ -47,6 +51,7 @@ class Description(NamedTuple):
             "spec": entries,
             "classes": list(self.classes),
             "class_counts": list(self.class_counts),
+            "files": dict(self.files),
         }
 
 

@@ -1,10 +1,13 @@
-"""The labels that samples of a run are drawn of."""
+"""The labels that samples of a run are drawn of, and what else."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from gan_jax.data.dataset import Source
 from gan_jax.errors import InputError
 
-__all__ = ["balanced_labels", "class_of", "labels_like_data"]
+__all__ = ["balanced_labels", "class_of", "conditions_like_data", "labels_like_data"]
 
 
 def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.ndarray:
@@ -16,6 +19,19 @@ def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.nda
     rates = np.asarray(class_counts, np.float64)
     drawn = np.random.Generator(np.random.PCG64(seed)).choice(len(rates), size=n, p=rates / rates.sum())
     return drawn.astype(np.int32)
+
+
+def conditions_like_data(source: Source, names: Sequence[str], n: int, seed: int) -> dict[str, np.ndarray]:
+    """Return entries (n, ...) of samples that are drawn with replacement; fewer are the first of more.
+
+    >>> from gan_jax.data.dataset import ArraySource
+    >>> source = ArraySource({"sample": np.zeros((1, 2)), "tokens": np.array([[1, 2]], np.int32)})
+    >>> conditions_like_data(source, ["tokens"], 2, seed=0)["tokens"].tolist()
+    [[1, 2], [1, 2]]
+    """
+    chosen = np.random.Generator(np.random.PCG64(seed)).integers(len(source), size=n)
+    batch = source.batch(chosen)
+    return {name: batch[name] for name in names if name in batch}
 
 
 def balanced_labels(count: int, n: int) -> np.ndarray:

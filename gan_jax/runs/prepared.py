@@ -71,6 +71,8 @@ def prepare(
     advance = progress("building the networks", 1)
     system = experiment.build(spec, classes=classes, sharding=parallel.sharding, runs=runs_below(experiment))
     advance(1)
+    if system.is_read:
+        system.update(None, None, None)  # which refuses
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)

@@ -1,21 +1,23 @@
 """A trained run, opened from its folder, and what can be asked of it: samples, paths, latents."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.data.dataset import Source
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import labels_like_data
+from gan_jax.runs.labels import conditions_like_data, labels_like_data
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Key, PerSample, Spec
@@ -26,6 +28,7 @@ __all__ = [
     "encode",
     "interpolate",
     "likelihood",
+    "needs_data",
     "open_run",
     "open_without_state",
     "runs_below",
@@ -48,6 +51,8 @@ class Run(NamedTuple):
       fingerprint: of the data that it was trained on.
       folder: where it lies.
       class_counts: how many training samples each class has, if samples are drawn of labels.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
+      conditions: data of whose entries samples are drawn, where they are and nothing else is said.
     """
 
     experiment: Experiment
@@ -59,6 +64,8 @@ class Run(NamedTuple):
     fingerprint: str
     folder: RunFolder
     class_counts: tuple[int, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
+    conditions: Source | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,6 +85,10 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
     run = open_without_state(RunFolder(Path(path)), experiment)
+    if run.system.is_read:
+        if best:
+            raise InputError(f"{path} was not trained here, and has one state; leave it out", field="best")
+        return run._replace(state=run.system.init(jax.random.key(0), run.spec))
     saved = run.folder.best if best else run.folder.checkpoints
     if not checkpoint.newest_step(saved):
         advice = "train with --evaluation.every N" if best else "train the run first"
@@ -97,7 +108,14 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
     experiment, _ = experiment_file.of_run(folder, experiment)
     spec, classes = described.spec, described.classes
     system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
-    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
+    run = Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
+    conditions = experiment.data.read().held_out if needs_data(experiment, system) else None
+    return run._replace(files=described.files, conditions=conditions)
+
+
+def needs_data(experiment: Experiment, system: System) -> bool:
+    """Whether samples are drawn of what belongs to data, unless it is said of what."""
+    return bool(system.conditions) and experiment.data.source is not None
 
 
 def runs_below(experiment: Experiment) -> dict[str, Run]:
@@ -135,6 +153,8 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
             raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
     if condition is None and run.class_counts:
         condition = {"label": labels_like_data(run.class_counts, n, seed)}
+    if condition is None and run.conditions is not None:
+        condition = conditions_like_data(run.conditions, run.system.conditions, n, seed)
     key, size = jax.random.key(seed), chunk_size(run.shape)
     draw = _sampler(run.system.sample, size, tuple(sorted(options.items())))
     chunks = []

@@ -17,14 +17,15 @@ from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import balanced_labels
+from gan_jax.runs.labels import balanced_labels, conditions_like_data
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
-from gan_jax.runs.run import Run, sample_sets
+from gan_jax.runs.run import Run, needs_data, sample_sets
 from gan_jax.settings import has_own_objects, resolved, to_json
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
+from gan_jax.types import Batch
 
 __all__ = ["run_training", "train"]
 
@@ -67,6 +68,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     init_key, sample_key, run_key = keys_of(experiment)
     counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
     run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder, counts)
+    run = run._replace(conditions=data.held_out if needs_data(experiment, system) else None)
 
     with ExitStack() as stack:
         if hosts.is_first():
@@ -111,7 +113,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             system,
             sample_key,
             n=n,
-            condition={"label": balanced_labels(len(data.classes), n)} if system.conditional else None,
+            condition=_grid_condition(run, n),
             write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
             every=every,
         )
@@ -164,6 +166,13 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         except RunError as error:
             raise RunError(f"{error}; {_last_good(folder, checkpoints)}") from None
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
+
+
+def _grid_condition(run: Run, n: int) -> Batch | None:
+    """What sample grids are drawn of: one class after the other, or what belongs to held-out data."""
+    if run.system.conditional:
+        return {"label": balanced_labels(len(run.classes), n)}
+    return conditions_like_data(run.conditions, run.system.conditions, n, seed=0) if run.conditions else None
 
 
 def _write_description(

@@ -1,8 +1,10 @@
 """What can be trained. The loop, the checkpoints, the scores and the commands know a system by these types alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from gan_jax.types import Array, Batch, Key, Latents, Params, PerSample, Samples, Spec
 
@@ -46,6 +48,9 @@ class System(NamedTuple):
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
+      conditions: what else of a batch samples are drawn of, as "tokens", the rows of captions, or "hint", images.
+      is_read: whether `init` reads the state from files, so that a run of it has no checkpoints and is not trained.
+      tokenize: `captions -> tokens` (n, ...), int32, where samples are drawn of captions.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
@@ -65,6 +70,9 @@ class System(NamedTuple):
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
+    conditions: tuple[str, ...] = ()
+    is_read: bool = False
+    tokenize: Callable[[Sequence[str]], np.ndarray] | None = None
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None

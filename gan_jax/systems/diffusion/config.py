@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import flax.linen as nn
 from pydantic import BeforeValidator
 
-from gan_jax.config import Choice, Count, Decay, NonNegative, Probability, config
+from gan_jax.config import Choice, Count, Decay, Name, NonNegative, Probability, config
 from gan_jax.diffusion import (
     PARAMETERIZATIONS,
     PRESETS,
@@ -23,6 +23,7 @@ from gan_jax.errors import InputError, within
 from gan_jax.networks import DENOISERS
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.diffusion.model import Model
+from gan_jax.systems.diffusion.numbers import told_numbers, vector_length
 from gan_jax.systems.diffusion.system import diffusion
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.learner import Learner
@@ -58,14 +59,16 @@ class DenoiserConfig:
     dropout: Probability | None = None
     patch: Count | None = None
 
-    def build(self, classes: int, precision: str) -> nn.Module:
-        """Return the module, told labels of so many classes, 0 to be told none.
+    def build(self, classes: int, precision: str, **given: Any) -> nn.Module:
+        """Return the module, told labels of so many classes, 0 to be told none, with more of its fields if given.
 
         Raises:
           InputError: the network has no such field; the message names it.
         """
         kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
-        return build_module(self, kind, presets={}, classes=classes, precision=precision)
+        if given and not given.keys() <= kind.__dataclass_fields__.keys():
+            raise InputError(f"{kind.__name__} has no {', '.join(given)}, and is told nothing; choose mlp or unet")
+        return build_module(self, kind, presets={}, classes=classes, precision=precision, **given)
 
     def resolved(self) -> "DenoiserConfig":
         """Return the same with the numbers of the preset, or the network's own, where none is given."""
@@ -92,6 +95,7 @@ class Diffusion:
       sampler: how samples are drawn; in Python also a step of one's own.
       steps: of the sampler.
       conditional: whether the network is told the labels.
+      told: entries of a batch, of numbers, that the network is told beside the label, as SDXL is told sizes and crops.
       label_dropout: the probability that a training sample's label is hidden, for guidance.
       guidance: the weight of what the label says when samples are drawn: 1 for none, more for plainer samples.
       clip: whether what the network says that the data are is held to [-1, 1] when images are drawn.
@@ -117,6 +121,7 @@ class Diffusion:
     sampler: Annotated[Any, Choice(SAMPLERS, callable, "a function")] | None = None
     steps: Count | None = None
     conditional: bool = False
+    told: tuple[Name, ...] = ()
     label_dropout: Probability = 0.1
     guidance: NonNegative = 1.0
     clip: bool = False
@@ -167,8 +172,10 @@ class Diffusion:
         if self.guidance != 1 and not self.conditional:
             raise InputError("it pushes towards the label, which the network is not told", field="guidance")
         sharding.check(batch_size)
+        told = told_numbers(spec, self.told) if self.told else None
         with within("network"):
-            network = self.network.build(classes if self.conditional else 0, self.precision)
+            more = {"vectors": vector_length(told)} if told else {}
+            network = self.network.build(classes if self.conditional else 0, self.precision, **more)
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)
         return Model(
             network=network,
@@ -178,6 +185,7 @@ class Diffusion:
             label_dropout=self.label_dropout if self.conditional else 0.0,
             guidance=self.guidance,
             clip=self.clip and len(spec["sample"].shape) == 3,
+            told=told,
         )
 
     def summary(self) -> str:

@@ -1,5 +1,7 @@
 """What a diffusion model is while it trains: what stays the same, and the denoiser that it is."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -8,12 +10,42 @@ import numpy as np
 
 from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameterization, Preset, Schedule, guided
 from gan_jax.systems.learner import Learner
-from gan_jax.types import Array, Labels, Params, Samples
+from gan_jax.types import Array, Batch, Labels, Params, Samples, Spec
 
-__all__ = ["Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
+__all__ = ["Model", "Told", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
 
 _LEAST = 1e-6  # of alpha, where no signal is left
 _TIMES = 1000.0  # what a network is told at the noisiest, 0 next to the data
+
+
+class Told(NamedTuple):
+    """What a network is told of a sample beside its label.
+
+    Attributes:
+      spec: entries of a condition, without the batch axis.
+      arguments: `(entries) -> keywords`, what the network takes of them: "vector" (N, V), of which zeros say that there
+        is none, or others of its own.
+      entries: `(batch) -> entries`, those of a training batch; by default those of these names.
+      hidden: the probability that a vector is hidden in training.
+    """
+
+    spec: Spec
+    arguments: Callable[[Batch], dict[str, Array]]
+    entries: Callable[[Batch], Batch] | None = None
+    hidden: float = 0.0
+
+    def of_batch(self, batch: Batch) -> Batch:
+        """Return the entries of a training batch."""
+        return {name: batch[name] for name in self.spec} if self.entries is None else self.entries(batch)
+
+    def of_condition(self, condition: Batch | None, n: int) -> dict[str, Array]:
+        """Return what the network takes of a condition of n samples: zeros for what it does not hold."""
+        given = condition or {}
+        entries = {
+            name: jnp.asarray(given[name]) if name in given else jnp.zeros((n, *entry.shape), entry.dtype)
+            for name, entry in self.spec.items()
+        }
+        return self.arguments(entries)
 
 
 class Model(NamedTuple):
@@ -28,6 +60,7 @@ class Model(NamedTuple):
       label_dropout: the probability that a label is hidden in training.
       guidance: the weight of the label when samples are drawn.
       clip: whether what is denoised is held to [-1, 1] when samples are drawn.
+      told: what the network is told beside the label, if anything.
     """
 
     network: nn.Module
@@ -37,6 +70,7 @@ class Model(NamedTuple):
     label_dropout: float = 0.0
     guidance: float = 1.0
     clip: bool = False
+    told: Told | None = None
 
 
 def schedule_of(model: Model) -> Schedule:
@@ -74,25 +108,33 @@ def time_of_level(model: Model, log_ratio: Any) -> Any:
 
 
 def bind_denoiser(
-    model: Model, params: Params, label: Labels | None = None, *, guidance: float = 1.0, clip: bool = False
+    model: Model,
+    params: Params,
+    label: Labels | None = None,
+    told: Mapping[str, Array] = MappingProxyType({}),
+    *,
+    guidance: float = 1.0,
+    clip: bool = False,
 ) -> Denoiser:
-    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels (N,) if it takes any.
+    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels (N,) and more if it takes any.
 
-    Guided, it is pushed from what it says untold. Clipped, what it says is held to [-1, 1].
+    Guided, it is pushed from what it says of no label and no vector. Clipped, what it says is held to [-1, 1].
     """
     parameterization = parameterization_of(model)
 
-    def of(label: Labels | None) -> Denoiser:
+    def of(label: Labels | None, told: Mapping[str, Array]) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
             alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
-            said = network_output(model, params, scaled, alphas, sigmas, label)
+            said = network_output(model, params, scaled, alphas, sigmas, label, **told)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
             return jnp.clip(denoised, -1, 1) if clip else denoised
 
         return denoise
 
-    if guidance == 1 or label is None:
-        return of(label)
-    untold = jnp.full_like(label, cast(Any, model.network).classes)
-    return guided(of(label), of(untold), weight=guidance)
+    if guidance == 1:
+        return of(label, told)
+    none = None if label is None else jnp.full_like(label, cast(Any, model.network).classes)
+    hidden = model.told.hidden if model.told else 0.0
+    untold = {name: jnp.zeros_like(value) if name == "vector" and hidden else value for name, value in told.items()}
+    return guided(of(label, told), of(none, untold), weight=guidance)

@@ -44,10 +44,11 @@ def sample(
             raise InputError(f"{chosen} has none; choose the sampler ddim, or leave it out", field="eta")
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
-    if weight != 1 and not _classes(model):
+    if weight != 1 and not (_classes(model) or (model.told and model.told.hidden)):
         raise InputError("the network is not told the labels, which it pushes towards; leave it out", field="guidance")
     label = _labels(model, label_key, n, condition)
-    denoiser = bind_denoiser(model, state.ema, label, guidance=weight, clip=model.clip)
+    told = model.told.of_condition(condition, n) if model.told else {}
+    denoiser = bind_denoiser(model, state.ema, label, told, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 
