@@ -1,10 +1,15 @@
-"""The labels that samples of a run are drawn of."""
+"""The labels and the captions that samples of a run are drawn of."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from gan_jax.data.dataset import Dataset
 from gan_jax.errors import InputError
 
-__all__ = ["balanced_labels", "class_of", "labels_like_data"]
+__all__ = ["balanced_labels", "captions_like_data", "captions_of", "class_of", "labels_like_data"]
+
+_CAPTIONS = 500  # of the training data, that a run keeps
 
 
 def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.ndarray:
@@ -16,6 +21,24 @@ def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.nda
     rates = np.asarray(class_counts, np.float64)
     drawn = np.random.Generator(np.random.PCG64(seed)).choice(len(rates), size=n, p=rates / rates.sum())
     return drawn.astype(np.int32)
+
+
+def captions_like_data(captions: Sequence[str], n: int, seed: int) -> list[str]:
+    """Draw n captions of those given; fewer are the first of more.
+
+    >>> captions_like_data(["a seven"], 2, seed=0)
+    ['a seven', 'a seven']
+    """
+    drawn = np.random.Generator(np.random.PCG64(seed)).integers(len(captions), size=n)
+    return [captions[i] for i in drawn]
+
+
+def captions_of(data: Dataset) -> tuple[str, ...]:
+    """Return the captions of up to 500 training samples, evenly spaced; none of data without."""
+    if data.vocabulary is None:
+        return ()
+    rows = np.linspace(0, len(data.train) - 1, min(len(data.train), _CAPTIONS)).astype(int)
+    return tuple(data.vocabulary.captions(data.train.batch(rows)["tokens"]))
 
 
 def balanced_labels(count: int, n: int) -> np.ndarray:

@@ -46,6 +46,8 @@ class System(NamedTuple):
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
+      captioned: whether samples are drawn of captions, rows of a vocabulary's numbers under "tokens"; without a
+        condition, of none.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
@@ -65,6 +67,7 @@ class System(NamedTuple):
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
+    captioned: bool = False
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None
