@@ -12,6 +12,7 @@ from gan_jax.config import Choice, Count, Fraction, Name, NonNegative, Seed, con
 from gan_jax.data.dataset import Dataset, subsample
 from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.evaluation.scores import GOOD, ScoreName
@@ -47,9 +48,9 @@ class DataConfig:
     """Where the data come from.
 
     Attributes:
-      source: "digits", "discs", "8gaussians", "25gaussians", "swissroll", the name of a TFDS data set, a folder of
-        images, or an .npz file with an array "images"; in Python also a `Dataset`, or a function that reads one; None of
-        a run that was not trained here.
+      source: "digits", "captioned_digits", "captioned_mnist", "discs", "8gaussians", "25gaussians", "swissroll", the
+        name of a TFDS data set, a folder of images, perhaps with captions, or an .npz file with an array "images"; in
+        Python also a `Dataset`, or a function that reads one; None of a run that was not trained here.
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       fraction: of the training samples, which are drawn once; all by default. Held-out samples stay as they are.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
@@ -206,23 +207,33 @@ class Experiment:
         spec: Spec,
         *,
         classes: int = 0,
+        vocabulary: Vocabulary | None = None,
         sharding: BatchSharding = UNSHARDED,
         trains: bool = True,
         runs: Mapping[str, Any] = MappingProxyType({}),
     ) -> System:
         """Return the system for training batches of a spec, which may rest on other runs, by the settings' names.
 
+        A system whose configuration says `captioned = True` is given the vocabulary of the data's captions.
+
         Raises:
           InputError: the system does not fit the data, the batch or the devices.
         """
         settings = self.system_config
         rest: dict[str, Any] = {"runs": runs} if runs else {}
+        if getattr(settings, "captioned", False):
+            rest["vocabulary"] = vocabulary
         of = {"batch_size": self.batch_size, "classes": classes, "sharding": sharding, "trains": trains}
         try:
             return settings.build(spec, **of, **rest)
         except InputError as error:
             own = error.field is not None and hasattr(settings, error.field.partition(".")[0])
             raise (error.within(self.system_name) if own else error) from None
+
+    def resting_on(self, runs: Mapping[str, Any]) -> "Experiment":
+        """Return the same experiment with what its system is to remember of the runs that it rests on."""
+        remember = getattr(self.system_config, "resting_on", lambda runs: self.system_config)
+        return replace(self, **{self.system_name: remember(runs)})
 
     def located(self) -> "Experiment":
         """Return the same experiment with absolute paths, so that its run can be opened from anywhere."""

@@ -69,12 +69,17 @@ def prepare(
         raise InputError(reason, field="batch_size")
     spec, classes = batch_spec(data.train), len(data.classes)
     advance = progress("building the networks", 1)
-    system = experiment.build(spec, classes=classes, sharding=parallel.sharding, runs=runs_below(experiment))
+    runs = runs_below(experiment)
+    experiment = experiment.resting_on(runs)
+    of = {"classes": classes, "vocabulary": data.vocabulary, "runs": runs}
+    system = experiment.build(spec, sharding=parallel.sharding, **of)
     advance(1)
     if system.is_read:
         system.update(None, None, None)  # which refuses
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
+    if experiment.data.mirror and system.captioned and {"left", "right"} & {*data.vocabulary.words}:
+        raise InputError("captions say left and right, which it would turn; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
     evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None
     return Prepared(experiment, file, data, pipeline, system, evaluation, parallel)

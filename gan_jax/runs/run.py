@@ -12,12 +12,13 @@ import numpy as np
 
 from gan_jax.data.dataset import Source
 from gan_jax.data.images import postprocess, preprocess
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import conditions_like_data, labels_like_data
+from gan_jax.runs.labels import captions_like_data, conditions_like_data, labels_like_data
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Key, PerSample, Spec
@@ -51,6 +52,8 @@ class Run(NamedTuple):
       fingerprint: of the data that it was trained on.
       folder: where it lies.
       class_counts: how many training samples each class has, if samples are drawn of labels.
+      vocabulary: of the data's captions, if they have any.
+      captions: of training samples, if samples are drawn of captions.
       files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
       conditions: data of whose entries samples are drawn, where they are and nothing else is said.
     """
@@ -64,6 +67,8 @@ class Run(NamedTuple):
     fingerprint: str
     folder: RunFolder
     class_counts: tuple[int, ...] = ()
+    vocabulary: Vocabulary | None = None
+    captions: tuple[str, ...] = ()
     files: Mapping[str, str] = MappingProxyType({})
     conditions: Source | None = None
 
@@ -107,8 +112,21 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
     described = description.read(folder.experiment)
     experiment, _ = experiment_file.of_run(folder, experiment)
     spec, classes = described.spec, described.classes
-    system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
-    run = Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
+    of = {"classes": len(classes), "vocabulary": described.vocabulary, "runs": runs_below(experiment)}
+    system = experiment.build(spec, trains=False, **of)
+    run = Run(
+        experiment,
+        system,
+        None,
+        0,
+        spec,
+        classes,
+        described.fingerprint,
+        folder,
+        described.class_counts,
+        described.vocabulary,
+        described.captions,
+    )
     conditions = experiment.data.read().held_out if needs_data(experiment, system) else None
     return run._replace(files=described.files, conditions=conditions)
 
@@ -141,9 +159,10 @@ def state_shapes(run: Run) -> State:
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, **options: Any) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
-    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
-    whatever else the system is conditioned on; without one, labels are as frequent as in the data. Options are what the
-    system names in `System.options`, as `truncation=0.7`: samples nearer to the average one.
+    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or of n
+    rows of captions, as `{"tokens": run.vocabulary(["a thick three"])}`; without one, labels and captions are as
+    frequent as in the data. Options are what the system names in `System.options`, as `truncation=0.7`: samples nearer
+    to the average one.
 
     Raises:
       InputError: the system has no such option.
@@ -153,6 +172,8 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
             raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
     if condition is None and run.class_counts:
         condition = {"label": labels_like_data(run.class_counts, n, seed)}
+    if condition is None and run.captions and run.vocabulary:
+        condition = {"tokens": run.vocabulary(captions_like_data(run.captions, n, seed))}
     if condition is None and run.conditions is not None:
         condition = conditions_like_data(run.conditions, run.system.conditions, n, seed)
     key, size = jax.random.key(seed), chunk_size(run.shape)

@@ -48,9 +48,11 @@ class System(NamedTuple):
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
-      conditions: what else of a batch samples are drawn of, as "tokens", the rows of captions, or "hint", images.
+      captioned: whether samples are drawn of captions, rows of a vocabulary's numbers under "tokens"; without a
+        condition, of none.
+      conditions: what else of a batch samples are drawn of, as "hint", images.
       is_read: whether `init` reads the state from files, so that a run of it has no checkpoints and is not trained.
-      tokenize: `captions -> tokens` (n, ...), int32, where samples are drawn of captions.
+      tokenize: `captions -> tokens` (n, ...), int32, where it has tokens of its own.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
@@ -70,6 +72,7 @@ class System(NamedTuple):
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
+    captioned: bool = False
     conditions: tuple[str, ...] = ()
     is_read: bool = False
     tokenize: Callable[[Sequence[str]], np.ndarray] | None = None
