@@ -25,7 +25,6 @@ from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
-from gan_jax.types import Batch
 
 __all__ = ["run_training", "train"]
 

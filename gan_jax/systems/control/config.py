@@ -73,7 +73,7 @@ class Control:
             raise InputError(f"the data have no hint beside the samples, but {others}; give some", field="data.source")
         sharding.check(batch_size)
         model = settings.model(run.spec, batch_size=batch_size, classes=len(run.classes))
-        if not isinstance(model.network, Denoiser) or model.told is not None:
+        if not isinstance(model.network, Denoiser) or model.beside is not None:
             raise InputError(f"the network of {self.base} is no unet that is told labels alone", field="base")
         if spec["hint"].shape[:2] != model.shape[:2]:
             raise InputError(f"the hints are {spec['hint'].shape}, the samples {model.shape}; give one size")
@@ -85,7 +85,7 @@ class Control:
                 network=Controlled(model.network, control, run.state.ema),
                 learner=Learner(optimizer, self.ema_decay, batch_size, sharding),
                 guidance=settings.guidance if self.guidance is None else self.guidance,
-                told=told_hints(spec),
+                beside=told_hints(spec),
             )
         )
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gan_jax.networks.control import ControlNet, copy_encoder
 from gan_jax.networks.unet import Denoiser
-from gan_jax.systems.diffusion.model import Told
+from gan_jax.systems.diffusion.model import Beside
 from gan_jax.types import Array, Batch, Key, Labels, Params, Samples, Spec
 
 __all__ = ["Controlled", "told_hints"]
@@ -47,7 +47,7 @@ class Controlled:
         return self.base.apply(self.locked, x, time, label, residuals=residuals)  # pyright: ignore[reportReturnType]
 
 
-def told_hints(spec: Spec) -> Told:
+def told_hints(spec: Spec) -> Beside:
     """Return how a network is told images of 8 bits: in [0, 1].
 
     >>> told = told_hints({"hint": jax.ShapeDtypeStruct((8, 8, 1), jnp.uint8)})
@@ -58,4 +58,4 @@ def told_hints(spec: Spec) -> Told:
     def arguments(entries: Batch) -> dict[str, Array]:
         return {"hint": jnp.asarray(entries["hint"]).astype(jnp.float32) / 255}
 
-    return Told({"hint": spec["hint"]}, arguments)
+    return Beside({"hint": spec["hint"]}, arguments)

@@ -95,7 +95,7 @@ class Diffusion:
       sampler: how samples are drawn; in Python also a step of one's own.
       steps: of the sampler.
       conditional: whether the network is told the labels.
-      told: entries of a batch, of numbers, that the network is told beside the label, as SDXL is told sizes and crops.
+      numbers: entries of a batch that the network is told beside the label, as SDXL is told sizes and crops.
       label_dropout: the probability that a training sample's label is hidden, for guidance.
       guidance: the weight of what the label says when samples are drawn: 1 for none, more for plainer samples.
       clip: whether what the network says that the data are is held to [-1, 1] when images are drawn.
@@ -121,7 +121,7 @@ class Diffusion:
     sampler: Annotated[Any, Choice(SAMPLERS, callable, "a function")] | None = None
     steps: Count | None = None
     conditional: bool = False
-    told: tuple[Name, ...] = ()
+    numbers: tuple[Name, ...] = ()
     label_dropout: Probability = 0.1
     guidance: NonNegative = 1.0
     clip: bool = False
@@ -172,9 +172,9 @@ class Diffusion:
         if self.guidance != 1 and not self.conditional:
             raise InputError("it pushes towards the label, which the network is not told", field="guidance")
         sharding.check(batch_size)
-        told = told_numbers(spec, self.told) if self.told else None
+        beside = told_numbers(spec, self.numbers) if self.numbers else None
         with within("network"):
-            more = {"vectors": vector_length(told)} if told else {}
+            more = {"vectors": vector_length(beside)} if beside else {}
             network = self.network.build(classes if self.conditional else 0, self.precision, **more)
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)
         return Model(
@@ -185,7 +185,7 @@ class Diffusion:
             label_dropout=self.label_dropout if self.conditional else 0.0,
             guidance=self.guidance,
             clip=self.clip and len(spec["sample"].shape) == 3,
-            told=told,
+            beside=beside,
         )
 
     def summary(self) -> str:

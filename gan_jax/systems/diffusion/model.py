@@ -12,13 +12,13 @@ from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameteri
 from gan_jax.systems.learner import Learner
 from gan_jax.types import Array, Batch, Labels, Params, Samples, Spec
 
-__all__ = ["Model", "Told", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
+__all__ = ["Beside", "Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
 
 _LEAST = 1e-6  # of alpha, where no signal is left
 _TIMES = 1000.0  # what a network is told at the noisiest, 0 next to the data
 
 
-class Told(NamedTuple):
+class Beside(NamedTuple):
     """What a network is told of a sample beside its label.
 
     Attributes:
@@ -60,7 +60,7 @@ class Model(NamedTuple):
       label_dropout: the probability that a label is hidden in training.
       guidance: the weight of the label when samples are drawn.
       clip: whether what is denoised is held to [-1, 1] when samples are drawn.
-      told: what the network is told beside the label, if anything.
+      beside: what the network is told beside the label, if anything.
     """
 
     network: nn.Module
@@ -70,7 +70,7 @@ class Model(NamedTuple):
     label_dropout: float = 0.0
     guidance: float = 1.0
     clip: bool = False
-    told: Told | None = None
+    beside: Beside | None = None
 
 
 def schedule_of(model: Model) -> Schedule:
@@ -111,7 +111,7 @@ def bind_denoiser(
     model: Model,
     params: Params,
     label: Labels | None = None,
-    told: Mapping[str, Array] = MappingProxyType({}),
+    beside: Mapping[str, Array] = MappingProxyType({}),
     *,
     guidance: float = 1.0,
     clip: bool = False,
@@ -122,19 +122,19 @@ def bind_denoiser(
     """
     parameterization = parameterization_of(model)
 
-    def of(label: Labels | None, told: Mapping[str, Array]) -> Denoiser:
+    def of(label: Labels | None, beside: Mapping[str, Array]) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
             alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
-            said = network_output(model, params, scaled, alphas, sigmas, label, **told)
+            said = network_output(model, params, scaled, alphas, sigmas, label, **beside)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
             return jnp.clip(denoised, -1, 1) if clip else denoised
 
         return denoise
 
     if guidance == 1:
-        return of(label, told)
+        return of(label, beside)
     none = None if label is None else jnp.full_like(label, cast(Any, model.network).classes)
-    hidden = model.told.hidden if model.told else 0.0
-    untold = {name: jnp.zeros_like(value) if name == "vector" and hidden else value for name, value in told.items()}
-    return guided(of(label, told), of(none, untold), weight=guidance)
+    hidden = model.beside.hidden if model.beside else 0.0
+    without = {name: jnp.zeros_like(value) if name == "vector" and hidden else value for name, value in beside.items()}
+    return guided(of(label, beside), of(none, without), weight=guidance)

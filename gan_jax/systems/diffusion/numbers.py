@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.errors import InputError
 from gan_jax.networks.time import sinusoids
-from gan_jax.systems.diffusion.model import Told
+from gan_jax.systems.diffusion.model import Beside
 from gan_jax.types import Array, Batch, Spec
 
 __all__ = ["told_numbers", "vector_length"]
@@ -15,7 +15,7 @@ __all__ = ["told_numbers", "vector_length"]
 _EACH = 32  # sinusoids of a number
 
 
-def told_numbers(spec: Spec, names: Sequence[str]) -> Told:
+def told_numbers(spec: Spec, names: Sequence[str]) -> Beside:
     """Return how a network is told entries of a batch: sinusoids of each of their numbers, side by side.
 
     Raises:
@@ -31,7 +31,7 @@ def told_numbers(spec: Spec, names: Sequence[str]) -> Told:
     for name in names:
         if name not in spec or name == "sample":
             others = ", ".join(each for each in spec if each != "sample") or "nothing"
-            raise InputError(f"the data have no {name} beside the samples, but {others}", field="told")
+            raise InputError(f"the data have no {name} beside the samples, but {others}", field="numbers")
 
     def arguments(entries: Batch) -> dict[str, Array]:
         flat = [jnp.asarray(entries[name]).astype(jnp.float32).reshape(len(entries[name]), -1) for name in names]
@@ -39,10 +39,10 @@ def told_numbers(spec: Spec, names: Sequence[str]) -> Told:
         waves = sinusoids(numbers.reshape(-1), _EACH, shift=0.0, cosines_first=True)
         return {"vector": waves.reshape(len(numbers), -1)}
 
-    return Told({name: spec[name] for name in names}, arguments)
+    return Beside({name: spec[name] for name in names}, arguments)
 
 
-def vector_length(told: Told) -> int:
+def vector_length(beside: Beside) -> int:
     """Return how long the vectors are.
 
     >>> import jax
@@ -50,4 +50,4 @@ def vector_length(told: Told) -> int:
     >>> vector_length(told_numbers(spec, ["crop"]))
     64
     """
-    return _EACH * sum(prod(entry.shape) for entry in told.spec.values())
+    return _EACH * sum(prod(entry.shape) for entry in beside.spec.values())

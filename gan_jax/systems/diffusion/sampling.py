@@ -44,11 +44,11 @@ def sample(
             raise InputError(f"{chosen} has none; choose the sampler ddim, or leave it out", field="eta")
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
-    if weight != 1 and not (_classes(model) or (model.told and model.told.hidden)):
+    if weight != 1 and not (_classes(model) or (model.beside and model.beside.hidden)):
         raise InputError("the network is not told the labels, which it pushes towards; leave it out", field="guidance")
     label = _labels(model, label_key, n, condition)
-    told = model.told.of_condition(condition, n) if model.told else {}
-    denoiser = bind_denoiser(model, state.ema, label, told, guidance=weight, clip=model.clip)
+    beside = model.beside.of_condition(condition, n) if model.beside else {}
+    denoiser = bind_denoiser(model, state.ema, label, beside, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 

@@ -51,7 +51,7 @@ def diffusion(model: Model) -> System:
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
     labeled = getattr(network, "classes", 0) > 0
-    alone = not labeled and model.told is None
+    alone = not labeled and model.beside is None
     return System(
         init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
@@ -59,15 +59,15 @@ def diffusion(model: Model) -> System:
         metrics=_METRICS,
         counts={"images": learner.batch_size},
         conditional=labeled,
-        conditions=tuple(model.told.spec) if model.told else (),
+        conditions=tuple(model.beside.spec) if model.beside else (),
         options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
         diagnose=partial(diagnose, model),
-        interpolate=None if model.told else partial(sampling.interpolate, model),
+        interpolate=None if model.beside else partial(sampling.interpolate, model),
         encode=partial(sampling.encode, model) if alone else None,
         decode=partial(sampling.decode, model) if alone else None,
-        likelihood=None if model.told else partial(likelihood.likelihood, model),
+        likelihood=None if model.beside else partial(likelihood.likelihood, model),
     )
 
 
@@ -77,12 +77,12 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     learner = model.learner
     shard, own_key = learner.sharding.shard, learner.sharding.own_key(network_key)
     x = shard(jnp.asarray(batch["sample"]))
-    label, told = _hidden(model, drop_key, batch), _told(model, drop_key, batch)
+    label, beside = _hidden(model, drop_key, batch), _beside(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        options = {**told, "train": True, "rngs": {"dropout": own_key}}
+        options = {**beside, "train": True, "rngs": {"dropout": own_key}}
         value = _errors(model, params, x, label, uniform, eps, **options).mean()
         return value, {"loss": value}
 
@@ -93,11 +93,11 @@ def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, Pe
     """Measure each sample's error, of the average parameters, over a few levels of noise."""
     x = jnp.asarray(batch["sample"])
     label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
-    told = model.told.arguments(model.told.of_batch(batch)) if model.told else {}
+    beside = model.beside.arguments(model.beside.of_batch(batch)) if model.beside else {}
 
     def once(key: Key) -> PerSample:
         uniform, eps = _draws(key, x.shape)
-        return _errors(model, state.ema, x, label, uniform, eps, **told)
+        return _errors(model, state.ema, x, label, uniform, eps, **beside)
 
     return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
 
@@ -135,14 +135,14 @@ def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
     return model.learner.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
 
 
-def _told(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
+def _beside(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
     """What the network is told of this device's shard, some of the vectors hidden."""
-    if model.told is None:
+    if model.beside is None:
         return {}
-    entries = {name: jnp.asarray(value) for name, value in model.told.of_batch(batch).items()}
-    shown = model.told.arguments(model.learner.sharding.shard(entries))
-    if model.told.hidden and "vector" in shown:
-        hidden = jax.random.bernoulli(jax.random.fold_in(key, 1), model.told.hidden, (model.learner.batch_size, 1))
+    entries = {name: jnp.asarray(value) for name, value in model.beside.of_batch(batch).items()}
+    shown = model.beside.arguments(model.learner.sharding.shard(entries))
+    if model.beside.hidden and "vector" in shown:
+        hidden = jax.random.bernoulli(jax.random.fold_in(key, 1), model.beside.hidden, (model.learner.batch_size, 1))
         shown["vector"] = jnp.where(model.learner.sharding.shard(hidden), 0, shown["vector"])
     return shown
 
@@ -150,12 +150,12 @@ def _told(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
 def _init_params(model: Model, key: Key) -> Params:
     one = jnp.zeros((1,), jnp.float32)
     labels = (jnp.zeros((1,), jnp.int32),) if getattr(model.network, "classes", 0) else ()
-    told = model.told.of_condition(None, 1) if model.told else {}
-    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *labels, **told)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *labels, **beside)
 
 
 def _said(model: Model, params: Params) -> Samples:
     ones = jnp.ones((1, *[1] * len(model.shape)), jnp.float32)
     label = jnp.zeros((1,), jnp.int32) if getattr(model.network, "classes", 0) else None
-    told = model.told.of_condition(None, 1) if model.told else {}
-    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, label, **told)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, label, **beside)
