@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.clip import Clip, ClipNetworkConfig
     from gan_jax.systems.control import Control
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
     from gan_jax.systems.distill import Distill
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         gan,
     )
     from gan_jax.systems.optimizers import AdamConfig
+    from gan_jax.systems.unclip import Prior, Unclip
     from gan_jax.systems.vae import VAE, VAENetworkConfig
 
 __version__ = "0.2.0"
@@ -66,11 +68,13 @@ _LAZY = {
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
     ),
+    "gan_jax.systems.clip": ("Clip", "ClipNetworkConfig"),
     "gan_jax.systems.control": ("Control",),
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
     "gan_jax.systems.distill": ("Distill",),
     "gan_jax.systems.ema": ("HalfLife",),
     "gan_jax.systems.optimizers": ("AdamConfig",),
+    "gan_jax.systems.unclip": ("Prior", "Unclip"),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -81,6 +85,8 @@ __all__ = [
     "VAE",
     "AdamConfig",
     "AugmentConfig",
+    "Clip",
+    "ClipNetworkConfig",
     "ConstraintConfig",
     "Control",
     "Cosine",
@@ -97,7 +103,9 @@ __all__ = [
     "Metric",
     "PathLengthConfig",
     "PenaltyConfig",
+    "Prior",
     "System",
+    "Unclip",
     "VAENetworkConfig",
     "constraints",
     "decode",

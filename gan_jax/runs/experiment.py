@@ -19,11 +19,13 @@ from gan_jax.evaluation.scores import GOOD, ScoreName
 from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
+from gan_jax.systems.clip import Clip
 from gan_jax.systems.control import Control
 from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.distill import Distill
 from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.pretrained import Pretrained
+from gan_jax.systems.unclip import Prior, Unclip
 from gan_jax.systems.vae import VAE
 from gan_jax.types import Spec
 
@@ -136,7 +138,7 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "vae", "distill", "control", "pretrained", "system")
+_SYSTEMS = ("gan", "diffusion", "vae", "distill", "control", "clip", "prior", "unclip", "pretrained", "system")
 
 
 @config
@@ -152,6 +154,9 @@ class Experiment:
       vae: the system, if it is a variational autoencoder.
       distill: the system, if it is the one-step student of a diffusion run.
       control: the system, if it is a ControlNet of a diffusion run.
+      clip: the system, if it is two towers for images and captions.
+      prior: the system, if it makes CLIP's embeddings of captions.
+      unclip: the system, if it makes images of these.
       pretrained: the system, if it is public networks, of which `gan-jax import` makes a run.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
@@ -174,6 +179,9 @@ class Experiment:
     vae: VAE | None = None
     distill: Distill | None = None
     control: Control | None = None
+    clip: Clip | None = None
+    prior: Prior | None = None
+    unclip: Unclip | None = None
     pretrained: Pretrained | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64

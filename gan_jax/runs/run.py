@@ -177,7 +177,7 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
     if condition is None and run.conditions is not None:
         condition = conditions_like_data(run.conditions, run.system.conditions, n, seed)
     key, size = jax.random.key(seed), chunk_size(run.shape)
-    draw = _sampler(run.system.sample, size, tuple(sorted(options.items())))
+    draw = _sampler(_function_of(run, "sample"), size, tuple(sorted(options.items())))
     chunks = []
     for i in range(-(-n // size)):
         chunk = None

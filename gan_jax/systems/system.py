@@ -43,7 +43,8 @@ class System(NamedTuple):
     Attributes:
       init: `(key, spec) -> state`, the spec one of a training batch's entries, without the batch axis.
       update: `(state, key, batch) -> (state, metrics)`, one whole iteration; the metrics are float32 scalars.
-      sample: `(state, key, n, condition=None) -> samples` (n, ...), images in [-1, 1]. A condition is a batch of n
+      sample: `(state, key, n, condition=None) -> samples` (n, ...), images in [-1, 1]; None where nothing is drawn. A
+        condition is a batch of n
         labels, or whatever else the system is conditioned on.
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
@@ -68,7 +69,7 @@ class System(NamedTuple):
 
     init: Callable[[Key, Spec], State]
     update: Callable[[State, Key, Batch], tuple[State, dict[str, Array]]]
-    sample: Callable[..., Samples]
+    sample: Callable[..., Samples] | None
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False

@@ -32,7 +32,7 @@ from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
-__all__ = ["DenoiserConfig", "Diffusion"]
+__all__ = ["DenoiserConfig", "Diffusion", "denoiser_config"]
 
 
 @config
@@ -76,7 +76,8 @@ class DenoiserConfig:
         return with_own_fields(self, kind, {})
 
 
-def _denoiser_config(value: Any) -> Any:
+def denoiser_config(value: Any) -> Any:
+    """Return the configuration of a network that is given by its name or its class."""
     return DenoiserConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
@@ -105,7 +106,7 @@ class Diffusion:
       precision: of the network's layers; parameters, errors and samples are float32 all the same.
     """
 
-    network: Annotated[DenoiserConfig, BeforeValidator(_denoiser_config)] = DenoiserConfig()
+    network: Annotated[DenoiserConfig, BeforeValidator(denoiser_config)] = DenoiserConfig()
     preset: Annotated[str, Choice(PRESETS)] = "edm"
     schedule: Annotated[Any, Choice(SCHEDULES, lambda value: isinstance(value, Schedule), "a Schedule")] | None = None
     parameterization: (

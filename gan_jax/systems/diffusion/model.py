@@ -23,10 +23,9 @@ class Beside(NamedTuple):
 
     Attributes:
       spec: entries of a condition, without the batch axis.
-      arguments: `(entries) -> keywords`, what the network takes of them: "vector" (N, V), of which zeros say that there
-        is none, or others of its own.
+      arguments: `(entries) -> keywords`, what the network takes of them, as "vector" (N, V).
       entries: `(batch) -> entries`, those of a training batch; by default those of these names.
-      hidden: the probability that a vector is hidden in training.
+      hidden: the probability that it is told zeros in training, which say that there is nothing.
     """
 
     spec: Spec
@@ -118,7 +117,7 @@ def bind_denoiser(
 ) -> Denoiser:
     """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels (N,) and more if it takes any.
 
-    Guided, it is pushed from what it says of no label and no vector. Clipped, what it says is held to [-1, 1].
+    Guided, it is pushed from what it says of no label, and of zeros where these are told in training. Clipped, what it says is held to [-1, 1].
     """
     parameterization = parameterization_of(model)
 
@@ -135,6 +134,6 @@ def bind_denoiser(
     if guidance == 1:
         return of(label, beside)
     none = None if label is None else jnp.full_like(label, cast(Any, model.network).classes)
-    hidden = model.beside.hidden if model.beside else 0.0
-    without = {name: jnp.zeros_like(value) if name == "vector" and hidden else value for name, value in beside.items()}
+    hidden = bool(model.beside and model.beside.hidden)
+    without = {name: jnp.zeros_like(value) if hidden else value for name, value in beside.items()}
     return guided(of(label, beside), of(none, without), weight=guidance)

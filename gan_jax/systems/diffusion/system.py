@@ -136,15 +136,19 @@ def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
 
 
 def _beside(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
-    """What the network is told of this device's shard, some of the vectors hidden."""
+    """What the network is told of this device's shard, some of it hidden."""
     if model.beside is None:
         return {}
     entries = {name: jnp.asarray(value) for name, value in model.beside.of_batch(batch).items()}
     shown = model.beside.arguments(model.learner.sharding.shard(entries))
-    if model.beside.hidden and "vector" in shown:
-        hidden = jax.random.bernoulli(jax.random.fold_in(key, 1), model.beside.hidden, (model.learner.batch_size, 1))
-        shown["vector"] = jnp.where(model.learner.sharding.shard(hidden), 0, shown["vector"])
-    return shown
+    if not model.beside.hidden:
+        return shown
+    drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), model.beside.hidden, (model.learner.batch_size,))
+    hidden = model.learner.sharding.shard(drawn)
+    return {
+        name: jnp.where(hidden.reshape(-1, *[1] * (value.ndim - 1)), jnp.zeros_like(value), value)
+        for name, value in shown.items()
+    }
 
 
 def _init_params(model: Model, key: Key) -> Params:
