@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -41,9 +42,12 @@ def main(arguments: Sequence[str], console: Console) -> int:
     out = out_path(options.out, folder / "samples.npz", ".npz")
 
     run = runs.open_run(folder, best=options.best)
+    more = sampling(options)
     condition = _labels(run, options) | _told(run, options)
+    if "crop" in more and "crop" in run.system.conditions:
+        condition["crop"] = np.tile(np.float32(more.pop("crop")), (options.n, 1))
     with console.status(f"drawing {options.n:,}"):
-        samples = runs.sample(run, options.n, seed=options.seed, condition=condition or None, **sampling(options))
+        samples = runs.sample(run, options.n, seed=options.seed, condition=condition or None, **more)
     name = "images" if samples.ndim == 4 else "points"
     beside = {f"{name}s": array for name, array in condition.items() if name == "label"}
     beside |= {"prompts": np.array(_in_turn(options.prompt, options.n))} if options.prompt else {}
@@ -77,14 +81,16 @@ def _told(run: Run, options: Namespace) -> dict[str, np.ndarray]:
     given = {"tokens": ("prompt", options.prompt), "negative": ("negative_prompt", options.negative_prompt)}
     given |= {"hint": ("hint", options.hint)}
     for name, (field, value) in given.items():
-        if value is not None and name not in run.system.conditions:
+        known = (*run.system.conditions, *(("tokens",) if run.system.captioned else ()))
+        if value is not None and name not in known:
             kind = "hints" if name == "hint" else "captions"
             raise InputError(f"{options.run} draws without {kind}; leave it out", field=field)
     told = {}
     for name, captions in (("tokens", options.prompt), ("negative", [options.negative_prompt])):
-        if captions and captions[0] is not None and run.system.tokenize:
+        if captions and captions[0] is not None:
+            tokenize: Any = run.system.tokenize or run.vocabulary
             try:
-                told[name] = run.system.tokenize(_in_turn(captions, options.n))
+                told[name] = tokenize(_in_turn(captions, options.n))
             except InputError as error:
                 raise InputError(error.reason, field=given[name][0]) from None
     if options.hint is not None:

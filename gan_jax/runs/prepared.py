@@ -76,6 +76,9 @@ def prepare(
     advance(1)
     if system.is_read:
         system.update(None, None, None)  # which refuses
+    if experiment.evaluation.every and system.sample is None:
+        reason = "the system draws nothing that could be scored; leave it out, and `gan-jax evaluate` it"
+        raise InputError(reason, field="evaluation.every")
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     if experiment.data.mirror and system.captioned and {"left", "right"} & {*data.vocabulary.words}:

@@ -117,7 +117,8 @@ def bind_denoiser(
 ) -> Denoiser:
     """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels (N,) and more if it takes any.
 
-    Guided, it is pushed from what it says of no label, and of zeros where these are told in training. Clipped, what it says is held to [-1, 1].
+    Guided, it is pushed from what it says of no label, and of zeros where these are told in training. Clipped, what it
+    says is held to [-1, 1].
     """
     parameterization = parameterization_of(model)
 
