@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Experiment, HalfLife, Unclip
 
-STEPS, BATCH = 3_000, 128
+STEPS, BATCH = 2_000, 128
 
 experiment = Experiment(
     data=DataConfig(source="captioned_digits", dequantization=0.0625),

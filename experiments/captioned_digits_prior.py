@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, Experiment, HalfLife, Prior
 
-STEPS, BATCH = 2_000, 128
+STEPS, BATCH = 1_200, 128
 
 experiment = Experiment(
     data=DataConfig(source="captioned_digits", dequantization=0.0625),

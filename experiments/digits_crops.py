@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 
-STEPS, BATCH = 3_000, 128
+STEPS, BATCH = 2_000, 128
 
 experiment = Experiment(
     data=DataConfig(source="cropped_digits", dequantization=0.0625),

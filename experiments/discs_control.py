@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Control, Cosine, DataConfig, Experiment, HalfLife
 
-STEPS, BATCH = 1_500, 32
+STEPS, BATCH = 1_200, 32
 
 experiment = Experiment(
     data=DataConfig(source="discs"),

@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife
 
-STEPS, BATCH = 1_500, 32
+STEPS, BATCH = 1_200, 32
 
 experiment = Experiment(
     data=DataConfig(source="discs"),

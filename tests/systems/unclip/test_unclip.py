@@ -134,7 +134,7 @@ def test_runs_that_do_not_belong_together_are_refused(clip, prior):
         decoder(clip, prior).build(SPEC, **OF, runs={"clip": changed, "prior": prior})
     with pytest.raises(InputError, match="clip: clip is a run of"):
         Prior("clip").build(SPEC, **OF, runs={"clip": prior})
-    with pytest.raises(InputError, match="prior: prior is a run of .*, no prior"):
+    with pytest.raises(InputError, match=r"prior: prior is a run of .*, no prior"):
         decoder(clip, prior).build(SPEC, **OF, runs={"clip": clip, "prior": clip})
     with pytest.raises(InputError, match="clip: clip reads other captions"):
         Prior("clip", width=8, heads=2).build(SPEC, **OF | {"vocabulary": None}, runs={"clip": clip})
