@@ -74,7 +74,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
             os.replace(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    prompt = "" if classes or "text_encoder" not in given.opened_in(out).parts() else ' --prompt "a cat"'
+    prompt = ' --prompt "a cat"' if any("text" in name for name in given.opened_in(out).parts()) else ""
     print(f"{len(hashes)} files, {size / 1e9:,.2f} GB: {out}\nnext: gan-jax sample {out}{prompt} --n 4 --grid")
     return 0
 
@@ -87,7 +87,7 @@ def _version() -> str:
 
 def _control(name: str, given: Pretrained, console: Console) -> dict[str, Path]:
     """The files of a ControlNet that belongs to the networks."""
-    if "text_encoder" not in given.parts():
+    if not any("text" in part for part in given.parts()):
         raise InputError(f"{given.folder} draws without captions, and takes no hint; leave it out", field="controlnet")
     if CONTROL in given.parts():
         raise InputError(f"{given.folder} has one already; leave it out", field="controlnet")

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
         samples = runs.sample(run, options.n, seed=options.seed, condition=condition or None, **more)
     name = "images" if samples.ndim == 4 else "points"
     beside = {f"{name}s": array for name, array in condition.items() if name == "label"}
-    beside |= {"prompts": np.array(_in_turn(options.prompt, options.n))} if options.prompt else {}
+    beside |= {"captions": np.array(_in_turn(options.prompt, options.n))} if options.prompt else {}
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples}, **beside)
     if options.grid:

@@ -170,12 +170,8 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
     for name in options:
         if name not in run.system.options.get("sample", ()):
             raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
-    if condition is None and run.class_counts:
-        condition = {"label": labels_like_data(run.class_counts, n, seed)}
-    if condition is None and run.captions and run.vocabulary:
-        condition = {"tokens": run.vocabulary(captions_like_data(run.captions, n, seed))}
-    if condition is None and run.conditions is not None:
-        condition = conditions_like_data(run.conditions, run.system.conditions, n, seed)
+    if condition is None:
+        condition = _like_data(run, n, seed) or None
     key, size = jax.random.key(seed), chunk_size(run.shape)
     draw = _sampler(_function_of(run, "sample"), size, tuple(sorted(options.items())))
     chunks = []
@@ -186,6 +182,18 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
             chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
         chunks.append(np.asarray(draw(run.state, jax.random.fold_in(key, i), chunk)))
     return np.concatenate(chunks)[:n]
+
+
+def _like_data(run: Run, n: int, seed: int) -> dict[str, np.ndarray]:
+    """What samples are drawn of where nothing is said: labels, captions and all else as in the data."""
+    found: dict[str, np.ndarray] = {}
+    if run.class_counts:
+        found["label"] = labels_like_data(run.class_counts, n, seed)
+    if run.captions and run.vocabulary:
+        found["tokens"] = run.vocabulary(captions_like_data(run.captions, n, seed))
+    if run.conditions is not None:
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed)
+    return found
 
 
 def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **options: Any) -> SampleSets:

@@ -170,12 +170,15 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
 
 
 def _shown(run: Run, n: int) -> dict[str, np.ndarray] | None:
-    """What the samples of a grid are drawn of: one class after the other, or the first captions."""
+    """What the samples of a grid are drawn of: one class after the other, the first captions, held-out data."""
+    found: dict[str, np.ndarray] = {}
+    if run.system.conditional:
+        found["label"] = balanced_labels(len(run.classes), n)
     if run.captions and run.vocabulary:
-        return {"tokens": run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])}
+        found["tokens"] = run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])
     if run.conditions:
-        return conditions_like_data(run.conditions, run.system.conditions, n, seed=0)
-    return {"label": balanced_labels(len(run.classes), n)} if run.system.conditional else None
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed=0)
+    return found or None
 
 
 def _write_description(run: Run, data: Dataset, file: ExperimentFile | None) -> None:

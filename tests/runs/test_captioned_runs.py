@@ -82,7 +82,7 @@ def test_prompts_and_hints_are_drawn_of_by_the_command(runs, tmp_path, capsys):
     )
     with np.load(folder / "unclip" / "samples.npz") as file:
         assert file["images"].shape == (3, 4, 4, 1)
-        assert file["prompts"].tolist() == ["a dark one", "a light two", "a dark one"]
+        assert file["captions"].tolist() == ["a dark one", "a light two", "a dark one"]
     Image.new("L", (4, 4), 255).save(tmp_path / "hint.png")
     assert main(["sample", str(folder / "control"), "--n", "2", "--hint", str(tmp_path / "hint.png")]) == 0
     capsys.readouterr()
