@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.autoencoder import AdversaryConfig, Autoencoder, AutoencoderNetworkConfig
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
     from gan_jax.systems.distill import Distill
     from gan_jax.systems.ema import HalfLife
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         PenaltyConfig,
         gan,
     )
+    from gan_jax.systems.latent_diffusion import LatentDiffusion
     from gan_jax.systems.optimizers import AdamConfig
     from gan_jax.systems.vae import VAE, VAENetworkConfig
 
@@ -61,6 +63,8 @@ _LAZY = {
     "gan_jax.runs.training": ("train",),
     "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
+    "gan_jax.systems.autoencoder": ("AdversaryConfig", "Autoencoder", "AutoencoderNetworkConfig"),
+    "gan_jax.systems.latent_diffusion": ("LatentDiffusion",),
     "gan_jax.systems.gan": (
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
@@ -78,7 +82,10 @@ __all__ = [
     "GAN",
     "VAE",
     "AdamConfig",
+    "AdversaryConfig",
     "AugmentConfig",
+    "Autoencoder",
+    "AutoencoderNetworkConfig",
     "ConstraintConfig",
     "Cosine",
     "CriticConfig",
@@ -91,6 +98,7 @@ __all__ = [
     "Experiment",
     "GeneratorConfig",
     "HalfLife",
+    "LatentDiffusion",
     "Metric",
     "PathLengthConfig",
     "PenaltyConfig",

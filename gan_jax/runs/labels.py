@@ -1,7 +1,5 @@
 """The labels and the captions that samples of a run are drawn of."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gan_jax.data.dataset import Dataset
@@ -23,7 +21,7 @@ def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.nda
     return drawn.astype(np.int32)
 
 
-def captions_like_data(captions: Sequence[str], n: int, seed: int) -> list[str]:
+def captions_like_data(captions: tuple[str, ...], n: int, seed: int) -> list[str]:
     """Draw n captions of those given; fewer are the first of more.
 
     >>> captions_like_data(["a seven"], 2, seed=0)

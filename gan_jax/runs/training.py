@@ -113,7 +113,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             system,
             sample_key,
             n=n,
-            condition=_shown(run, n),
+            condition=_shown(run, data, n),
             write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
             every=every,
         )
@@ -168,8 +168,10 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
-def _shown(run: Run, n: int) -> dict[str, np.ndarray] | None:
-    """What the samples of a grid are drawn of: one class after the other, or the first captions."""
+def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
+    """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
+    if run.system.reconstructs:
+        return {"sample": data.held_out.batch(np.arange(n) % len(data.held_out))["sample"]}
     if run.captions and run.vocabulary:
         return {"tokens": run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])}
     return {"label": balanced_labels(len(run.classes), n)} if run.system.conditional else None

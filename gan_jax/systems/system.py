@@ -48,6 +48,7 @@ class System(NamedTuple):
       conditional: whether samples are drawn of labels; without a condition these are uniform.
       captioned: whether samples are drawn of captions, rows of a vocabulary's numbers under "tokens"; without a
         condition, of none.
+      reconstructs: whether samples are reconstructions, of those that a condition has under "sample".
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
@@ -68,6 +69,7 @@ class System(NamedTuple):
     counts: Mapping[str, int]
     conditional: bool = False
     captioned: bool = False
+    reconstructs: bool = False
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None

@@ -8,25 +8,51 @@ import numpy as np
 
 from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameterization, Preset, Schedule, guided
 from gan_jax.systems.learner import Learner
-from gan_jax.types import Array, Labels, Params, Samples
+from gan_jax.types import Array, Batch, Params, Samples
 
-__all__ = ["Model", "bind_denoiser", "network_output", "parameterization_of", "schedule_of", "time_of_level"]
+__all__ = [
+    "Model",
+    "Told",
+    "bind_denoiser",
+    "network_output",
+    "parameterization_of",
+    "schedule_of",
+    "time_of_level",
+    "told_in",
+]
 
 _LEAST = 1e-6  # of alpha, where no signal is left
 _TIMES = 1000.0  # what a network is told at the noisiest, 0 next to the data
+
+
+class Told(NamedTuple):
+    """What a network is told of each sample.
+
+    Attributes:
+      name: the entry of a batch: "label", int32 (N,), or "tokens", int32 (N, L).
+      nothing: what says that there is none, int32 () or (L,): one more than the last label, or an empty caption.
+    """
+
+    name: str
+    nothing: np.ndarray
+
+    def untold(self, n: int) -> Array:
+        """Say nothing of n samples."""
+        return jnp.broadcast_to(jnp.asarray(self.nothing, jnp.int32), (n, *self.nothing.shape))
 
 
 class Model(NamedTuple):
     """What does not change while a diffusion model trains.
 
     Attributes:
-      network: a module `(x (N, ...), time (N,), train=...) -> (N, ...)` without state. If it has some `classes` it also
-        takes int32 labels (N,), of which `classes` itself says that there is none.
+      network: a module `(x (N, ...), time (N,), train=...) -> (N, ...)` without state; where there is something told,
+        it takes that behind the time.
       preset: schedule, parameterization and all else that a paper chooses; objects of one's own in place of names.
       shape: of a sample.
       learner: how the parameters move.
-      label_dropout: the probability that a label is hidden in training.
-      guidance: the weight of the label when samples are drawn.
+      told: what the network is told of each sample, if anything.
+      label_dropout: the probability that this is hidden in training.
+      guidance: the weight of what is told when samples are drawn.
       clip: whether what is denoised is held to [-1, 1] when samples are drawn.
     """
 
@@ -34,6 +60,7 @@ class Model(NamedTuple):
     preset: Preset
     shape: tuple[int, ...]
     learner: Learner
+    told: Told | None = None
     label_dropout: float = 0.0
     guidance: float = 1.0
     clip: bool = False
@@ -52,14 +79,14 @@ def parameterization_of(model: Model) -> Parameterization:
 
 
 def network_output(
-    model: Model, params: Params, x: Samples, alpha: Array, sigma: Array, label: Labels | None, **options: Any
+    model: Model, params: Params, x: Samples, alpha: Array, sigma: Array, told: Array | None, **options: Any
 ) -> Samples:
     """Apply the network to scaled samples at levels (N, 1, ...), of which it is told the place of `log(sigma / alpha)`.
 
     The place is 0 at the schedule's least noise and 1000 at its most, whatever the schedule's own time is.
     """
     time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(len(x)))
-    given = () if label is None else (label,)
+    given = () if told is None else (told,)
     return cast(Array, model.network.apply(params, x, time, *given, **options))
 
 
@@ -73,26 +100,30 @@ def time_of_level(model: Model, log_ratio: Any) -> Any:
     return _TIMES * (log_ratio - low) / (high - low)
 
 
+def told_in(model: Model, batch: Batch) -> Array | None:
+    """Return what the network is told of a batch's samples, None if it is told nothing."""
+    return None if model.told is None else jnp.asarray(batch[model.told.name])
+
+
 def bind_denoiser(
-    model: Model, params: Params, label: Labels | None = None, *, guidance: float = 1.0, clip: bool = False
+    model: Model, params: Params, told: Array | None = None, *, guidance: float = 1.0, clip: bool = False
 ) -> Denoiser:
-    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels (N,) if it takes any.
+    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels or captions if it takes any.
 
     Guided, it is pushed from what it says untold. Clipped, what it says is held to [-1, 1].
     """
     parameterization = parameterization_of(model)
 
-    def of(label: Labels | None) -> Denoiser:
+    def of(told: Array | None) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
             alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
-            said = network_output(model, params, scaled, alphas, sigmas, label)
+            said = network_output(model, params, scaled, alphas, sigmas, told)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
             return jnp.clip(denoised, -1, 1) if clip else denoised
 
         return denoise
 
-    if guidance == 1 or label is None:
-        return of(label)
-    untold = jnp.full_like(label, cast(Any, model.network).classes)
-    return guided(of(label), of(untold), weight=guidance)
+    if guidance == 1 or told is None or model.told is None:
+        return of(told)
+    return guided(of(told), of(model.told.untold(len(told))), weight=guidance)

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from gan_jax.diffusion import denoising_error
 from gan_jax.errors import InputError
 from gan_jax.systems.diffusion import likelihood, sampling
-from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of
+from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of, told_in
 from gan_jax.systems.learner import State
 from gan_jax.systems.system import Metric, System
-from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples
+from gan_jax.types import Array, Batch, Key, Params, PerSample, Samples
 
 __all__ = ["diffusion"]
 
@@ -50,14 +50,15 @@ def diffusion(model: Model) -> System:
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
-    told = getattr(network, "classes", 0) > 0
+    told = model.told is not None
     return System(
         init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
         sample=partial(sampling.sample, model),
         metrics=_METRICS,
         counts={"images": learner.batch_size},
-        conditional=told,
+        conditional=model.told is not None and model.told.name == "label",
+        captioned=model.told is not None and model.told.name == "tokens",
         options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
@@ -75,12 +76,12 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     learner = model.learner
     shard, own_key = learner.sharding.shard, learner.sharding.own_key(network_key)
     x = shard(jnp.asarray(batch["sample"]))
-    label = _hidden(model, drop_key, batch)
+    told = _hidden(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        value = _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": own_key}).mean()
+        value = _errors(model, params, x, told, uniform, eps, train=True, rngs={"dropout": own_key}).mean()
         return value, {"loss": value}
 
     return learner.step(state, loss)
@@ -89,11 +90,11 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
 def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
     """Measure each sample's error, of the average parameters, over a few levels of noise."""
     x = jnp.asarray(batch["sample"])
-    label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
+    told = told_in(model, batch)
 
     def once(key: Key) -> PerSample:
         uniform, eps = _draws(key, x.shape)
-        return _errors(model, state.ema, x, label, uniform, eps)
+        return _errors(model, state.ema, x, told, uniform, eps)
 
     return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
 
@@ -107,10 +108,10 @@ def _draws(key: Key, shape: tuple[int, ...]) -> tuple[Array, Samples]:
 
 
 def _errors(
-    model: Model, params: Params, x: Samples, label: Labels | None, uniform: Array, eps: Samples, **options
+    model: Model, params: Params, x: Samples, told: Array | None, uniform: Array, eps: Samples, **options
 ) -> PerSample:
     return denoising_error(
-        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, label, **options),
+        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, told, **options),
         jax.random.key(0),
         x,
         schedule=schedule_of(model),
@@ -122,22 +123,22 @@ def _errors(
     )
 
 
-def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
-    """This device's labels, some of them hidden; None for a network that takes none."""
-    classes = getattr(model.network, "classes", 0)
-    if not classes:
+def _hidden(model: Model, key: Key, batch: Batch) -> Array | None:
+    """What this device's samples are told, some of it hidden; None for a network that is told nothing."""
+    told = told_in(model, batch)
+    if told is None or model.told is None:
         return None
-    hidden = jax.random.bernoulli(key, model.label_dropout, (model.learner.batch_size,))
-    return model.learner.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
+    hidden = jax.random.bernoulli(key, model.label_dropout, (len(told), *[1] * (told.ndim - 1)))
+    return model.learner.sharding.shard(jnp.where(hidden, model.told.untold(len(told)), told))
 
 
 def _init_params(model: Model, key: Key) -> Params:
     one = jnp.zeros((1,), jnp.float32)
-    labels = (jnp.zeros((1,), jnp.int32),) if getattr(model.network, "classes", 0) else ()
-    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *labels)
+    told = () if model.told is None else (model.told.untold(1),)
+    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *told)
 
 
 def _said(model: Model, params: Params) -> Samples:
     ones = jnp.ones((1, *[1] * len(model.shape)), jnp.float32)
-    label = jnp.zeros((1,), jnp.int32) if getattr(model.network, "classes", 0) else None
-    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, label)
+    told = None if model.told is None else model.told.untold(1)
+    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, told)
