@@ -145,8 +145,8 @@ class Autoencoder:
 
     Attributes:
       network: encodes and decodes.
-      perceptual: features that a reconstruction shall have, too: "digits" of gray digits, "efficientnet" of photographs;
-        none by default.
+      perceptual: whose features a reconstruction shall share: "digits" for gray digits, "efficientnet" for
+        photographs; by default none's.
       perceptual_weight: of the squared distance between these, each of length 1, times the numbers of an image.
       kl_weight: of the divergence of the latents from standard normal numbers.
       adversary: the critic that tells reconstructions from images.
@@ -226,11 +226,12 @@ class Autoencoder:
         'autoencoder 32, 64 to 4 · no critic'
         """
         sizes = ", ".join(map(str, self.network.features))
-        name = getattr(self.adversary.penalty.name, "__name__", self.adversary.penalty.name)
-        critic = (
-            f"critic {getattr(self.adversary.critic.name, '__name__', self.adversary.critic.name)} · penalty {name}"
-        )
-        return f"autoencoder {sizes} to {self.network.latents} · {critic if self.adversary.weight else 'no critic'}"
+        line = f"autoencoder {sizes} to {self.network.latents}"
+        if not self.adversary.weight:
+            return f"{line} · no critic"
+        parts = (self.adversary.critic.name, self.adversary.penalty.name)
+        critic, penalty = (getattr(part, "__name__", part) for part in parts)
+        return f"{line} · critic {critic} · penalty {penalty}"
 
 
 def _latents(network: AutoencoderKL, image: Any) -> Any:
