@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.autoencoder import AdversaryConfig, Autoencoder, AutoencoderNetworkConfig
     from gan_jax.systems.clip import Clip, ClipNetworkConfig
     from gan_jax.systems.control import Control
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         PenaltyConfig,
         gan,
     )
+    from gan_jax.systems.latent_diffusion import LatentDiffusion
     from gan_jax.systems.optimizers import AdamConfig
     from gan_jax.systems.unclip import Prior, Unclip
     from gan_jax.systems.vae import VAE, VAENetworkConfig
@@ -64,6 +66,8 @@ _LAZY = {
     "gan_jax.runs.training": ("train",),
     "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
+    "gan_jax.systems.autoencoder": ("AdversaryConfig", "Autoencoder", "AutoencoderNetworkConfig"),
+    "gan_jax.systems.latent_diffusion": ("LatentDiffusion",),
     "gan_jax.systems.gan": (
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
@@ -84,7 +88,10 @@ __all__ = [
     "GAN",
     "VAE",
     "AdamConfig",
+    "AdversaryConfig",
     "AugmentConfig",
+    "Autoencoder",
+    "AutoencoderNetworkConfig",
     "Clip",
     "ClipNetworkConfig",
     "ConstraintConfig",
@@ -100,6 +107,7 @@ __all__ = [
     "Experiment",
     "GeneratorConfig",
     "HalfLife",
+    "LatentDiffusion",
     "Metric",
     "PathLengthConfig",
     "PenaltyConfig",

@@ -16,7 +16,7 @@ from gan_jax.errors import InputError, one_line
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import atomic_write, expand_user
 from gan_jax.runs import Run
-from gan_jax.runs.labels import balanced_labels, class_of, labels_like_data
+from gan_jax.runs.labels import balanced_labels, captions_like_data, class_of, labels_like_data
 
 __all__ = ["main"]
 
@@ -50,7 +50,10 @@ def main(arguments: Sequence[str], console: Console) -> int:
         samples = runs.sample(run, options.n, seed=options.seed, condition=condition or None, **more)
     name = "images" if samples.ndim == 4 else "points"
     beside = {f"{name}s": array for name, array in condition.items() if name == "label"}
-    beside |= {"captions": np.array(_in_turn(options.prompt, options.n))} if options.prompt else {}
+    if options.prompt:
+        beside["captions"] = np.array(_in_turn(options.prompt, options.n))
+    elif run.captions and run.vocabulary:
+        beside["captions"] = np.array(run.vocabulary.captions(condition["tokens"]))
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples}, **beside)
     if options.grid:
@@ -65,9 +68,10 @@ def main(arguments: Sequence[str], console: Console) -> int:
 def _labels(run: Run, options: Namespace) -> dict[str, np.ndarray]:
     """What the options say of labels; nothing for a run that is told none."""
     if not run.class_counts:
+        advice = "of captions; give --prompt in its place" if run.captions else "without labels; leave it out"
         for field in ("label", "labels"):
             if getattr(options, field):
-                raise InputError(f"{options.run} draws without labels; leave it out", field=field)
+                raise InputError(f"{options.run} draws {advice}", field=field)
         return {}
     if options.label is not None:
         return {"label": np.full(options.n, class_of(run.classes, options.label), np.int32)}
@@ -85,7 +89,9 @@ def _told(run: Run, options: Namespace) -> dict[str, np.ndarray]:
         if value is not None and name not in known:
             kind = "hints" if name == "hint" else "captions"
             raise InputError(f"{options.run} draws without {kind}; leave it out", field=field)
-    told = {}
+    told: dict[str, np.ndarray] = {}
+    if run.captions and run.vocabulary and not options.prompt:
+        told["tokens"] = run.vocabulary(captions_like_data(run.captions, options.n, options.seed))
     for name, captions in (("tokens", options.prompt), ("negative", [options.negative_prompt])):
         if captions and captions[0] is not None:
             tokenize: Any = run.system.tokenize or run.vocabulary

@@ -15,15 +15,18 @@ from gan_jax.data.sources import read, resolve
 from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
+from gan_jax.evaluation.features.perceptual import PERCEPTUAL
 from gan_jax.evaluation.scores import GOOD, ScoreName
 from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
+from gan_jax.systems.autoencoder import Autoencoder
 from gan_jax.systems.clip import Clip
 from gan_jax.systems.control import Control
 from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.distill import Distill
 from gan_jax.systems.gan.config import GAN
+from gan_jax.systems.latent_diffusion import LatentDiffusion
 from gan_jax.systems.pretrained import Pretrained
 from gan_jax.systems.unclip import Prior, Unclip
 from gan_jax.systems.vae import VAE
@@ -139,7 +142,19 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "vae", "distill", "control", "clip", "prior", "unclip", "pretrained", "system")
+_SYSTEMS = (
+    "gan",
+    "diffusion",
+    "vae",
+    "distill",
+    "autoencoder",
+    "latent_diffusion",
+    "control",
+    "clip",
+    "prior",
+    "unclip",
+)
+_SYSTEMS += ("pretrained", "system")
 
 
 @config
@@ -154,6 +169,8 @@ class Experiment:
       diffusion: the system, if it is a network that takes noise out of samples.
       vae: the system, if it is a variational autoencoder.
       distill: the system, if it is the one-step student of a diffusion run.
+      autoencoder: the system, if it is an autoencoder whose latents another run may be of.
+      latent_diffusion: the system, if it is diffusion of an autoencoder's latents.
       control: the system, if it is a ControlNet of a diffusion run.
       clip: the system, if it is two towers for images and captions.
       prior: the system, if it makes CLIP's embeddings of captions.
@@ -179,6 +196,8 @@ class Experiment:
     diffusion: Diffusion | None = None
     vae: VAE | None = None
     distill: Distill | None = None
+    autoencoder: Autoencoder | None = None
+    latent_diffusion: LatentDiffusion | None = None
     control: Control | None = None
     clip: Clip | None = None
     prior: Prior | None = None
@@ -223,7 +242,8 @@ class Experiment:
     ) -> System:
         """Return the system for training batches of a spec, which may rest on other runs, by the settings' names.
 
-        A system whose configuration says `captioned = True` is given the vocabulary of the data's captions.
+        A system whose configuration says `captioned = True` is given the vocabulary of the data's captions, one that
+        names `perceptual` features is given those.
 
         Raises:
           InputError: the system does not fit the data, the batch or the devices.
@@ -232,8 +252,11 @@ class Experiment:
         rest: dict[str, Any] = {"runs": runs} if runs else {}
         if getattr(settings, "captioned", False):
             rest["vocabulary"] = vocabulary
+        perceptual = getattr(settings, "perceptual", None)
         of = {"batch_size": self.batch_size, "classes": classes, "sharding": sharding, "trains": trains}
         try:
+            if perceptual in PERCEPTUAL:
+                rest["perceive"] = PERCEPTUAL[perceptual]()
             return settings.build(spec, **of, **rest)
         except InputError as error:
             own = error.field is not None and hasattr(settings, error.field.partition(".")[0])

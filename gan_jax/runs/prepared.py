@@ -81,7 +81,8 @@ def prepare(
         raise InputError(reason, field="evaluation.every")
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
-    if experiment.data.mirror and system.captioned and {"left", "right"} & {*data.vocabulary.words}:
+    words = data.vocabulary.words if system.captioned and data.vocabulary else ()
+    if experiment.data.mirror and {"left", "right"} & {*words}:
         raise InputError("captions say left and right, which it would turn; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
     evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None

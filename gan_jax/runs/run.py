@@ -159,10 +159,10 @@ def state_shapes(run: Run) -> State:
 def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, **options: Any) -> np.ndarray:
     """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
 
-    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or of n
-    rows of captions, as `{"tokens": run.vocabulary(["a thick three"])}`; without one, labels and captions are as
-    frequent as in the data. Options are what the system names in `System.options`, as `truncation=0.7`: samples nearer
-    to the average one.
+    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, of n rows
+    of captions, as `{"tokens": run.vocabulary(["a thick three"])}`, or, of a system that reconstructs, of n samples.
+    Without one, labels and captions are as frequent as in the data, and held-out samples are reconstructed. Options are
+    what the system names in `System.options`, as `truncation=0.7`: samples nearer to the average one.
 
     Raises:
       InputError: the system has no such option.
@@ -193,7 +193,16 @@ def _like_data(run: Run, n: int, seed: int) -> dict[str, np.ndarray]:
         found["tokens"] = run.vocabulary(captions_like_data(run.captions, n, seed))
     if run.conditions is not None:
         found |= conditions_like_data(run.conditions, run.system.conditions, n, seed)
+    if run.system.reconstructs:
+        found |= _held_out(run, n, seed)
     return found
+
+
+def _held_out(run: Run, n: int, seed: int) -> dict[str, np.ndarray]:
+    """Held-out samples of the run's data, all once before any again, in an order of the seed."""
+    source = run.experiment.data.read().held_out
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
+    return {"sample": source.batch(order[np.arange(n) % len(source)])["sample"]}
 
 
 def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **options: Any) -> SampleSets:

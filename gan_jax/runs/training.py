@@ -114,7 +114,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             system,
             sample_key,
             n=n,
-            condition=_shown(run, n),
+            condition=_shown(run, data, n),
             write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
             every=every,
         )
@@ -169,8 +169,10 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
-def _shown(run: Run, n: int) -> dict[str, np.ndarray] | None:
-    """What the samples of a grid are drawn of: one class after the other, the first captions, held-out data."""
+def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
+    """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
+    if run.system.reconstructs:
+        return {"sample": data.held_out.batch(np.arange(n) % len(data.held_out))["sample"]}
     found: dict[str, np.ndarray] = {}
     if run.system.conditional:
         found["label"] = balanced_labels(len(run.classes), n)

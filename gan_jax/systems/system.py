@@ -51,6 +51,7 @@ class System(NamedTuple):
       conditional: whether samples are drawn of labels; without a condition these are uniform.
       captioned: whether samples are drawn of captions, rows of a vocabulary's numbers under "tokens"; without a
         condition, of none.
+      reconstructs: whether samples are reconstructions, of those that a condition has under "sample".
       conditions: what else of a batch samples are drawn of, as "hint", images.
       is_read: whether `init` reads the state from files, so that a run of it has no checkpoints and is not trained.
       tokenize: `captions -> tokens` (n, ...), int32, where it has tokens of its own.
@@ -74,6 +75,7 @@ class System(NamedTuple):
     counts: Mapping[str, int]
     conditional: bool = False
     captioned: bool = False
+    reconstructs: bool = False
     conditions: tuple[str, ...] = ()
     is_read: bool = False
     tokenize: Callable[[Sequence[str]], np.ndarray] | None = None
