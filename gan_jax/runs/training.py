@@ -17,9 +17,9 @@ from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import balanced_labels
+from gan_jax.runs.labels import balanced_labels, captions_of, conditions_like_data
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
-from gan_jax.runs.run import Run, sample_sets
+from gan_jax.runs.run import Run, needs_data, sample_sets
 from gan_jax.settings import has_own_objects, resolved, to_json
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
@@ -66,13 +66,16 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     experiment, _, data, pipeline, system, evaluation, devices = prepared
     init_key, sample_key, run_key = keys_of(experiment)
     counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
-    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder, counts)
+    captions = captions_of(data) if system.captioned else ()
+    of_data = pipeline.spec, data.classes, data.train.fingerprint, folder, counts, data.vocabulary, captions
+    run = Run(experiment, system, None, 0, *of_data)
+    run = run._replace(conditions=data.held_out if needs_data(experiment, system) else None)
 
     with ExitStack() as stack:
         if hosts.is_first():
             stack.enter_context(folder.locked())
             folder.refuse_lost_checkpoints()
-            _write_description(folder, experiment, data, prepared.file, counts)
+            _write_description(run, data, prepared.file)
             if evaluation:
                 evaluation.keep_protocol(folder)
         hosts.wait("the folder is described")
@@ -111,7 +114,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             system,
             sample_key,
             n=n,
-            condition={"label": balanced_labels(len(data.classes), n)} if system.conditional else None,
+            condition=_shown(run, data, n),
             write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
             every=every,
         )
@@ -166,14 +169,28 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
-def _write_description(
-    folder: RunFolder, experiment: Experiment, data: Dataset, file: ExperimentFile | None, class_counts: tuple[int, ...]
-) -> None:
+def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
+    """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
+    if run.system.reconstructs:
+        return {"sample": data.held_out.batch(np.arange(n) % len(data.held_out))["sample"]}
+    found: dict[str, np.ndarray] = {}
+    if run.system.conditional:
+        found["label"] = balanced_labels(len(run.classes), n)
+    if run.captions and run.vocabulary:
+        found["tokens"] = run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])
+    if run.conditions:
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed=0)
+    return found or None
+
+
+def _write_description(run: Run, data: Dataset, file: ExperimentFile | None) -> None:
     """Write what the run is, unless the folder holds another; keep the experiment file."""
+    experiment, folder = run.experiment, run.folder
     settings = to_json(resolved(experiment))
     sha256 = file.sha256() if file and has_own_objects(settings) else None
     source = file.path.name if file else None
-    new = description.describe(settings, data, class_counts=class_counts, source=source, source_sha256=sha256)
+    drawn_of = {"class_counts": run.class_counts, "captions": run.captions}
+    new = description.describe(settings, data, **drawn_of, source=source, source_sha256=sha256)
     description.refuse_another_run(folder, new, to_json(experiment), free=FREE)
     if file:
         file.keep(folder.source)

@@ -1,7 +1,7 @@
 """Samples of a trained denoiser, always by the average of its parameters: drawn, along paths, and of given latents."""
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from gan_jax.errors import InputError
 from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
 from gan_jax.systems.learner import State
 from gan_jax.systems.paths import circular_paths
-from gan_jax.types import Array, Batch, Int, Key, Labels, Latents, Samples
+from gan_jax.types import Array, Batch, Key, Latents, Samples
 
 __all__ = ["OPTIONS", "decode", "encode", "evaluations_of", "interpolate", "sample", "solver_levels"]
 
@@ -32,7 +32,9 @@ def sample(
     eta: float | None = None,
     guidance: float | None = None,
 ) -> Samples:
-    """Draw n samples, of `condition["label"]` (n,) or of uniform labels; the options are the model's own by default.
+    """Draw n samples, of `condition["label"]` (n,) or of uniform labels, of `condition["tokens"]` (n, L) or of none.
+
+    The options are the model's own by default.
 
     Raises:
       InputError: the sampler has no such option, or the levels are not so many.
@@ -44,26 +46,28 @@ def sample(
             raise InputError(f"{chosen} has none; choose the sampler ddim, or leave it out", field="eta")
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
-    if weight != 1 and not _classes(model):
-        raise InputError("the network is not told the labels, which it pushes towards; leave it out", field="guidance")
-    label = _labels(model, label_key, n, condition)
-    denoiser = bind_denoiser(model, state.ema, label, guidance=weight, clip=model.clip)
+    if weight != 1 and model.told is None and not (model.beside and model.beside.hidden):
+        reason = "the network is not told the labels or captions, which it pushes towards; leave it out"
+        raise InputError(reason, field="guidance")
+    told = _told(model, label_key, n, condition)
+    beside = model.beside.of_condition(condition, n) if model.beside else {}
+    denoiser = bind_denoiser(model, state.ema, told, beside, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 
 def interpolate(model: Model, state: State, key: Key, paths: int, steps: int) -> Samples:
     """Draw samples along paths between noise, by the flow."""
-    labels = _labels(model, jax.random.fold_in(key, 1), paths)
-    denoiser = bind_denoiser(model, state.ema, None if labels is None else labels.repeat(steps), clip=model.clip)
+    told = _told(model, jax.random.fold_in(key, 1), paths)
+    denoiser = bind_denoiser(model, state.ema, None if told is None else told.repeat(steps, axis=0), clip=model.clip)
     chosen = _levels(model, None)
     noise = chosen.sigma[0] * circular_paths(key, paths, steps, model.shape)
     return draw(denoiser, key, noise, chosen, sampler="heun")
 
 
 def encode(model: Model, state: State, key: Key, batch: Batch) -> Latents:
-    """Map samples (N, ...) to normal latents (N, d) by the flow, told the labels if the network takes any."""
+    """Map samples (N, ...) to normal latents (N, d) by the flow, told what the network is."""
     x = jnp.asarray(batch["sample"])
-    denoiser = bind_denoiser(model, state.ema, _labels(model, key, len(x), batch))
+    denoiser = bind_denoiser(model, state.ema, _told(model, key, len(x), batch))
     return encode_by_flow(denoiser, x, solver_levels(model, SOLVER_STEPS)).reshape(len(x), -1)
 
 
@@ -99,14 +103,12 @@ def _levels(model: Model, steps: int | None) -> Levels:
         raise InputError(f"{error}{advice}", field="steps") from None
 
 
-def _classes(model: Model) -> int:
-    return getattr(model.network, "classes", 0)
-
-
-def _labels(model: Model, key: Key, n: int, given: Batch | None = None) -> Labels | None:
-    """The labels that are given, or uniform ones; none for a network that is told none."""
-    if not _classes(model):
+def _told(model: Model, key: Key, n: int, given: Batch | None = None) -> Array | None:
+    """What is given, or uniform labels, or captions that say nothing; None for a network that is told nothing."""
+    if model.told is None:
         return None
-    if given is not None and "label" in given:
-        return jnp.asarray(given["label"])
-    return cast(Int[Array, " n"], jax.random.randint(key, (n,), 0, _classes(model), jnp.int32))
+    if given is not None and model.told.name in given:
+        return jnp.asarray(given[model.told.name])
+    if model.told.name == "tokens":
+        return model.told.untold(n)
+    return jax.random.randint(key, (n,), 0, int(model.told.nothing), jnp.int32)
