@@ -74,8 +74,12 @@ def by_jit(mesh: Mesh, *, shard_state: bool = False) -> DataParallel:
         return jax.tree.map(lambda leaf: lax.with_sharding_constraint(leaf, spread), whole)
 
     replicated = NamedSharding(mesh, _REPLICATED)
-    joined = {of.__name__: partial(of, device_count=mesh.size) for of in (concat, concat_apply)}
-    sharding = BatchSharding(mesh.size, shard=shard, **joined)
+    sharding = BatchSharding(
+        mesh.size,
+        shard=shard,
+        concat=partial(concat, device_count=mesh.size),
+        concat_apply=partial(concat_apply, device_count=mesh.size),
+    )
 
     layout = partial(_layout, mesh, smallest=_SMALLEST_SHARDED if shard_state else None)
 

@@ -32,7 +32,7 @@ def bicubic(images: Images | Float[Array, "n h w c"], size: tuple[int, int]) -> 
 
     Source: Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in GAN evaluation.
 
-    >>> bicubic(jnp.array([0, 80, 100, 180], jnp.uint8).reshape(1, 1, 4, 1), (1, 1)).round(3).ravel().tolist()
+    >>> bicubic(jnp.array([0, 80, 100, 180], jnp.uint8).reshape(1, 1, 4, 1), (1, 1)).round().ravel().tolist()
     [90.0]
     """
     shape = (len(images), *size, images.shape[3])
