@@ -2,7 +2,7 @@
 
 from gan_jax import AdamConfig, Clip, Cosine, DataConfig, Experiment, HalfLife
 
-STEPS, BATCH = 600, 128
+STEPS, BATCH = 1_500, 128
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 experiment = Experiment(

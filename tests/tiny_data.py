@@ -10,8 +10,11 @@ CAPTIONS = ("a dark one", "a light one, leaning left", "a dark two", "a light tw
 
 def captioned():
     """4x4 images of two classes, each with one of four captions."""
-    rng = np.random.default_rng(0)
-    images, chosen = rng.integers(0, 256, (24, 4, 4, 1), dtype=np.uint8), np.arange(24) % 4
+    chosen = np.arange(24) % 4
+    images = np.random.default_rng(0).integers(0, 40, (24, 4, 4, 1), dtype=np.uint8)
+    images[chosen % 2 == 1] += 120  # light
+    images[chosen < 2, :, :2] += 80  # one
+    images[chosen >= 2, :2] += 80  # two
     vocabulary = vocabulary_of(CAPTIONS)
     arrays = {
         "sample": images,

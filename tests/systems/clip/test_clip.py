@@ -87,11 +87,9 @@ def test_pairs_are_told_apart_after_some_steps_and_classes_by_their_prompts():
     settings = {"prompts": ("a dark one", "a dark two"), "optimizer": AdamConfig(learning_rate=1e-2, b1=0.9, b2=0.99)}
     system = build(**settings, ema_decay=0.5)
     state, update = system.init(KEY, SPEC), jax.jit(system.update)
-    first = None
     for i in range(40):
         state, metrics = update(state, jax.random.fold_in(KEY, i), BATCH)
-        first = metrics if first is None else first
-    assert float(metrics["loss"]) < 0.5 * float(first["loss"])
+    assert float(metrics["loss"]) < 1.1 * np.log(4)  # of four equal captions each is right
     assert float(metrics["matched"]) > 0.9
     told = system.diagnose(state, KEY, BATCH)["zero_shot"]
     assert told.shape == (16,)
