@@ -120,7 +120,12 @@ def _is_registry(value: Any) -> bool:
 def _registry(values: Mapping[str, Any]) -> list[str]:
     lines = _table_head("name", "what it stands for")
     for name, value in values.items():
-        lines += [f"   * - ``{name}``", f"     - {describe(value)}"]
+        nested = (
+            value if isinstance(value, Mapping) and all(hasattr(item, "_asdict") for item in value.values()) else {}
+        )
+        entries = {f"{name} {part}": item for part, item in nested.items()} or {name: value}
+        for entry, item in entries.items():
+            lines += [f"   * - ``{entry}``", f"     - {describe(item)}"]
     return ["", *lines]
 
 

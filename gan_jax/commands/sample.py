@@ -10,6 +10,7 @@ from rich.console import Console
 from gan_jax import runs
 from gan_jax.commands.options import add_sampling, command_parser, out_path, parse, reader, sampling
 from gan_jax.config import Count, Seed
+from gan_jax.data.toy import modes_of
 from gan_jax.errors import InputError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import atomic_write
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples}, **{f"{name}s": array for name, array in labels.items()})
     if options.grid:
-        save_samples(out.with_suffix(".png"), samples)
+        save_samples(out.with_suffix(".png"), samples, modes=modes_of(run.experiment.data.name))
     print(f"{len(samples):,} {name} of iteration {run.step:,}: {out}")
     if options.grid:
         print(f"grid: {out.with_suffix('.png')}")
