@@ -12,7 +12,7 @@ COMMANDS = {
     "sample": ("RUN", "draw images from a trained run"),
     "evaluate": ("SAMPLES", "score a run, an .npz file or a folder of images"),
     "compare": ("SAMPLES ...", "score several side by side"),
-    "report": ("RUN", "all about a run in one HTML file"),
+    "report": ("RUN ...", "all about a run, or several, in one HTML file"),
     "likelihood": ("RUN", "how likely a diffusion model or a VAE makes data"),
     "families": ("EXPERIMENTS", "train several for the same time, and compare them in all there is"),
     "check": ("RUN", "whether a run folder is as it was written"),

@@ -12,6 +12,7 @@ from rich.console import Console
 from gan_jax import runs
 from gan_jax.commands.options import add_sampling, command_parser, out_path, parse, reader, sampling
 from gan_jax.config import Count, Seed
+from gan_jax.data.toy import modes_of
 from gan_jax.errors import InputError, one_line
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import atomic_write, expand_user
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     with atomic_write(out) as part:
         np.savez(part, allow_pickle=False, **{name: samples}, **beside)
     if options.grid:
-        save_samples(out.with_suffix(".png"), samples)
+        save_samples(out.with_suffix(".png"), samples, modes=modes_of(run.experiment.data.name))
     of = f" of iteration {run.step:,}" if not run.system.is_read else ""
     print(f"{len(samples):,} {name}{of}: {out}")
     if options.grid:

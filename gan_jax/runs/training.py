@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from gan_jax.data.dataset import Dataset, count_classes
+from gan_jax.data.toy import modes_of
 from gan_jax.errors import RunError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
@@ -110,12 +111,13 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         stack.callback(pipeline.close)
         every, n = experiment.sample_every, 100 if len(data.shape) == 3 else 2_000
         told = every if console.is_terminal else experiment.log_every
+        modes = modes_of(experiment.data.name)
         grids = callbacks.save_sample_grids(
             system,
             sample_key,
             n=n,
             condition=_shown(run, data, n),
-            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
+            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples), modes=modes),
             every=every,
         )
         between = [

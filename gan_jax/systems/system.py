@@ -27,6 +27,7 @@ class Metric(NamedTuple):
       scale: of the plot, where its numbers are positive and their range is wide.
       history: of a diagnosis, what a run's evaluations over time record.
       progress: whether the line of progress shows it.
+      bound: that the number is held to, a line in its plot.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Metric(NamedTuple):
     scale: Literal["linear", "log"] = "linear"
     history: tuple[History, ...] = ()
     progress: bool = False
+    bound: float | None = None
 
 
 class System(NamedTuple):
