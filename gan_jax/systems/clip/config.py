@@ -71,7 +71,8 @@ class Clip:
     Attributes:
       network: both towers.
       loss: "softmax" over the batch, CLIP's, or "sigmoid" of each pair, SigLIP's.
-      prompts: a caption of each class, by the likest of which an image's class is told without training on labels.
+      prompts: captions of each class, as many of one as of another, those of the first class first; an image's class is
+        told by the likest mean of a class's captions, without training on labels.
       optimizer: Adam's configuration, or any optax optimizer.
       ema_decay: decay of the exponential moving average of the parameters, or its half-life in images.
     """
@@ -96,8 +97,8 @@ class Clip:
         """Return the system for training batches of a spec, whose captions have a vocabulary.
 
         Raises:
-          InputError: the data have no captions, or images that the network cannot take, or the prompts are not one for
-            each class, in words of the captions.
+          InputError: the data have no captions, or images that the network cannot take, or the prompts are not as many
+            for each class, in words of the captions.
         """
         return clip(self.model(spec, batch_size=batch_size, classes=classes, vocabulary=vocabulary, sharding=sharding))
 
@@ -114,10 +115,11 @@ class Clip:
         if vocabulary is None:
             raise InputError("clip learns of captions, and the data have none; give data with some", field="data")
         sharding.check(batch_size)
-        if self.prompts and len(self.prompts) != classes:
-            raise InputError(f"are {len(self.prompts)}, and the data have {classes} classes", field="prompts")
+        if self.prompts and (not classes or len(self.prompts) % classes):
+            reason = f"are {len(self.prompts)}, and the data have {classes} classes; give as many for each"
+            raise InputError(reason, field="prompts")
         try:
-            prompts = vocabulary(self.prompts) if self.prompts else None
+            prompts = vocabulary(self.prompts).reshape(classes, -1, vocabulary.length) if self.prompts else None
         except InputError as error:
             raise InputError(error.reason, field="prompts") from None
         with within("network"):

@@ -38,7 +38,7 @@ class Model(NamedTuple):
       loss: "softmax" or "sigmoid".
       learner: how the parameters move.
       shape: of an image.
-      prompts: a row of tokens for each class, int32 (K, L), or None.
+      prompts: rows of tokens for each class, int32 (K, M, L), or None.
     """
 
     network: CLIPModel
@@ -123,8 +123,11 @@ def _encode(model: Model, state: State, key: Key, batch: Batch) -> Latents:
 
 
 def _diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
-    """Whether each image is liker to the prompt of its class than to any other."""
+    """Whether each image is liker to the mean prompt of its class than to any other."""
+    assert model.prompts is not None
     images = embed_images(model.network, state.ema, jnp.asarray(batch["sample"]))
-    prompts = embed_texts(model.network, state.ema, jnp.asarray(model.prompts))
+    classes, each, length = model.prompts.shape
+    prompts = embed_texts(model.network, state.ema, jnp.asarray(model.prompts.reshape(-1, length)))
+    prompts = _unit(prompts.reshape(classes, each, -1).mean(axis=1))
     found = (images @ prompts.T).argmax(axis=1)
     return {"zero_shot": (found == jnp.asarray(batch["label"])).astype(jnp.float32)}
