@@ -58,7 +58,7 @@ def network_output(
 
     The place is 0 at the schedule's least noise and 1000 at its most, whatever the schedule's own time is.
     """
-    time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(len(x)))
+    time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(x.shape[0]))
     given = () if label is None else (label,)
     return cast(Array, model.network.apply(params, x, time, *given, **options))
 
@@ -84,7 +84,7 @@ def bind_denoiser(
 
     def of(label: Labels | None) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
-            alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
+            alphas, sigmas = (jnp.broadcast_to(level, (x.shape[0], *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
             said = network_output(model, params, scaled, alphas, sigmas, label)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
