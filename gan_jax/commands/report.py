@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
 from rich.console import Console
 
 from gan_jax import runs
@@ -11,11 +12,14 @@ from gan_jax.commands.scoring import parse_scoring, score_one, scoring_parser
 from gan_jax.files import expand_user, read_json_entries, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
+from gan_jax.runs.labels import balanced_labels
 from gan_jax.runs.run import sample_sets
 from gan_jax.runs.samples import Candidate
 from gan_jax.runs.self_evaluation import read_protocol
 
 __all__ = ["main"]
+
+_PATHS = 6  # from one sample to another
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
@@ -26,7 +30,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     options, given = parse_scoring(parser, arguments)
     folder = expand_user(options.run)
     out = out_path(options.out, folder / "report.html", ".html")
-    run = runs.open_run(folder)
+    run = runs.load(folder)
     if given or not _is_scored(run):
         evaluation, _ = score_one(console, options, Candidate(sample_sets(run, str(folder)), run))
         write_json(run.folder.evaluation, evaluation)
@@ -44,8 +48,10 @@ def _is_scored(run: Run) -> bool:
 
 def _contents(run: Run, seed: int) -> ReportContents:
     folder, interpolation = run.folder, None
-    if len(run.shape) == 3 and run.system.interpolate:
-        interpolation = runs.interpolate(run, seed=seed)
+    if len(run.shape) == 3 and run.latent:
+        ends = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, _PATHS, run.latent), np.float32)
+        label = balanced_labels(len(run.classes), _PATHS) if run.class_counts else None
+        interpolation = run.interpolate(*ends, label=label)
     protocol, baseline = {}, {}
     if folder.evaluation_protocol.exists():
         of_history, baseline = read_protocol(folder.evaluation_protocol)

@@ -12,7 +12,7 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import Progress, no_progress
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
-from gan_jax.runs.run import runs_below
+from gan_jax.runs.opening import runs_below
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.systems import System
 from gan_jax.training import hosts

@@ -1,42 +1,34 @@
-"""A trained run, opened from its folder, and what can be asked of it: samples, paths, latents."""
+"""A trained run, and what can be asked of it: samples, paths, latents, likelihoods."""
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.data.images import postprocess, preprocess
+from gan_jax.data.images import preprocess
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, chunk_size
-from gan_jax.runs import description, experiment_file
+from gan_jax.runs import programs
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import labels_like_data
+from gan_jax.runs.labels import labels_like_data, labels_of, labels_of_seeds
 from gan_jax.systems import State, System
-from gan_jax.training import checkpoint
-from gan_jax.types import Batch, Key, PerSample, Spec
+from gan_jax.systems.paths import slerp
+from gan_jax.types import ArrayLike, Batch, Key, PerSample, Spec
 
-__all__ = [
-    "Run",
-    "decode",
-    "encode",
-    "interpolate",
-    "likelihood",
-    "open_run",
-    "open_without_state",
-    "runs_below",
-    "sample",
-    "sample_sets",
-    "state_shapes",
-]
+__all__ = ["Run", "sample_sets"]
+
+_STARTS = 16  # of the search for each latent that `invert` may have to make
+_SEEDS_AT_ONCE = 16
 
 
 class Run(NamedTuple):
-    """A trained run.
+    """A trained run, which draws images as uint8 (N, H, W, C), or points as float32 (N, D).
+
+    A label is a class by its name or number, or one of each sample; without one, `sample` draws them as frequent as in
+    the data. Options are what the system names in `System.options`, as `truncation=0.7`: samples nearer to the average.
 
     Attributes:
       experiment: what describes it.
@@ -60,91 +52,181 @@ class Run(NamedTuple):
     folder: RunFolder
     class_counts: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        """Name the folder, the experiment and the iteration."""
+        return f"Run({self.folder.path}: {self.experiment.summary()}, iteration {self.step:,})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a sample."""
         return self.spec["sample"].shape
 
+    @property
+    def latent(self) -> int | None:
+        """Length of a latent, None if the system has none."""
+        return self.system.latent
 
-def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | None = None) -> Run:
-    """Open a run folder: the experiment, its system, and the newest checkpoint, or the one that scored best.
+    def sample(self, n: int, *, seed: int = 0, label: Any = None, **options: Any) -> np.ndarray:
+        """Draw n samples, the same for the same seed; fewer are the first of more.
 
-    Args:
-      path: the folder.
-      best: whether to take the checkpoint that scored best.
-      experiment: what a program trained, if that has objects of its own and was no experiment file.
+        They are drawn `chunk_size` at a time, and those beyond n are dropped.
 
-    Raises:
-      InputError: it is not a run folder, or holds no checkpoint that fits.
-    """
-    run = open_without_state(RunFolder(Path(path)), experiment)
-    saved = run.folder.best if best else run.folder.checkpoints
-    if not checkpoint.newest_step(saved):
-        advice = "train with --evaluation.every N" if best else "train the run first"
-        raise InputError(f"{path}: holds no {'best ' * best}checkpoint; {advice}")
-    with checkpoint.manager(saved, create=False) as checkpoints:
-        restored = checkpoint.restore(checkpoints, state_shapes(run))
-    return run._replace(state=restored.state, step=restored.step)
-
-
-def open_without_state(folder: RunFolder, experiment: Experiment | None = None) -> Run:
-    """Open a run folder without reading a checkpoint: the run's state is None.
-
-    Raises:
-      InputError: it is not a run folder.
-    """
-    described = description.read(folder.experiment)
-    experiment, _ = experiment_file.of_run(folder, experiment)
-    spec, classes = described.spec, described.classes
-    system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
-    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
-
-
-def runs_below(experiment: Experiment) -> dict[str, Run]:
-    """Open the runs that an experiment's system rests on, by the names of the settings that hold their folders.
-
-    Raises:
-      InputError: one is not a run folder, or holds no checkpoint; the message names the setting.
-    """
-    found, settings = {}, experiment.system_config
-    for name in getattr(settings, "rests_on", ()):
-        try:
-            found[name] = open_run(getattr(settings, name))
-        except InputError as error:
-            raise InputError(error.reason, field=f"{experiment.system_name}.{name}") from None
-    return found
-
-
-def state_shapes(run: Run) -> State:
-    """Return shapes and dtypes of a run's state."""
-    return jax.eval_shape(lambda: run.system.init(jax.random.key(0), run.spec))
-
-
-def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, **options: Any) -> np.ndarray:
-    """Draw uint8 images (n, H, W, C) or float32 points (n, D), the same for the same seed; fewer are the first of more.
-
-    They are drawn `chunk_size` at a time, and those beyond n are dropped. A condition is a batch of n labels, or
-    whatever else the system is conditioned on; without one, labels are as frequent as in the data. Options are what the
-    system names in `System.options`, as `truncation=0.7`: samples nearer to the average one.
-
-    Raises:
-      InputError: the system has no such option.
-    """
-    for name in options:
-        if name not in run.system.options.get("sample", ()):
-            raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
-    if condition is None and run.class_counts:
-        condition = {"label": labels_like_data(run.class_counts, n, seed)}
-    key, size = jax.random.key(seed), chunk_size(run.shape)
-    draw = _sampler(run.system.sample, size, tuple(sorted(options.items())))
-    chunks = []
-    for i in range(-(-n // size)):
-        chunk = None
-        if condition is not None:
+        Raises:
+          InputError: the system has no such option, or the run no such class.
+        """
+        self._check_options("sample", options)
+        condition = self._labels(n, label)
+        if condition is None and self.class_counts:
+            condition = {"label": labels_like_data(self.class_counts, n, seed)}
+        key, size = jax.random.key(seed), chunk_size(self.shape)
+        draw = programs.sampler(self.system.sample, size, programs.frozen(options))
+        chunks = []
+        for i in range(-(-n // size)):
             rows = np.arange(i * size, (i + 1) * size) % n  # of one size, for one compilation
-            chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
-        chunks.append(np.asarray(draw(run.state, jax.random.fold_in(key, i), chunk)))
-    return np.concatenate(chunks)[:n]
+            chunks.append(np.asarray(draw(self.state, jax.random.fold_in(key, i), _rows(condition, rows))))
+        return np.concatenate(chunks)[:n]
+
+    def sample_seeds(self, seeds: Sequence[int], *, label: Any = None, **options: Any) -> np.ndarray:
+        """Draw one sample of each seed, whatever the other seeds are: what `sample(1, seed=seed)` draws.
+
+        The two differ by rounding, since they pass the network in batches of other sizes.
+
+        Raises:
+          InputError: as `sample`.
+        """
+        self._check_options("sample", options)
+        condition = self._labels(len(seeds), label)
+        if condition is None and self.class_counts:
+            condition = {"label": labels_of_seeds(self.class_counts, seeds)}
+        draw = programs.seed_sampler(self.system.sample, programs.frozen(options))
+        chunks = []
+        for start in range(0, len(seeds), _SEEDS_AT_ONCE):
+            rows = np.arange(start, start + _SEEDS_AT_ONCE) % len(seeds)  # of one size, so that a seed's bytes stay
+            keys = jnp.stack([jax.random.fold_in(jax.random.key(seeds[int(row)]), 0) for row in rows])
+            chunks.append(np.asarray(draw(self.state, keys, _rows(condition, rows))))
+        return np.concatenate(chunks)[: len(seeds)]
+
+    def generate(self, latents: ArrayLike, *, label: Any = None, **options: Any) -> np.ndarray:
+        """Map latents (N, z), standard normal where samples are drawn, to samples; always the same of the same.
+
+        Raises:
+          InputError: the system has no latents or no such option; the latents are no finite (N, z), or lack labels.
+        """
+        if self.system.decode is None:
+            raise InputError(f"{self._of} makes no samples of given latents; draw some by run.sample(n, seed=0)")
+        self._check_options("decode", options)
+        latents, size = self._checked(latents, "the latents"), chunk_size(self.shape)
+        condition = self._needed_labels(len(latents), label)
+        decode = programs.decoder(self.system.decode, programs.frozen(options))
+        chunks = []
+        for start in range(0, len(latents), size):
+            rows = np.arange(start, min(start + size, len(latents)))
+            chunks.append(np.asarray(decode(self.state, latents[rows], _rows(condition, rows))))
+        return np.concatenate(chunks)
+
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, *, steps: int = 10, label: Any = None, **options: Any
+    ) -> np.ndarray:
+        """Draw samples (steps, ...) along the arc from one latent (z,) to another, both included.
+
+        Of latents (N, z), N arcs (N, steps, ...); a label is of each arc.
+
+        Raises:
+          InputError: as `generate`; or the two are not shaped alike.
+        """
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape or a.ndim not in (1, 2):
+            advice = "of images, the latents are run.invert(images)"
+            raise InputError(f"the ends must both be latents (z,) or (N, z), got {a.shape} and {b.shape}; {advice}")
+        first, last = (jnp.asarray(self._checked(each.reshape(-1, a.shape[-1]), "the ends")) for each in (a, b))
+        path = np.asarray(slerp(first, last, jnp.linspace(0, 1, steps, dtype=jnp.float32)))
+        condition = self._labels(len(path), label)
+        each = None if condition is None else condition["label"].repeat(steps)
+        found = self.generate(path.reshape(-1, a.shape[-1]), label=each, **options)
+        return found.reshape(*a.shape[:-1], steps, *self.shape)
+
+    def invert(self, samples: ArrayLike, *, seed: int = 0, label: Any = None) -> np.ndarray:
+        """Return latents (N, z) that `generate` maps near given samples.
+
+        A GAN's are searched for, as by `gan_jax.inversion.invert`, and may miss; a VAE's are its posterior's means; a
+        diffusion model's are where its flow leads.
+
+        Raises:
+          InputError: the system has no latents; the samples are not as the run draws them, or lack labels.
+        """
+        if self.system.encode is None:
+            raise InputError(f"{self._of} finds no latents of samples; train a GAN, a VAE or a diffusion model")
+        samples, key = np.asarray(samples), jax.random.key(seed)
+        dtype = np.uint8 if len(self.shape) == 3 else np.float32
+        if samples.shape[1:] != self.shape or samples.dtype != dtype:
+            expected = f"{np.dtype(dtype)} (N, {', '.join(map(str, self.shape))})"
+            raise InputError(
+                f"the samples must be {expected}, as run.sample draws; got {samples.dtype} {samples.shape}"
+            )
+        condition, encode = self._needed_labels(len(samples), label) or {}, programs.encoder(self.system.encode)
+        size, chunks = max(1, chunk_size(self.shape) // _STARTS), []
+        for start in range(0, len(samples), size):
+            rows = np.arange(start, min(start + size, len(samples)))
+            batch = {name: values[rows] for name, values in {"sample": samples, **condition}.items()}
+            chunks.append(np.asarray(encode(self.state, jax.random.fold_in(key, start), batch)))
+        return np.concatenate(chunks)
+
+    def likelihood(self, batch: Batch, *, seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
+        """Return log-likelihoods (N,), in nats, of given samples, by the name of their estimate.
+
+        Those of points are log densities, those of images log probabilities. The batch holds "sample", and "label" if
+        the system is told the labels.
+
+        Raises:
+          InputError: the system has no likelihood, or no such option.
+        """
+        likelihoods = self.system.likelihood
+        if likelihoods is None:
+            advice = "score its samples by `gan-jax evaluate`, or train a diffusion model or a VAE, which have one"
+            raise InputError(f"{self._of} has no likelihood; {advice}")
+        self._check_options("likelihood", options)
+
+        @jax.jit
+        def evaluate(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
+            return likelihoods(state, key, {**batch, "sample": preprocess(jnp.asarray(batch["sample"]))}, **options)
+
+        size, key, found = chunk_size(self.shape), jax.random.key(seed), []
+        for start in range(0, len(batch["sample"]), size):
+            chunk = {name: values[start : start + size] for name, values in batch.items()}
+            found.append(jax.device_get(evaluate(self.state, jax.random.fold_in(key, start), chunk)))
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    @property
+    def _of(self) -> str:
+        return f"a run of {self.experiment.summary()}"
+
+    def _check_options(self, function: str, options: dict[str, Any]) -> None:
+        for name in options:
+            if name not in self.system.options.get(function, ()):
+                what = {"sample": "sampling", "decode": "making samples of latents", "likelihood": "likelihoods"}
+                raise InputError(
+                    f"{self.experiment.summary()} has no {name} in {what[function]}; leave it out", field=name
+                )
+
+    def _labels(self, n: int, label: Any) -> dict[str, np.ndarray] | None:
+        if label is not None and not self.class_counts:
+            raise InputError(f"{self._of} draws without labels; leave it out", field="label")
+        return None if label is None else {"label": labels_of(self.classes, label, n)}
+
+    def _needed_labels(self, n: int, label: Any) -> dict[str, np.ndarray] | None:
+        if label is None and self.class_counts:
+            raise InputError(
+                f"is needed, {self._of} is told it; give one of {', '.join(self.classes[:20])}", field="label"
+            )
+        return self._labels(n, label)
+
+    def _checked(self, latents: ArrayLike, name: str) -> np.ndarray:
+        found = np.asarray(latents)
+        if found.ndim != 2 or found.shape[1] != self.latent or found.dtype.kind not in "fiu":
+            raise InputError(f"{name} must be (N, {self.latent}) numbers, got {found.dtype} {found.shape}")
+        if not np.isfinite(found).all():
+            raise InputError(f"{name} hold numbers that are not finite")
+        return found.astype(np.float32)
 
 
 def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **options: Any) -> SampleSets:
@@ -152,77 +234,10 @@ def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **
 
     def take(seeds: tuple[int, ...], n: int) -> Iterator[tuple[int, np.ndarray]]:
         for seed in seeds:
-            condition = None if label is None else {"label": np.full(n, label, np.int32)}
-            yield seed, sample(run, n, seed=seed, condition=condition, **options)
+            yield seed, run.sample(n, seed=seed, label=label, **options)
 
     return SampleSets(name, run.shape, None, take)
 
 
-def interpolate(run: Run, *, paths: int = 6, steps: int = 10, seed: int = 0) -> np.ndarray:
-    """Draw samples along paths through the latent space: uint8 images or float32 points (paths, steps, ...).
-
-    Raises:
-      InputError: the system knows no way between samples.
-    """
-    draw = _function_of(run, "interpolate")
-    samples = postprocess(draw(run.state, jax.random.key(seed), paths, steps))
-    return np.asarray(samples).reshape(paths, steps, *run.shape)
-
-
-def encode(run: Run, samples: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Return latents (N, z) of uint8 images (N, H, W, C) or float32 points (N, D), which `decode` maps back near them.
-
-    Raises:
-      InputError: the system cannot encode.
-    """
-    encoder = _function_of(run, "encode")
-    return np.asarray(encoder(run.state, jax.random.key(seed), {"sample": preprocess(jnp.asarray(samples))}))
-
-
-def decode(run: Run, latents: np.ndarray) -> np.ndarray:
-    """Return the samples, uint8 images or float32 points, of latents (N, z).
-
-    Raises:
-      InputError: the system cannot decode.
-    """
-    return np.asarray(postprocess(_function_of(run, "decode")(run.state, jnp.asarray(latents))))
-
-
-def likelihood(run: Run, batch: Batch, *, seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
-    """Return log-likelihoods (N,), in nats, of uint8 images (N, H, W, C) or float32 points (N, D), by their estimate.
-
-    Those of points are log densities, those of images log probabilities. The batch holds "sample", and "label" if the
-    system is told the labels; options are what the system names in `System.options`.
-
-    Raises:
-      InputError: the system has no likelihood, or no such option.
-    """
-    likelihoods = run.system.likelihood
-    if likelihoods is None:
-        advice = "score its samples by `gan-jax evaluate`, or train a diffusion model or a VAE, which have one"
-        raise InputError(f"a run of {run.experiment.summary()} has no likelihood; {advice}")
-    for name in options:
-        if name not in run.system.options.get("likelihood", ()):
-            raise InputError(f"{run.experiment.summary()} has no {name} in likelihoods; leave it out", field=name)
-
-    @jax.jit
-    def evaluate(state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
-        return likelihoods(state, key, {**batch, "sample": preprocess(jnp.asarray(batch["sample"]))}, **options)
-
-    size, key, found = chunk_size(run.shape), jax.random.key(seed), []
-    for start in range(0, len(batch["sample"]), size):
-        chunk = {name: values[start : start + size] for name, values in batch.items()}
-        found.append(jax.device_get(evaluate(run.state, jax.random.fold_in(key, start), chunk)))
-    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-
-
-def _function_of(run: Run, name: str) -> Callable[..., Any]:
-    function = getattr(run.system, name)
-    if function is None:
-        raise InputError(f"a run of {run.experiment.summary()} cannot {name}")
-    return function
-
-
-@lru_cache(maxsize=4)  # one program for every time that a run draws
-def _sampler(sample: Callable[..., Any], size: int, options: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    return jax.jit(lambda state, key, condition: postprocess(sample(state, key, size, condition, **dict(options))))
+def _rows(condition: dict[str, np.ndarray] | None, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    return None if condition is None else {name: values[rows] for name, values in condition.items()}

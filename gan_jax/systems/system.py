@@ -47,14 +47,15 @@ class System(NamedTuple):
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
       conditional: whether samples are drawn of labels; without a condition these are uniform.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
-        0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
+        0, where all are the average one, or "sampler", "steps", "eta", "guidance"; so may `decode`; `likelihood`
+        perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
       drawn_with: `state -> parameters`, those that samples are drawn with.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
-      interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
-        one sample to another.
-      encode: `(state, key, batch) -> latents`, of given samples.
-      decode: `(state, latents) -> samples`.
+      latent: length z of a latent, which is standard normal where samples are drawn.
+      decode: `(state, latents (N, z), condition=None) -> samples`, always the same of the same; a condition is as for
+        `sample`, and needed where the system is conditional.
+      encode: `(state, key, batch) -> latents` (N, z), of given samples, and of their labels where there are some.
       likelihood: `(state, key, batch) -> log-likelihoods` (N,) in nats, by the name of the estimate:
         densities of points, probabilities of images of 8 bits.
     """
@@ -69,7 +70,7 @@ class System(NamedTuple):
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
-    interpolate: Callable[[State, Key, int, int], Samples] | None = None
+    latent: int | None = None
+    decode: Callable[..., Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None
-    decode: Callable[[State, Latents], Samples] | None = None
     likelihood: Callable[..., dict[str, PerSample]] | None = None

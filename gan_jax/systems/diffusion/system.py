@@ -1,6 +1,7 @@
 """Denoising as a system: what it is made of, the state that it begins with, and how that moves."""
 
 from functools import partial
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -58,13 +59,13 @@ def diffusion(model: Model) -> System:
         metrics=_METRICS,
         counts={"images": learner.batch_size},
         conditional=told,
-        options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
+        options={"sample": sampling.OPTIONS, "decode": sampling.FLOW_OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
         diagnose=partial(diagnose, model),
-        interpolate=partial(sampling.interpolate, model),
-        encode=None if told else partial(sampling.encode, model),
-        decode=None if told else partial(sampling.decode, model),
+        latent=prod(shape),
+        decode=partial(sampling.decode, model),
+        encode=partial(sampling.encode, model),
         likelihood=partial(likelihood.likelihood, model),
     )
 
