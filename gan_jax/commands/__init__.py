@@ -9,6 +9,8 @@ COMMANDS = {
     "train": ("EXPERIMENT", "train; any setting of the experiment is an option"),
     "sweep": ("EXPERIMENT", "train it with every combination of settings, seeds among them"),
     "sample": ("RUN", "draw images from a trained run"),
+    "video": ("RUN", "a walk through its latents, as GIF or MP4"),
+    "export": ("RUN --to FORMAT", "its function or its weights, for other programs"),
     "evaluate": ("SAMPLES", "score a run, an .npz file or a folder of images"),
     "compare": ("SAMPLES ...", "score several side by side"),
     "report": ("RUN", "all about a run in one HTML file"),

@@ -15,6 +15,7 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.files import expand_user
 
 __all__ = [
+    "DECODING",
     "Several",
     "add_sampling",
     "command_parser",
@@ -34,6 +35,8 @@ _SAMPLING: dict[str, tuple[Any, str]] = {
     "eta": (Probability, "of the sampler ddim: fresh noise in its steps, 0 for none, 1 for as much as ddpm has"),
     "guidance": (NonNegative, "of a diffusion run that is told the labels: 1 is none, more makes them plainer"),
 }
+
+DECODING = ("truncation", "steps", "guidance")
 
 
 class _Parser(ArgumentParser):
@@ -116,9 +119,13 @@ def reader(annotation: Any) -> Callable[[str], Any]:
     return read
 
 
-def add_sampling(parser: ArgumentParser) -> None:
-    """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given."""
-    for name, (annotation, text) in _SAMPLING.items():
+def add_sampling(parser: ArgumentParser, names: Sequence[str] = tuple(_SAMPLING)) -> None:
+    """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given.
+
+    `DECODING` names those of samples that are made of given latents.
+    """
+    for name in names:
+        annotation, text = _SAMPLING[name]
         parser.add_argument(f"--{name}", type=reader(annotation), default=SUPPRESS, help=text)
 
 

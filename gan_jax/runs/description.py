@@ -29,6 +29,7 @@ class Description(NamedTuple):
       source_sha256: of that file and its modules, where the run depends on objects that they define.
       version: of gan_jax.
       class_counts: how many training samples each class has; none of a run whose samples are drawn of no labels.
+      begun_with: the run whose weights it began with, and its iteration, if it did not begin at random.
     """
 
     settings: dict[str, Any]
@@ -39,6 +40,7 @@ class Description(NamedTuple):
     source_sha256: str | None
     version: str
     class_counts: tuple[int, ...] = ()
+    begun_with: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return dictionaries that JSON can hold."""
@@ -55,6 +57,7 @@ def describe(
     data: Dataset,
     *,
     class_counts: tuple[int, ...] = (),
+    begun_with: dict[str, Any] | None = None,
     source: str | None = None,
     source_sha256: str | None = None,
 ) -> Description:
@@ -70,6 +73,7 @@ def describe(
         source_sha256=source_sha256,
         version=__version__,
         class_counts=class_counts,
+        begun_with=begun_with,
     )
 
 

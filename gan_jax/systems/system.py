@@ -51,6 +51,9 @@ class System(NamedTuple):
         perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
       drawn_with: `state -> parameters`, those that samples are drawn with.
+      weights: `state -> parameters` by the network that has them, averages where there are some: what another run may
+        begin with.
+      begin: `(key, weights) -> state`, as `init` makes one, with such weights.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
       latent: length z of a latent, which is standard normal where samples are drawn.
       decode: `(state, latents (N, z), condition=None) -> samples`, always the same of the same; a condition is as for
@@ -69,6 +72,8 @@ class System(NamedTuple):
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None
+    weights: Callable[[State], Mapping[str, Params]] | None = None
+    begin: Callable[[Key, Mapping[str, Params]], State] | None = None
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
     latent: int | None = None
     decode: Callable[..., Samples] | None = None

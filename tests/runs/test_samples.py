@@ -16,12 +16,8 @@ SPEC = {"sample": jax.ShapeDtypeStruct((2, 2, 1), jnp.float32)}
 
 
 def uniform(state, key, n, condition=None):
-    level = (
-        jnp.zeros((n, 1, 1, 1))
-        if condition is None
-        else condition["label"].reshape(n, 1, 1, 1).astype(jnp.float32) / 10
-    )
-    return level + 0.1 * jax.random.uniform(key, (n, 2, 2, 1))
+    labels = jnp.zeros(n) if condition is None else condition["label"].astype(jnp.float32)
+    return labels.reshape(n, 1, 1, 1) / 10 + 0.1 * jax.random.uniform(key, (n, 2, 2, 1))
 
 
 @pytest.fixture

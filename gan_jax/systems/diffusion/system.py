@@ -62,6 +62,8 @@ def diffusion(model: Model) -> System:
         options={"sample": sampling.OPTIONS, "decode": sampling.FLOW_OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
+        weights=lambda state: {"network": state.ema},
+        begin=lambda key, weights: learner.begin(weights["network"]),
         diagnose=partial(diagnose, model),
         latent=prod(shape),
         decode=partial(sampling.decode, model),

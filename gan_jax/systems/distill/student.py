@@ -45,9 +45,8 @@ class Student(nn.Module):
             jnp.full((x.shape[0], *[1] * len(self.shape)), level, x.dtype) for level in (self.alpha, self.sigma)
         )
         given = (label,) if self.classes else ()
-        said = self.network(
-            self.parameterization.scale(alpha, sigma) * x, jnp.full(x.shape[0], self.time, x.dtype), *given
-        )
+        time = jnp.full(x.shape[0], self.time, x.dtype)
+        said = self.network(self.parameterization.scale(alpha, sigma) * x, time, *given)
         return self.parameterization.denoised(said, x, alpha, sigma)
 
 

@@ -24,7 +24,7 @@ from gan_jax.systems.gan.game import Game, Teacher, is_conditional
 from gan_jax.systems.gan.metrics import metrics_of
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
 from gan_jax.systems.gan.sampling import decode, drawn_with, encode, sample
-from gan_jax.systems.gan.update import init, update
+from gan_jax.systems.gan.update import begin, init, update
 from gan_jax.systems.system import System
 
 __all__ = ["gan"]
@@ -172,6 +172,8 @@ def gan(
         conditional=is_conditional(generator),
         options=dict.fromkeys(("sample", "decode"), ("truncation",)) if hasattr(generator, "center") else {},
         drawn_with=partial(drawn_with, game),
+        weights=lambda state: {"generator": state.generator_ema, "critic": state.critic.params},
+        begin=partial(begin, game),
         diagnose=partial(diagnose, game),
         latent=latent,
         decode=partial(decode, game),

@@ -111,6 +111,8 @@ def vae(
         counts={"images": batch_size},
         options={"likelihood": ("draws",)},
         drawn_with=lambda state: state.ema,
+        weights=lambda state: {"network": state.ema},
+        begin=lambda key, weights: learner.begin(weights["network"]),
         diagnose=partial(_diagnose, model),
         latent=latent,
         decode=partial(_decode, model),
