@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -46,11 +47,15 @@ def generator_of(run: Run, **options: Any) -> tuple[Callable[..., Samples], list
 def to_stablehlo(run: Run, **options: Any) -> bytes:
     """Return the run's function of a batch of any size as `jax.export` serialises it, for `PLATFORMS`.
 
-    `jax.export.deserialize(data).call(latents)` needs jax alone.
+    `jax.export.deserialize(data).call(latents)` needs jax and flatbuffers, and nothing of this package.
 
     Raises:
-      InputError: as `generator_of`; or its network cannot be compiled for a batch of any size.
+      InputError: flatbuffers is not installed; or as `generator_of`; or its network cannot be compiled for a batch of
+        any size.
     """
+    if find_spec("flatbuffers") is None:
+        reason = 'jax writes StableHLO by flatbuffers, which is not installed; pip install "gan_jax[export]"'
+        raise InputError(reason, field="to")
     generate, takes = generator_of(run, **options)
     (batch,) = export.symbolic_shape("b")
     shapes = [jax.ShapeDtypeStruct((batch, *shape), dtype) for shape, dtype in takes]

@@ -14,9 +14,8 @@ LIBRARY = "library_name: gan_jax"
 
 _TASK = "unconditional-image-generation"  # the hub has none for images of a class
 _USES = {
-    "stablehlo": """import jax
-import numpy as np
-from jax import export
+    "stablehlo": """import numpy as np
+from jax import export  # pip install jax flatbuffers
 
 with open("{file}", "rb") as file:
     generator = export.deserialize(file.read())

@@ -74,6 +74,8 @@ class Run(NamedTuple):
         Raises:
           InputError: the system has no such option, or the run no such class.
         """
+        if n < 1:
+            raise InputError(f"{n} is too few; give at least 1", field="n")
         self._check_options("sample", options)
         condition = self._labels(n, label)
         if condition is None and self.class_counts:
@@ -134,6 +136,8 @@ class Run(NamedTuple):
         Raises:
           InputError: as `generate`; or the two are not shaped alike.
         """
+        if steps < 2:
+            raise InputError(f"{steps} is too few for both ends; give at least 2", field="steps")
         a, b = np.asarray(a), np.asarray(b)
         if a.shape != b.shape or a.ndim not in (1, 2):
             advice = "of images, the latents are run.invert(images)"
@@ -158,7 +162,7 @@ class Run(NamedTuple):
             raise InputError(f"{self._of} finds no latents of samples; train a GAN, a VAE or a diffusion model")
         samples, key = np.asarray(samples), jax.random.key(seed)
         dtype = np.uint8 if len(self.shape) == 3 else np.float32
-        if samples.shape[1:] != self.shape or samples.dtype != dtype:
+        if samples.shape[1:] != self.shape or samples.dtype != dtype or not len(samples):
             expected = f"{np.dtype(dtype)} (N, {', '.join(map(str, self.shape))})"
             raise InputError(
                 f"the samples must be {expected}, as run.sample draws; got {samples.dtype} {samples.shape}"
@@ -224,6 +228,8 @@ class Run(NamedTuple):
         found = np.asarray(latents)
         if found.ndim != 2 or found.shape[1] != self.latent or found.dtype.kind not in "fiu":
             raise InputError(f"{name} must be (N, {self.latent}) numbers, got {found.dtype} {found.shape}")
+        if not len(found):
+            raise InputError(f"{name} are none; give one at least")
         if not np.isfinite(found).all():
             raise InputError(f"{name} hold numbers that are not finite")
         return found.astype(np.float32)

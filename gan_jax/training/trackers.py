@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,7 @@ __all__ = ["TRACKERS", "Tracker", "check_trackers", "open_trackers"]
 Images = Mapping[str, UInt8[np.ndarray, "h w c"]]
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """What is told of a run between iterations, where the metrics are on the host already."""
 

@@ -51,7 +51,7 @@ def test_networks_that_differ_are_one_line_that_names_a_parameter(tiny_run, tmp_
     wrong = [
         (
             ["--init-from", run, "--gan.critic.width", "9"],
-            " is float32 (8,) there, and float32 (9,) here",
+            " is float32 (8, 1) there, and float32 (9, 1) here",
         ),
         (["--init-from", run, "--gan.generator.depth", "2"], "is missing there, and float32"),
         (["--init-from", str(tmp_path / "none")], "none: is not a run folder, it has no experiment.json"),
