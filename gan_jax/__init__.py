@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from gan_jax.runs.training import train
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
+    from gan_jax.systems.autoencoder import AdversaryConfig, Autoencoder, AutoencoderNetworkConfig
+    from gan_jax.systems.clip import Clip, ClipNetworkConfig
+    from gan_jax.systems.control import Control
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
     from gan_jax.systems.distill import Distill
     from gan_jax.systems.ema import HalfLife
@@ -43,7 +46,9 @@ if TYPE_CHECKING:
         PenaltyConfig,
         gan,
     )
+    from gan_jax.systems.latent_diffusion import LatentDiffusion
     from gan_jax.systems.optimizers import AdamConfig
+    from gan_jax.systems.unclip import Prior, Unclip
     from gan_jax.systems.vae import VAE, VAENetworkConfig
 
 __version__ = "0.2.0"
@@ -55,14 +60,19 @@ _LAZY = {
     "gan_jax.runs.training": ("train",),
     "gan_jax.schedules": ("Cosine",),
     "gan_jax.systems": ("Metric", "System"),
+    "gan_jax.systems.autoencoder": ("AdversaryConfig", "Autoencoder", "AutoencoderNetworkConfig"),
+    "gan_jax.systems.latent_diffusion": ("LatentDiffusion",),
     "gan_jax.systems.gan": (
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
     ),
+    "gan_jax.systems.clip": ("Clip", "ClipNetworkConfig"),
+    "gan_jax.systems.control": ("Control",),
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
     "gan_jax.systems.distill": ("Distill",),
     "gan_jax.systems.ema": ("HalfLife",),
     "gan_jax.systems.optimizers": ("AdamConfig",),
+    "gan_jax.systems.unclip": ("Prior", "Unclip"),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -72,8 +82,14 @@ __all__ = [
     "GAN",
     "VAE",
     "AdamConfig",
+    "AdversaryConfig",
     "AugmentConfig",
+    "Autoencoder",
+    "AutoencoderNetworkConfig",
+    "Clip",
+    "ClipNetworkConfig",
     "ConstraintConfig",
+    "Control",
     "Cosine",
     "CriticConfig",
     "DataConfig",
@@ -85,11 +101,14 @@ __all__ = [
     "Experiment",
     "GeneratorConfig",
     "HalfLife",
+    "LatentDiffusion",
     "Metric",
     "PathLengthConfig",
     "PenaltyConfig",
+    "Prior",
     "Run",
     "System",
+    "Unclip",
     "VAENetworkConfig",
     "constraints",
     "divergences",

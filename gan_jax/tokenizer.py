@@ -13,7 +13,7 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.files import expand_user, read_json_entries
 
-__all__ = ["Tokenizer", "read_tokenizer"]
+__all__ = ["Tokenizer", "read_tokenizer", "split_words"]
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _WHOLE = (_START, _END, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -69,7 +69,7 @@ class Tokenizer:
 
     def encode(self, caption: str) -> list[int]:
         """Return the tokens of a caption, without start and end."""
-        return [token for word in _words(caption) for token in self._tokens(word)]
+        return [token for word in split_words(caption) for token in self._tokens(word)]
 
     def _row(self, caption: str) -> list[int]:
         tokens = [self._number(_START), *self.encode(caption)[: self.length - 2], self._number(_END)]
@@ -87,8 +87,12 @@ class Tokenizer:
         return self.vocabulary[token]
 
 
-def _words(caption: str) -> Iterator[str]:
-    """Letters that follow each other, single digits, other signs that follow each other, and short ends: 's, 'll."""
+def split_words(caption: str) -> Iterator[str]:
+    """Yield the words of a caption in lower case: letters or signs that follow each other, single digits, 's and 'll.
+
+    >>> list(split_words("A Cat's  24!"))
+    ['a', 'cat', "'s", '2', '4', '!']
+    """
     # Letter by letter, or a sigma at the end of a word would be another one.
     text = "".join(letter.lower() for letter in normalize("NFC", caption))
     start = 0

@@ -8,6 +8,7 @@ COMMANDS = {
     "data": ("IMAGES --out DIR", "make a data set of any size of them"),
     "train": ("EXPERIMENT", "train; any setting of the experiment is an option"),
     "sweep": ("EXPERIMENT", "train it with every combination of settings, seeds among them"),
+    "import": ("FOLDER --out RUN", "make a run of Stable Diffusion's, SDXL's or DDPM's files"),
     "sample": ("RUN", "draw images from a trained run"),
     "video": ("RUN", "a walk through its latents, as GIF or MP4"),
     "export": ("RUN --to FORMAT", "its function or its weights, for other programs"),

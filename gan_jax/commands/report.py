@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gan_jax import runs
 from gan_jax.commands.options import out_path
-from gan_jax.commands.scoring import parse_scoring, score_one, scoring_parser
+from gan_jax.commands.scoring import measure_alone, parse_scoring, score_one, scoring_parser
 from gan_jax.files import expand_user, read_json_entries, read_json_lines, write_json
 from gan_jax.report import ReportContents, write_report
 from gan_jax.runs import Run
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str], console: Console) -> int:
     out = out_path(options.out, folder / "report.html", ".html")
     run = runs.load(folder)
     if given or not _is_scored(run):
-        evaluation, _ = score_one(console, options, Candidate(sample_sets(run, str(folder)), run))
+        candidate = Candidate(sample_sets(run, str(folder)), run)
+        alone = run.system.sample is None
+        evaluation = measure_alone(console, options, candidate) if alone else score_one(console, options, candidate)[0]
         write_json(run.folder.evaluation, evaluation)
     write_report(out, _contents(run, options.seed))
     print(f"report: {out}")
@@ -43,15 +45,16 @@ def _is_scored(run: Run) -> bool:
     """Whether there are scores of the newest checkpoint."""
     file = run.folder.evaluation
     evaluation = read_json_entries(file) if file.exists() else {}
-    return "scores" in evaluation and evaluation.get("step") == run.step
+    kind = "diagnostics" if run.system.sample is None else "scores"
+    return kind in evaluation and evaluation.get("step") == run.step
 
 
 def _contents(run: Run, seed: int) -> ReportContents:
     folder, interpolation = run.folder, None
-    if len(run.shape) == 3 and run.latent:
+    if len(run.shape) == 3 and run.latent and not run.system.reconstructs:
         ends = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, _PATHS, run.latent), np.float32)
-        label = balanced_labels(len(run.classes), _PATHS) if run.class_counts else None
-        interpolation = run.interpolate(*ends, label=label)
+        label = {"label": balanced_labels(len(run.classes), _PATHS)} if run.class_counts else {}
+        interpolation = run.interpolate(*ends, condition=run.like_data(_PATHS, seed) | label)
     protocol, baseline = {}, {}
     if folder.evaluation_protocol.exists():
         of_history, baseline = read_protocol(folder.evaluation_protocol)

@@ -58,22 +58,22 @@ def main(arguments: Sequence[str], console: Console) -> int:
     run = runs.load(folder, best=options.best)
     if len(run.shape) != 3 or run.shape[2] not in (1, 3):
         raise InputError(f"{folder} draws {run.shape}, no gray or colored images; `gan-jax sample --grid` plots them")
-    if run.latent is None:
-        raise InputError(f"a run of {run.experiment.summary()} makes no samples of given latents; there is no walk")
+    if run.latent is None or run.system.reconstructs:
+        raise InputError(f"a run of {run.experiment.summary()} draws of no latents; there is no walk through them")
     count = max(2, round(options.seconds * options.fps))
     stops = np.random.Generator(np.random.PCG64(options.seed)).standard_normal(
         (options.n, options.stops, run.latent), np.float32
     )
     walk = np.asarray(closed_walk(jnp.asarray(stops), count))  # (n, frames, z)
-    label = options.label
-    if label is None and run.class_counts:
-        label = balanced_labels(len(run.classes), options.n)
+    condition = run.like_data(options.n, options.seed)
+    if run.class_counts and options.label is None:
+        condition["label"] = balanced_labels(len(run.classes), options.n)
     given = sampling(options)
     frames = []
     with progress_bars(console) as progress:
         advance = progress("drawing frames", count)
         for latents in walk.swapaxes(0, 1):
-            frames.append(_frame(run.generate(latents, label=label, **given)))
+            frames.append(_frame(run.generate(latents, label=options.label, condition=condition, **given)))
             advance(1)
         progress(f"writing {out}", 1)
         save_video(out, frames, fps=options.fps)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from gan_jax.data.large_arrays import blocks
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.types import Spec
 
 __all__ = [
@@ -49,7 +50,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Arrays in memory that share their first axis: "sample", and whatever else belongs to each, as "label".
+    """Arrays in memory that share their first axis: "sample", and whatever else belongs to each, "label" or "tokens".
 
     >>> source = ArraySource({"sample": np.zeros((5, 2), np.float32), "label": np.arange(5, dtype=np.int32)})
     >>> len(source), source.batch(np.array([3, 1]))["label"].tolist()
@@ -113,12 +114,14 @@ class Dataset(NamedTuple):
       train: to train on.
       held_out: to evaluate with.
       classes: the names of the classes that "label" counts.
+      vocabulary: the words that "tokens", the rows of captions, count.
     """
 
     spec: Spec
     train: Source
     held_out: Source
     classes: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,7 +135,10 @@ class Dataset(NamedTuple):
 
 
 def from_arrays(
-    train: Mapping[str, np.ndarray], held_out: Mapping[str, np.ndarray], classes: tuple[str, ...] = ()
+    train: Mapping[str, np.ndarray],
+    held_out: Mapping[str, np.ndarray],
+    classes: tuple[str, ...] = (),
+    vocabulary: Vocabulary | None = None,
 ) -> Dataset:
     """Return the data set of arrays in memory.
 
@@ -141,7 +147,7 @@ def from_arrays(
     ((2,), 5, 2)
     """
     spec = {name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in train.items()}
-    return Dataset(spec, ArraySource(dict(train)), ArraySource(dict(held_out)), classes)
+    return Dataset(spec, ArraySource(dict(train)), ArraySource(dict(held_out)), classes, vocabulary)
 
 
 def only_class(data: Dataset, label: int) -> Dataset:

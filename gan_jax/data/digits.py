@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.holding_out import hold_out
+from gan_jax.data.holding_out import entries, hold_out
 from gan_jax.errors import InputError
 
 __all__ = ["FILE", "SHA256", "read_digits"]
@@ -38,4 +38,4 @@ def read_digits() -> Dataset:
     with np.load(io.BytesIO(content)) as arrays:
         levels, labels = arrays["images"], arrays["labels"]
     images = np.round(levels * (255 / 16)).astype(np.uint8)[..., None]
-    return hold_out(images, labels, tuple("0123456789"))
+    return hold_out(entries(images, labels), tuple("0123456789"))

@@ -1,4 +1,4 @@
-"""Images as they come: where a folder, an `.npz` or an unpacked archive has them, their labels and their splits."""
+"""Images as they come: where a folder, an `.npz` or an unpacked archive has them, their labels, captions and splits."""
 
 import csv
 import json
@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gan_jax.data.captions import find_captions
 from gan_jax.data.classics import read_cifar, read_mnist
 from gan_jax.data.files import read_labeled_images
 from gan_jax.data.pictures import picture_files
+from gan_jax.data.vocabulary import Vocabulary, vocabulary_of
 from gan_jax.errors import InputError, one_line
 from gan_jax.files import expand_user
 
@@ -31,6 +33,8 @@ class Originals(NamedTuple):
       splits: of each, "train" or "held_out", or None where the data have no splits of their own.
       classes: names of the classes.
       left_out: what is there and is not used, in words.
+      tokens: the rows of their captions, int32 (N, L), or None.
+      vocabulary: the words of the captions.
     """
 
     images: Sequence[Path] | np.ndarray
@@ -39,6 +43,8 @@ class Originals(NamedTuple):
     splits: Sequence[str] | None = None
     classes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    tokens: np.ndarray | None = None
+    vocabulary: Vocabulary | None = None
 
     def part(self, start: int, stop: int) -> "Originals":
         """Return some of them."""
@@ -47,11 +53,12 @@ class Originals(NamedTuple):
             names=self.names[start:stop],
             labels=None if self.labels is None else self.labels[start:stop],
             splits=None if self.splits is None else self.splits[start:stop],
+            tokens=None if self.tokens is None else self.tokens[start:stop],
         )
 
 
 def find_originals(path: Path, labels: str | None = None) -> Originals:
-    """Find the images of a folder, an `.npz` file, or the files of MNIST and CIFAR.
+    """Find the images of a folder, with captions if it has any, an `.npz` file, or the files of MNIST and CIFAR.
 
     Args:
       path: the folder or file.
@@ -105,7 +112,18 @@ def _of_folder(path: Path, labels: str | None) -> Originals:
         label, classes = _by_folder(path, [*roots], files, classes_of)
     elif labels not in (None, "none"):
         label, classes = _by_file(expand_user(labels), path, files)
-    return Originals(files, names, label, split_of if splits else None, classes, left_out)
+    captions = find_captions([path, *splits], files)
+    vocabulary = None if captions is None else vocabulary_of(captions)
+    return Originals(
+        files,
+        names,
+        label,
+        split_of if splits else None,
+        classes,
+        left_out,
+        tokens=None if captions is None or vocabulary is None else vocabulary(captions),
+        vocabulary=vocabulary,
+    )
 
 
 def _split_folders(path: Path) -> tuple[dict[Path, str], tuple[str, ...]]:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from gan_jax.data.alike import Preparation, held_out, prepare_image
+from gan_jax.data.holding_out import entries
 from gan_jax.data.large_arrays import available_memory
 from gan_jax.data.originals import Originals
 from gan_jax.data.pictures import read_picture
@@ -68,7 +69,7 @@ def prepare(
     """
     folder.mkdir(parents=True, exist_ok=True)
     first = _first_readable(originals, how)
-    size = first.nbytes + (0 if originals.labels is None else 4)
+    size = first.nbytes + sum(array[0].nbytes for array in (originals.labels, originals.tokens) if array is not None)
     step = max(1, min(_IMAGES, _BYTES // size))
     starts = range(0, len(originals.images), step)
     plan = _plan(originals, how, step)
@@ -136,7 +137,7 @@ def _write_parts(
 def _write_part(folder: Path, number: int, part: Originals, how: Preparation, shape: tuple[int, ...]) -> _Part:
     """Prepare some of the images and write them as shards; run by a process of its own."""
     samples: dict[str, list[np.ndarray]] = {"train": [], "held_out": []}
-    labels: dict[str, list[int]] = {"train": [], "held_out": []}
+    rows: dict[str, list[int]] = {"train": [], "held_out": []}
     skipped = []
     for i, name in enumerate(part.names):
         try:
@@ -150,14 +151,12 @@ def _write_part(folder: Path, number: int, part: Originals, how: Preparation, sh
             raise InputError(f"{name}: is {found}, the first is {wanted}; give {choice} to make them alike")
         split = part.splits[i] if part.splits else ("held_out" if held_out(image) else "train")
         samples[split].append(image)
-        if part.labels is not None:
-            labels[split].append(int(part.labels[i]))
+        rows[split].append(i)
     shards = {}
     for split, images in samples.items():
         if images:
-            arrays = {"sample": np.stack(images)}
-            if part.labels is not None:
-                arrays["label"] = np.array(labels[split], np.int32)
+            beside = (None if array is None else array[rows[split]] for array in (part.labels, part.tokens))
+            arrays = entries(np.stack(images), *beside)
             shards[split] = write_shard(folder / f"{split}-{number:05d}.array_record", arrays)
     found = _Part(number, len(part.names), shards, skipped)
     write_json(_part_file(folder, number), found._asdict() | {"shards": {k: v._asdict() for k, v in shards.items()}})
@@ -178,8 +177,10 @@ def _finish(
     spec = {"sample": jax.ShapeDtypeStruct(shape, np.uint8)}
     if originals.labels is not None:
         spec["label"] = jax.ShapeDtypeStruct((), np.int32)
+    if originals.tokens is not None:
+        spec["tokens"] = jax.ShapeDtypeStruct(originals.tokens.shape[1:], np.int32)
     choices = asdict(how) | {"hold_out": "given" if originals.splits else "one in five, by SHA-256 of the pixels"}
-    description = describe_records(spec, originals.classes, splits) | {
+    description = describe_records(spec, originals.classes, splits, originals.vocabulary) | {
         "counts": counts,
         "source": source,
         "preparation": choices,
@@ -203,7 +204,8 @@ def _plan(originals: Originals, how: Preparation, step: int) -> dict[str, Any]:
         else:
             found = image.stat()
             total.update(f"{name} {found.st_size} {found.st_mtime_ns} ".encode())
-    for part in (originals.splits, originals.classes, None if originals.labels is None else originals.labels.tolist()):
+    arrays = (None if array is None else array.tolist() for array in (originals.labels, originals.tokens))
+    for part in (originals.splits, originals.classes, originals.vocabulary, *arrays):
         total.update(repr(part).encode())
     return {"images": total.hexdigest(), "preparation": [str(value) for value in asdict(how).values()], "step": step}
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.files import read_json
 from gan_jax.types import Spec
@@ -123,14 +124,15 @@ def read_records(folder: Path) -> Dataset:
             RecordSource(folder, tuple(Shard(**shard) for shard in description["splits"][split]), spec)
             for split in ("train", "held_out")
         )
-        classes = tuple(description["classes"])
+        classes, words = tuple(description["classes"]), tuple(description.get("words", ()))
+        vocabulary = Vocabulary(words, spec["tokens"].shape[0]) if "tokens" in spec else None
     except FileNotFoundError:
         raise InputError(f"{folder}: holds no prepared data, it has no {DESCRIPTION}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: is not what `gan-jax data` has written ({error})") from None
     for source in (train, held_out):
         source._records  # noqa: B018  opens the files
-    return Dataset(spec, train, held_out, classes)
+    return Dataset(spec, train, held_out, classes, vocabulary)
 
 
 def write_shard(file: Path, arrays: Mapping[str, np.ndarray]) -> Shard:
@@ -151,12 +153,15 @@ def write_shard(file: Path, arrays: Mapping[str, np.ndarray]) -> Shard:
     return Shard(file.name, count, file.stat().st_size, total.hexdigest())
 
 
-def describe_records(spec: Spec, classes: Sequence[str], splits: Mapping[str, Sequence[Shard]]) -> dict[str, Any]:
+def describe_records(
+    spec: Spec, classes: Sequence[str], splits: Mapping[str, Sequence[Shard]], vocabulary: Vocabulary | None = None
+) -> dict[str, Any]:
     """Return what `dataset.json` must hold."""
     return {
         "format": _FORMAT,
         "entries": {name: {"shape": list(e.shape), "dtype": np.dtype(e.dtype).str} for name, e in spec.items()},
         "classes": list(classes),
+        "words": list(vocabulary.words) if vocabulary else [],
         "splits": {split: [shard._asdict() for shard in shards] for split, shards in splits.items()},
     }
 

@@ -9,10 +9,13 @@ import numpy as np
 
 from gan_jax.data import tfds
 from gan_jax.data.alike import held_out
+from gan_jax.data.captioned_digits import read_captioned_mnist, with_captions
+from gan_jax.data.crops import read_cropped_digits
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.digits import read_digits
+from gan_jax.data.discs import read_discs
 from gan_jax.data.files import check_images
-from gan_jax.data.holding_out import split
+from gan_jax.data.holding_out import entries, split
 from gan_jax.data.originals import find_originals
 from gan_jax.data.pictures import read_pictures
 from gan_jax.data.records import is_prepared, read_records
@@ -29,12 +32,14 @@ _SUFFIXES = {".gz", ".npy", ".npz", ".tar", ".tgz", ".zip"}  # no name of TFDS e
 def read(source: str, data_dir: Path | None = None) -> Dataset:
     """Read a data set whole into memory; sizes, channels and classes are the data's own.
 
-    `source` is a name in `DATASETS` (`"digits"`, the real 8x8 digits in the package, or a two-dimensional
-    distribution of `gan_jax.data.toy.TOYS`, 100,000 points to train on, 10,000 held out), an `.npz` file with an array
-    `images` and perhaps `labels`, a folder of images (searched through its subfolders, which are classes or splits as
-    `gan_jax.data.originals` finds them), a folder that `gan-jax data` has written, of which nothing is read yet, or a
-    TensorFlow Datasets name such as `"mnist"`, looked for in `data_dir`. Of one's own images without splits one in five
-    is held out, by its content; a TFDS data set without a split for testing keeps back every fifth.
+    `source` is a name in `DATASETS` (`"digits"`, the real 8x8 digits in the package, `"captioned_digits"`, these with
+    captions, `"captioned_mnist"`, MNIST in 32x32 pixels with captions, or a two-dimensional distribution of
+    `gan_jax.data.toy.TOYS`, 100,000 points to train on, 10,000 held out), an `.npz` file with an array `images` and
+    perhaps `labels`, a folder of images (searched through its subfolders, which are classes or splits as
+    `gan_jax.data.originals` finds them, with captions as `gan_jax.data.captions` does), a folder that `gan-jax data`
+    has written, of which nothing is read yet, or a TensorFlow Datasets name such as `"mnist"`, looked for in
+    `data_dir`. Of one's own images without splits one in five is held out, by its content; a TFDS data set without a
+    split for testing keeps back every fifth.
 
     Raises:
       InputError: nothing can be read; the message names the source and says what to do.
@@ -44,7 +49,7 @@ def read(source: str, data_dir: Path | None = None) -> Dataset:
     ((8, 8, 1), 1437, 360, ('0', '1'))
     """
     if source in DATASETS:
-        return DATASETS[source]()
+        return DATASETS[source](data_dir)
     path = Path(resolve(source, data_dir))
     if path.is_absolute():
         if not path.exists():
@@ -96,15 +101,23 @@ def _own(path: Path) -> Dataset:
             f"{len(images)} images are too few, or too alike, to hold any out by their content; give more", field=_FIELD
         )
     order = np.argsort(~is_held_out, kind="stable")
-    return split(images, originals.labels, order, int(is_held_out.sum()), originals.classes)
+    arrays = entries(images, originals.labels, originals.tokens)
+    return split(arrays, order, int(is_held_out.sum()), originals.classes, originals.vocabulary)
 
 
-def _toy(name: str) -> Dataset:
+def _toy(name: str, data_dir: Path | None) -> Dataset:
     draw = jax.jit(TOYS[name]().sample, static_argnums=1)
     train_key, held_out_key = jax.random.split(jax.random.key(0))
     train, held_out = np.asarray(draw(train_key, 100_000)), np.asarray(draw(held_out_key, 10_000))
     return from_arrays({"sample": train}, {"sample": held_out})
 
 
-DATASETS: dict[str, Callable[[], Dataset]] = {"digits": read_digits} | {name: partial(_toy, name) for name in TOYS}
-"""By name, functions that read a data set."""
+DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
+    "digits": lambda data_dir: read_digits(),
+    "cropped_digits": lambda data_dir: read_cropped_digits(),
+    "discs": lambda data_dir: read_discs(),
+    "captioned_digits": lambda data_dir: with_captions(read_digits()),
+    "captioned_mnist": read_captioned_mnist,
+    **{name: partial(_toy, name) for name in TOYS},
+}
+"""By name, functions `(data_dir) -> Dataset` that read a data set."""

@@ -4,7 +4,7 @@ import os
 import socket
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.files import check_images
 from gan_jax.data.holding_out import entries, hold_out
 from gan_jax.data.large_arrays import check_room
+from gan_jax.data.vocabulary import vocabulary_of
 from gan_jax.errors import InputError, one_line
 
-__all__ = ["knows", "read_split", "read_tfds"]
+__all__ = ["Split", "knows", "read_split", "read_tfds"]
 
 _FIELD = "data.source"
+_CAPTIONS = ("caption", "captions", "text")  # names of features that are
 _INSTALLED = find_spec("tensorflow_datasets") is not None  # the extra `tfds`; imported late, since it takes long
 
 
@@ -52,8 +54,8 @@ def read_tfds(name: str, data_dir: Path | None) -> Dataset:
         train = read_split(builder, "train", bool(classes))
         for name in ("test", "validation"):
             if name in builder.info.splits:
-                return from_arrays(entries(*train), entries(*read_split(builder, name, bool(classes))), classes)
-        return hold_out(*train, classes)
+                return _joined(train, read_split(builder, name, bool(classes)), classes=classes)
+        return _joined(train, classes=classes)
     finally:
         absl.logging.set_verbosity(verbosity)
 
@@ -97,8 +99,22 @@ def _has_network() -> bool:
     return True
 
 
-def read_split(builder, split: str, has_labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the images and labels of a split, each straight to its place in memory."""
+class Split(NamedTuple):
+    """The images of a split, and what belongs to each.
+
+    Attributes:
+      images: uint8 (N, H, W, C).
+      labels: int32 (N,), or None.
+      captions: of each, or None.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    captions: list[str] | None
+
+
+def read_split(builder, split: str, has_labels: bool) -> Split:
+    """Read the images, labels and captions of a split, each image straight to its place in memory."""
     if "image" not in builder.info.features:
         raise InputError(f"{builder.name} has no feature 'image', only {sorted(builder.info.features)}", field=_FIELD)
     try:
@@ -110,9 +126,37 @@ def read_split(builder, split: str, has_labels: bool) -> tuple[np.ndarray, np.nd
     first = source[0]["image"]
     check_room(len(source) * first.nbytes, f"{builder.name}: {len(source):,} images")
     images, labels = np.empty((len(source), *first.shape), first.dtype), np.zeros(len(source), np.int32)
+    said = next((name for name in _CAPTIONS if name in builder.info.features), None)
+    captions = []
     for i, example in enumerate(source):
         if example["image"].shape != first.shape:
             raise InputError(f"images of {builder.name} differ in size; resize them to a folder first", field=_FIELD)
         images[i] = example["image"]
         labels[i] = example["label"] if has_labels else 0
-    return check_images(images, builder.name), labels if has_labels else None
+        if said:
+            captions.append(_caption(example[said], f"{builder.name}: image {i} of {split}"))
+    return Split(check_images(images, builder.name), labels if has_labels else None, captions if said else None)
+
+
+def _caption(value: Any, image: str) -> str:
+    """The text of a feature, or the first of several, as COCO's captions are."""
+    while isinstance(value, dict):
+        value = value["text"]
+    text = next(iter(np.atleast_1d(np.asarray(value, object))), b"")
+    text = text.decode() if isinstance(text, bytes) else str(text)
+    if not text.strip():
+        raise InputError(f"{image} has no caption; prepare the data without it", field=_FIELD)
+    return text
+
+
+def _joined(*splits: Split, classes: tuple[str, ...]) -> Dataset:
+    """One part to train on, of which some are held out, or one of either."""
+    captions = [caption for split in splits for caption in split.captions or ()]
+    vocabulary = vocabulary_of(captions) if captions else None
+    parts = [
+        entries(split.images, split.labels, vocabulary(split.captions) if vocabulary and split.captions else None)
+        for split in splits
+    ]
+    if len(parts) == 1:
+        return hold_out(parts[0], classes, vocabulary)
+    return from_arrays(parts[0], parts[1], classes, vocabulary)

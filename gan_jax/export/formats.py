@@ -15,14 +15,16 @@ from gan_jax.files import read_json
 from gan_jax.runs.run import Run
 from gan_jax.types import Latents, Samples
 
-__all__ = ["FORMATS", "PLATFORMS", "generator_of", "to_onnx", "to_safetensors", "to_stablehlo", "weights_of"]
+__all__ = ["FORMATS", "PLATFORMS", "generator_of", "to_onnx", "to_safetensors", "to_stablehlo", "told_of", "weights_of"]
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 """Those that a StableHLO file runs on."""
 
 
 def generator_of(run: Run, **options: Any) -> tuple[Callable[..., Samples], list[tuple[tuple[int, ...], np.dtype]]]:
-    """Return `(latents (N, z)[, labels (N,)]) -> samples`, images in [-1, 1], and shape and dtype of what one takes.
+    """Return `(latents (N, z)[, labels (N,)][, tokens (N, L)]) -> samples`, images in [-1, 1], and what one takes.
+
+    That is shape and dtype of each argument for one sample.
 
     Raises:
       InputError: the run's system has no latents, or no such option.
@@ -36,12 +38,20 @@ def generator_of(run: Run, **options: Any) -> tuple[Callable[..., Samples], list
             raise InputError(reason, field=name)
     images = len(run.shape) == 3
 
-    def generate(latents: Latents, *labels: Any) -> Samples:
-        samples = decode(run.state, latents, {"label": labels[0]} if labels else None, **options)
+    told = told_of(run)
+
+    def generate(latents: Latents, *given: Any) -> Samples:
+        condition = dict(zip(told, given, strict=True))
+        samples = decode(run.state, latents, condition or None, **options)
         return jnp.clip(samples, -1, 1) if images else samples
 
-    told = [((), np.dtype("int32"))] if run.class_counts else []
-    return generate, [((latent,), np.dtype("float32")), *told]
+    return generate, [((latent,), np.dtype("float32")), *((shape, np.dtype("int32")) for shape in told.values())]
+
+
+def told_of(run: Run) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of what a run's function is told of each sample beside its latent, by name."""
+    labels: dict[str, tuple[int, ...]] = {"label": ()} if run.class_counts else {}
+    return labels | ({"tokens": run.spec["tokens"].shape} if run.captions else {})
 
 
 def to_stablehlo(run: Run, **options: Any) -> bytes:
@@ -74,12 +84,12 @@ def to_onnx(run: Run, **options: Any) -> bytes:
     """
     generate, takes = generator_of(run, **options)
     try:
-        from jax2onnx import to_onnx as convert
+        from jax2onnx import to_onnx as convert  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         reason = f'ONNX needs jax2onnx, which is not installed ({error.name}); pip install "gan_jax[onnx]"'
         raise InputError(reason, field="to") from None
     shapes = [jax.ShapeDtypeStruct(("B", *shape), dtype) for shape, dtype in takes]
-    names = ["latents", "labels"][: len(shapes)]
+    names = ["latents", *told_of(run)]
     try:
         model = convert(generate, shapes, model_name="generator", input_names=names, output_names=["samples"])
     except Exception as error:  # each of its parts has its own

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gan_jax.export.formats import told_of
 from gan_jax.files import read_json, read_json_entries
 from gan_jax.runs.run import Run
 
@@ -20,14 +21,14 @@ from jax import export  # pip install jax flatbuffers
 with open("{file}", "rb") as file:
     generator = export.deserialize(file.read())
 latents = np.random.standard_normal((16, {latent})).astype("float32")
-samples = generator.call(latents{labels})  # {samples}
+samples = generator.call(latents{told})  # {samples}
 """,
     "onnx": """import numpy as np
 import onnxruntime
 
 generator = onnxruntime.InferenceSession("{file}")
 latents = np.random.standard_normal((16, {latent})).astype("float32")
-(samples,) = generator.run(None, {{"latents": latents{named_labels}}})  # {samples}
+(samples,) = generator.run(None, {{"latents": latents{named_told}}})  # {samples}
 """,
     "safetensors": """from safetensors.numpy import load_file
 
@@ -53,14 +54,15 @@ def model_card(run: Run, kind: str, file: str, weights: Iterable[str] = (), *, p
     use = _USES[kind].format(
         file=file,
         latent=run.latent,
-        labels=', np.zeros(16, "int32")' if run.class_counts else "",
-        named_labels=', "labels": np.zeros(16, "int32")' if run.class_counts else "",
+        told="".join(f', np.zeros({(16, *shape)}, "int32")' for shape in told_of(run).values()),
+        named_told="".join(f', "{name}": np.zeros({(16, *shape)}, "int32")' for name, shape in told_of(run).items()),
         samples=f"float32 (16, {shape})" + ", images in [-1, 1]" * images,
         first=next(iter(weights), "none"),
     )
     settings = json.dumps(read_json(run.folder.experiment)["settings"], indent=2)
     name = run.folder.path.absolute().name
     told = f"It is told a class of each, int32: {', '.join(run.classes)}.\n" if run.class_counts else ""
+    told += "It is told tokens of a caption of each, int32, as `Run.vocabulary` makes them.\n" if run.captions else ""
     parts = [
         _front_matter(run, name, evaluation if scored else {}),
         f"# {name}\n",

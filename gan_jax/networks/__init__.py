@@ -5,7 +5,7 @@ A generator maps noise (N, z) to samples (N, *shape), images in [-1, 1]; a criti
 to samples. The layers compute in `dtype`; parameters, scores and samples are float32.
 """
 
-from gan_jax.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan, stylegan2, unet, vae
+from gan_jax.networks import biggan, dcgan, mlp, patch, r3gan, resnet, stylegan, stylegan2, text_unet, unet, vae
 
 __all__ = ["CRITICS", "DENOISERS", "GENERATORS", "PRESETS", "VAES"]
 
@@ -24,6 +24,7 @@ CRITICS = {
     "deep_sets": mlp.SetCritic,
     "dcgan": dcgan.Critic,
     "resnet": resnet.Critic,
+    "patch": patch.Critic,
     "biggan": biggan.Critic,
     "r3gan": r3gan.Critic,
     "stylegan": stylegan.Critic,
@@ -32,6 +33,7 @@ CRITICS = {
 DENOISERS = {
     "mlp": mlp.Denoiser,
     "unet": unet.Denoiser,
+    "text_unet": text_unet.Denoiser,
 }
 VAES = {
     "mlp": vae.MlpVAE,

@@ -42,6 +42,7 @@ def score_table(evaluation: Mapping[str, Any]) -> str:
       evaluation: as in `ReportContents`.
     """
     scores, protocol = evaluation.get("scores", {}), dict(evaluation.get("protocol", {}))
+    protocol |= {f"file {name}": found for name, found in protocol.pop("files", {}).items()}
     settings = {
         name: text
         for score, text in protocol.pop("settings", {}).items()

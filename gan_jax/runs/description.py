@@ -1,12 +1,15 @@
 """What describes a run in its folder: its settings, its data, its experiment file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.pipeline import batch_spec
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.files import read_json
 from gan_jax.runs.folder import RunFolder
@@ -15,6 +18,8 @@ from gan_jax.training.checkpoint import newest_step
 from gan_jax.types import Spec
 
 __all__ = ["Description", "describe", "read", "refuse_another_run"]
+
+_LISTS = ("classes", "class_counts", "words", "captions")
 
 
 class Description(NamedTuple):
@@ -29,6 +34,9 @@ class Description(NamedTuple):
       source_sha256: of that file and its modules, where the run depends on objects that they define.
       version: of gan_jax.
       class_counts: how many training samples each class has; none of a run whose samples are drawn of no labels.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
+      words: of the data's captions, in the order of their numbers.
+      captions: of training samples, as samples are drawn of; none of a run whose samples are drawn of none.
       begun_with: the run whose weights it began with, and its iteration, if it did not begin at random.
     """
 
@@ -40,16 +48,21 @@ class Description(NamedTuple):
     source_sha256: str | None
     version: str
     class_counts: tuple[int, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
+    words: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
     begun_with: dict[str, Any] | None = None
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The vocabulary of the data's captions, if they have any."""
+        return Vocabulary(self.words, self.spec["tokens"].shape[0]) if "tokens" in self.spec else None
 
     def to_json(self) -> dict[str, Any]:
         """Return dictionaries that JSON can hold."""
         entries = {name: {"shape": list(e.shape), "dtype": str(e.dtype)} for name, e in self.spec.items()}
-        return self._asdict() | {
-            "spec": entries,
-            "classes": list(self.classes),
-            "class_counts": list(self.class_counts),
-        }
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return self._asdict() | {"spec": entries, "files": dict(self.files)} | lists
 
 
 def describe(
@@ -57,6 +70,7 @@ def describe(
     data: Dataset,
     *,
     class_counts: tuple[int, ...] = (),
+    captions: tuple[str, ...] = (),
     begun_with: dict[str, Any] | None = None,
     source: str | None = None,
     source_sha256: str | None = None,
@@ -73,6 +87,8 @@ def describe(
         source_sha256=source_sha256,
         version=__version__,
         class_counts=class_counts,
+        words=data.vocabulary.words if data.vocabulary else (),
+        captions=captions,
         begun_with=begun_with,
     )
 
@@ -100,7 +116,7 @@ def refuse_another_run(folder: RunFolder, new: Description, given: dict[str, Any
     found += [each for each in as_given if ": None became" in each]
     found += [
         f"{name}: {getattr(before, name)} became {getattr(new, name)}"
-        for name in ("spec", "classes", "fingerprint")
+        for name in ("spec", "classes", "words", "fingerprint")
         if getattr(before, name) != getattr(new, name)
     ]
     if before.source_sha256 != new.source_sha256:
@@ -131,8 +147,7 @@ def read(file: Path) -> Description:
             raise ValueError(f"its samples have the shape {spec['sample'].shape}")
         if not isinstance(found["settings"], dict):
             raise ValueError("its settings are none")
-        names = {name: tuple(found.get(name, ())) for name in ("classes", "class_counts")}
-        return Description(**{**found, "spec": spec, **names})
+        return Description(**{**found, "spec": spec, **{name: tuple(found.get(name, ())) for name in _LISTS}})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise InputError(f"{file}: is not what a run has written ({reason})") from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -11,15 +12,23 @@ from gan_jax.config import Choice, Count, Fraction, Name, NonNegative, Seed, con
 from gan_jax.data.dataset import Dataset, subsample
 from gan_jax.data.order import ORDERS
 from gan_jax.data.sources import read, resolve
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.evaluation.features import FEATURES
+from gan_jax.evaluation.features.perceptual import PERCEPTUAL
 from gan_jax.evaluation.scores import GOOD, ScoreName
 from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
+from gan_jax.systems.autoencoder import Autoencoder
+from gan_jax.systems.clip import Clip
+from gan_jax.systems.control import Control
 from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.distill import Distill
 from gan_jax.systems.gan.config import GAN
+from gan_jax.systems.latent_diffusion import LatentDiffusion
+from gan_jax.systems.pretrained import Pretrained
+from gan_jax.systems.unclip import Prior, Unclip
 from gan_jax.systems.vae import VAE
 from gan_jax.training.trackers import TRACKERS
 from gan_jax.types import Spec
@@ -34,7 +43,7 @@ FREE += ("evaluation", "trackers")
 def _check_source(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty; give a folder of images, an .npz or a TFDS name")
-    if isinstance(value, str | Dataset) or callable(value):
+    if value is None or isinstance(value, str | Dataset) or callable(value):
         return value
     expected = "a name or a path, or in Python a Dataset or a function that reads one"
     raise ValueError(f"must be {expected}; got {short(value)}")
@@ -45,8 +54,10 @@ class DataConfig:
     """Where the data come from.
 
     Attributes:
-      source: "digits", "8gaussians", "25gaussians", "swissroll", the name of a TFDS data set, a folder of images, or
-        an .npz file with an array "images"; in Python also a `Dataset`, or a function that reads one.
+      source: "digits", "captioned_digits", "captioned_mnist", "cropped_digits", "discs", "8gaussians", "25gaussians",
+        "swissroll", the name of a TFDS data set, a folder of images, perhaps with captions, or an .npz file with an
+        array "images"; in Python also a `Dataset`, or a function that reads one; None of a run that was not trained
+        here.
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       fraction: of the training samples, which are drawn once; all by default. Held-out samples stay as they are.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
@@ -68,6 +79,8 @@ class DataConfig:
     @property
     def name(self) -> str:
         """What scores and reports call the data."""
+        if self.source is None:
+            return "no data"
         return self.source if isinstance(self.source, str) else getattr(self.source, "__name__", "own data")
 
     def read(self) -> Dataset:
@@ -76,6 +89,8 @@ class DataConfig:
         Raises:
           InputError: they cannot be read.
         """
+        if self.source is None:
+            raise InputError("there are none; name some", field="data.source")
         if isinstance(self.source, str):
             data = read(self.source, expand_user(self.dir) if self.dir else None)
         else:
@@ -128,7 +143,19 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "vae", "distill", "system")
+_SYSTEMS = (
+    "gan",
+    "diffusion",
+    "vae",
+    "distill",
+    "autoencoder",
+    "latent_diffusion",
+    "control",
+    "clip",
+    "prior",
+    "unclip",
+)
+_SYSTEMS += ("pretrained", "system")
 
 
 @config
@@ -143,6 +170,13 @@ class Experiment:
       diffusion: the system, if it is a network that takes noise out of samples.
       vae: the system, if it is a variational autoencoder.
       distill: the system, if it is the one-step student of a diffusion run.
+      autoencoder: the system, if it is an autoencoder whose latents another run may be of.
+      latent_diffusion: the system, if it is diffusion of an autoencoder's latents.
+      control: the system, if it is a ControlNet of a diffusion run.
+      clip: the system, if it is two towers for images and captions.
+      prior: the system, if it makes CLIP's embeddings of captions.
+      unclip: the system, if it makes images of these.
+      pretrained: the system, if it is public networks, of which `gan-jax import` makes a run.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
       init_from: run folder whose trained weights this one begins with, averages where there are some: fine-tuning.
@@ -166,6 +200,13 @@ class Experiment:
     diffusion: Diffusion | None = None
     vae: VAE | None = None
     distill: Distill | None = None
+    autoencoder: Autoencoder | None = None
+    latent_diffusion: LatentDiffusion | None = None
+    control: Control | None = None
+    clip: Clip | None = None
+    prior: Prior | None = None
+    unclip: Unclip | None = None
+    pretrained: Pretrained | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     init_from: Name | None = None
     batch_size: Count = 64
@@ -200,23 +241,37 @@ class Experiment:
         spec: Spec,
         *,
         classes: int = 0,
+        vocabulary: Vocabulary | None = None,
         sharding: BatchSharding = UNSHARDED,
         trains: bool = True,
         runs: Mapping[str, Any] = MappingProxyType({}),
     ) -> System:
         """Return the system for training batches of a spec, which may rest on other runs, by the settings' names.
 
+        A system whose configuration says `captioned = True` is given the vocabulary of the data's captions, one that
+        names `perceptual` features is given those.
+
         Raises:
           InputError: the system does not fit the data, the batch or the devices.
         """
         settings = self.system_config
         rest: dict[str, Any] = {"runs": runs} if runs else {}
+        if getattr(settings, "captioned", False):
+            rest["vocabulary"] = vocabulary
+        perceptual = getattr(settings, "perceptual", None)
         of = {"batch_size": self.batch_size, "classes": classes, "sharding": sharding, "trains": trains}
         try:
+            if perceptual in PERCEPTUAL:
+                rest["perceive"] = PERCEPTUAL[perceptual]()
             return settings.build(spec, **of, **rest)
         except InputError as error:
             own = error.field is not None and hasattr(settings, error.field.partition(".")[0])
             raise (error.within(self.system_name) if own else error) from None
+
+    def resting_on(self, runs: Mapping[str, Any]) -> "Experiment":
+        """Return the same experiment with what its system is to remember of the runs that it rests on."""
+        remember = getattr(self.system_config, "resting_on", lambda runs: self.system_config)
+        return replace(self, **{self.system_name: remember(runs)})
 
     def located(self) -> "Experiment":
         """Return the same experiment with absolute paths, so that its run can be opened from anywhere."""
@@ -224,11 +279,16 @@ class Experiment:
         init_from = self.init_from and str(expand_user(self.init_from).absolute())
         return replace(self, data=self.data.located(), init_from=init_from, **{self.system_name: of_system})
 
+    def opened_in(self, folder: Path) -> "Experiment":
+        """Return the same experiment with the paths of files that its run keeps."""
+        settings = self.system_config
+        return replace(self, **{self.system_name: getattr(settings, "opened_in", lambda folder: settings)(folder)})
+
     def summary(self) -> str:
         """Return data and system in a line."""
         settings = self.system_config
         describe = getattr(settings, "summary", lambda: type(settings).__name__)
-        return f"{self.data.name} · {describe()}"
+        return describe() if self.data.source is None else f"{self.data.name} · {describe()}"
 
     def hint(self, shape: tuple[int, ...]) -> str | None:
         """Return what the system suggests for settings that were not given, if it suggests anything."""

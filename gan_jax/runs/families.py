@@ -148,14 +148,14 @@ def _log_density(toy: Mixture, points: np.ndarray) -> float:
 def _of_latents(run: Run, data: Dataset) -> dict[str, float]:
     """How well held-out samples are found again from their latents, and how fast the map of latents changes."""
     batch = data.held_out.batch(np.arange(_INVERTED))
-    real, label = batch["sample"], batch["label"] if run.class_counts else None
-    latents = run.invert(real, label=label)
-    missed = run.generate(latents, label=label).astype(np.float64) - real
+    real, told = batch["sample"], {"label": run.class_counts, "tokens": run.captions}
+    condition = {name: batch[name] for name, drawn_of in told.items() if drawn_of} or None
+    latents = run.invert(real, condition=condition)
+    missed = run.generate(latents, condition=condition).astype(np.float64) - real
     unit = 127.5 if real.dtype == np.uint8 else 1.0
     noise = jax.random.normal(jax.random.key(5), (_LATENTS, latents.shape[1]), jnp.float32)
     decoder = run.system.decode
     assert decoder is not None
-    condition = None if label is None else {"label": jnp.asarray(label)}
     slopes = jax.jit(
         lambda state, noise: largest_singular_value(lambda z: decoder(state, z, condition), jax.random.key(6), noise)
     )(run.state, noise)

@@ -1,13 +1,24 @@
-"""The labels that samples of a run are drawn of."""
+"""The labels, the captions and what else samples of a run are drawn of."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from gan_jax.data.dataset import Dataset, Source
 from gan_jax.errors import InputError
 
-__all__ = ["balanced_labels", "class_of", "labels_like_data", "labels_of", "labels_of_seeds"]
+__all__ = [
+    "balanced_labels",
+    "captions_like_data",
+    "captions_of",
+    "class_of",
+    "conditions_like_data",
+    "labels_like_data",
+    "labels_of",
+]
+
+_CAPTIONS = 500  # of the training data, that a run keeps
 
 
 def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.ndarray:
@@ -21,13 +32,35 @@ def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.nda
     return drawn.astype(np.int32)
 
 
-def labels_of_seeds(class_counts: tuple[int, ...], seeds: Sequence[int]) -> np.ndarray:
-    """Draw the label of each seed's only sample, (N,) int32, as often as each class is in the data.
+def conditions_like_data(source: Source, names: Sequence[str], n: int, seed: int) -> dict[str, np.ndarray]:
+    """Return entries (n, ...) of samples that are drawn with replacement; fewer are the first of more.
 
-    >>> labels_of_seeds((0, 5, 0), range(3)).tolist()
-    [1, 1, 1]
+    >>> from gan_jax.data.dataset import ArraySource
+    >>> source = ArraySource({"sample": np.zeros((1, 2)), "tokens": np.array([[1, 2]], np.int32)})
+    >>> conditions_like_data(source, ["tokens"], 2, seed=0)["tokens"].tolist()
+    [[1, 2], [1, 2]]
     """
-    return np.concatenate([labels_like_data(class_counts, 1, seed) for seed in seeds])
+    chosen = np.random.Generator(np.random.PCG64(seed)).integers(len(source), size=n)
+    batch = source.batch(chosen)
+    return {name: batch[name] for name in names if name in batch}
+
+
+def captions_like_data(captions: Sequence[str], n: int, seed: int) -> list[str]:
+    """Draw n captions of those given; fewer are the first of more.
+
+    >>> captions_like_data(["a seven"], 2, seed=0)
+    ['a seven', 'a seven']
+    """
+    drawn = np.random.Generator(np.random.PCG64(seed)).integers(len(captions), size=n)
+    return [captions[i] for i in drawn]
+
+
+def captions_of(data: Dataset) -> tuple[str, ...]:
+    """Return the captions of up to 500 training samples, evenly spaced; none of data without."""
+    if data.vocabulary is None:
+        return ()
+    rows = np.linspace(0, len(data.train) - 1, min(len(data.train), _CAPTIONS)).astype(int)
+    return tuple(data.vocabulary.captions(data.train.batch(rows)["tokens"]))
 
 
 def balanced_labels(count: int, n: int) -> np.ndarray:

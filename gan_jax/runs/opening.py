@@ -10,10 +10,10 @@ from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.run import Run
-from gan_jax.systems import State
+from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 
-__all__ = ["load", "open_without_state", "runs_below", "state_shapes"]
+__all__ = ["load", "needs_data", "open_without_state", "runs_below", "state_shapes"]
 
 
 def load(path: Path | str, *, best: bool = False, experiment: Experiment | None = None) -> Run:
@@ -28,6 +28,10 @@ def load(path: Path | str, *, best: bool = False, experiment: Experiment | None 
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
     run = open_without_state(RunFolder(expand_user(path)), experiment)
+    if run.system.is_read:
+        if best:
+            raise InputError(f"{path} was not trained here, and has one state; leave it out", field="best")
+        return run._replace(state=run.system.init(jax.random.key(0), run.spec))
     saved = run.folder.best if best else run.folder.checkpoints
     if not checkpoint.newest_step(saved):
         advice = "train with --evaluation.every N" if best else "train the run first"
@@ -46,8 +50,28 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
     described = description.read(folder.experiment)
     experiment, _ = experiment_file.of_run(folder, experiment)
     spec, classes = described.spec, described.classes
-    system = experiment.build(spec, classes=len(classes), trains=False, runs=runs_below(experiment))
-    return Run(experiment, system, None, 0, spec, classes, described.fingerprint, folder, described.class_counts)
+    of = {"classes": len(classes), "vocabulary": described.vocabulary, "runs": runs_below(experiment)}
+    system = experiment.build(spec, trains=False, **of)
+    run = Run(
+        experiment,
+        system,
+        None,
+        0,
+        spec,
+        classes,
+        described.fingerprint,
+        folder,
+        described.class_counts,
+        described.vocabulary,
+        described.captions,
+    )
+    conditions = experiment.data.read().held_out if needs_data(experiment, system) else None
+    return run._replace(files=described.files, conditions=conditions)
+
+
+def needs_data(experiment: Experiment, system: System) -> bool:
+    """Whether samples are drawn of what belongs to data, unless it is said of what."""
+    return bool(system.conditions) and experiment.data.source is not None
 
 
 def runs_below(experiment: Experiment) -> dict[str, Run]:

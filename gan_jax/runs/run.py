@@ -1,19 +1,22 @@
 """A trained run, and what can be asked of it: samples, paths, latents, likelihoods."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.data.dataset import Source
 from gan_jax.data.images import preprocess
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import programs
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import labels_like_data, labels_of, labels_of_seeds
+from gan_jax.runs.labels import captions_like_data, conditions_like_data, labels_like_data, labels_of
 from gan_jax.systems import State, System
 from gan_jax.systems.paths import slerp
 from gan_jax.types import ArrayLike, Batch, Key, PerSample, Spec
@@ -27,8 +30,11 @@ _SEEDS_AT_ONCE = 16
 class Run(NamedTuple):
     """A trained run, which draws images as uint8 (N, H, W, C), or points as float32 (N, D).
 
-    A label is a class by its name or number, or one of each sample; without one, `sample` draws them as frequent as in
-    the data. Options are what the system names in `System.options`, as `truncation=0.7`: samples nearer to the average.
+    A label is a class by its name or number, or one of each sample. A condition is a batch of what samples are drawn of,
+    a row each: labels, captions as `{"tokens": run.vocabulary(["a thick three"])}`, hints, or, of a system that
+    reconstructs, samples. Without either, `sample` draws labels, captions and all else as frequent as in the data, and
+    reconstructs held-out samples. Options are what the system names in `System.options`, as `truncation=0.7`: samples
+    nearer to the average.
 
     Attributes:
       experiment: what describes it.
@@ -40,6 +46,10 @@ class Run(NamedTuple):
       fingerprint: of the data that it was trained on.
       folder: where it lies.
       class_counts: how many training samples each class has, if samples are drawn of labels.
+      vocabulary: of the data's captions, if they have any.
+      captions: of training samples, if samples are drawn of captions.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
+      conditions: data of whose entries samples are drawn, where they are and nothing else is said.
     """
 
     experiment: Experiment
@@ -51,6 +61,10 @@ class Run(NamedTuple):
     fingerprint: str
     folder: RunFolder
     class_counts: tuple[int, ...] = ()
+    vocabulary: Vocabulary | None = None
+    captions: tuple[str, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
+    conditions: Source | None = None
 
     def __repr__(self) -> str:
         """Name the folder, the experiment and the iteration."""
@@ -66,49 +80,52 @@ class Run(NamedTuple):
         """Length of a latent, None if the system has none."""
         return self.system.latent
 
-    def sample(self, n: int, *, seed: int = 0, label: Any = None, **options: Any) -> np.ndarray:
+    def sample(
+        self, n: int, *, seed: int = 0, label: Any = None, condition: Batch | None = None, **options: Any
+    ) -> np.ndarray:
         """Draw n samples, the same for the same seed; fewer are the first of more.
 
         They are drawn `chunk_size` at a time, and those beyond n are dropped.
 
         Raises:
-          InputError: the system has no such option, or the run no such class.
+          InputError: the system draws nothing, or has no such option, or the run no such class.
         """
         if n < 1:
             raise InputError(f"{n} is too few; give at least 1", field="n")
-        self._check_options("sample", options)
-        condition = self._labels(n, label)
-        if condition is None and self.class_counts:
-            condition = {"label": labels_like_data(self.class_counts, n, seed)}
+        given = self._given(n, label, condition) or self.like_data(n, seed) or None
         key, size = jax.random.key(seed), chunk_size(self.shape)
-        draw = programs.sampler(self.system.sample, size, programs.frozen(options))
+        draw = programs.sampler(self._drawing(options), size, programs.frozen(options))
         chunks = []
         for i in range(-(-n // size)):
             rows = np.arange(i * size, (i + 1) * size) % n  # of one size, for one compilation
-            chunks.append(np.asarray(draw(self.state, jax.random.fold_in(key, i), _rows(condition, rows))))
+            chunks.append(np.asarray(draw(self.state, jax.random.fold_in(key, i), _rows(given, rows))))
         return np.concatenate(chunks)[:n]
 
-    def sample_seeds(self, seeds: Sequence[int], *, label: Any = None, **options: Any) -> np.ndarray:
+    def sample_seeds(
+        self, seeds: Sequence[int], *, label: Any = None, condition: Batch | None = None, **options: Any
+    ) -> np.ndarray:
         """Draw one sample of each seed, whatever the other seeds are: what `sample(1, seed=seed)` draws.
 
         The two differ by rounding, since they pass the network in batches of other sizes.
 
         Raises:
-          InputError: as `sample`.
+          InputError: as `sample`; or there are no seeds.
         """
-        self._check_options("sample", options)
-        condition = self._labels(len(seeds), label)
-        if condition is None and self.class_counts:
-            condition = {"label": labels_of_seeds(self.class_counts, seeds)}
-        draw = programs.seed_sampler(self.system.sample, programs.frozen(options))
+        if not len(seeds):
+            raise InputError("there are none; give at least one", field="seeds")
+        draw = programs.seed_sampler(self._drawing(options), programs.frozen(options))
+        given = self._given(len(seeds), label, condition)
+        given = given or self.like_data_of_seeds(seeds) or None
         chunks = []
         for start in range(0, len(seeds), _SEEDS_AT_ONCE):
             rows = np.arange(start, start + _SEEDS_AT_ONCE) % len(seeds)  # of one size, so that a seed's bytes stay
             keys = jnp.stack([jax.random.fold_in(jax.random.key(seeds[int(row)]), 0) for row in rows])
-            chunks.append(np.asarray(draw(self.state, keys, _rows(condition, rows))))
+            chunks.append(np.asarray(draw(self.state, keys, _rows(given, rows))))
         return np.concatenate(chunks)[: len(seeds)]
 
-    def generate(self, latents: ArrayLike, *, label: Any = None, **options: Any) -> np.ndarray:
+    def generate(
+        self, latents: ArrayLike, *, label: Any = None, condition: Batch | None = None, **options: Any
+    ) -> np.ndarray:
         """Map latents (N, z), standard normal where samples are drawn, to samples; always the same of the same.
 
         Raises:
@@ -118,20 +135,27 @@ class Run(NamedTuple):
             raise InputError(f"{self._of} makes no samples of given latents; draw some by run.sample(n, seed=0)")
         self._check_options("decode", options)
         latents, size = self._checked(latents, "the latents"), chunk_size(self.shape)
-        condition = self._needed_labels(len(latents), label)
+        given = self._given(len(latents), label, condition, needed=True)
         decode = programs.decoder(self.system.decode, programs.frozen(options))
         chunks = []
         for start in range(0, len(latents), size):
             rows = np.arange(start, min(start + size, len(latents)))
-            chunks.append(np.asarray(decode(self.state, latents[rows], _rows(condition, rows))))
+            chunks.append(np.asarray(decode(self.state, latents[rows], _rows(given, rows))))
         return np.concatenate(chunks)
 
     def interpolate(
-        self, a: ArrayLike, b: ArrayLike, *, steps: int = 10, label: Any = None, **options: Any
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        *,
+        steps: int = 10,
+        label: Any = None,
+        condition: Batch | None = None,
+        **options: Any,
     ) -> np.ndarray:
         """Draw samples (steps, ...) along the arc from one latent (z,) to another, both included.
 
-        Of latents (N, z), N arcs (N, steps, ...); a label is of each arc.
+        Of latents (N, z), N arcs (N, steps, ...); a label, or a row of a condition, is of each arc.
 
         Raises:
           InputError: as `generate`; or the two are not shaped alike.
@@ -142,14 +166,18 @@ class Run(NamedTuple):
         if a.shape != b.shape or a.ndim not in (1, 2):
             advice = "of images, the latents are run.invert(images)"
             raise InputError(f"the ends must both be latents (z,) or (N, z), got {a.shape} and {b.shape}; {advice}")
+        if self.latent is None:
+            return self.generate(a)  # which says why not
         first, last = (jnp.asarray(self._checked(each.reshape(-1, a.shape[-1]), "the ends")) for each in (a, b))
         path = np.asarray(slerp(first, last, jnp.linspace(0, 1, steps, dtype=jnp.float32)))
-        condition = self._labels(len(path), label)
-        each = None if condition is None else condition["label"].repeat(steps)
-        found = self.generate(path.reshape(-1, a.shape[-1]), label=each, **options)
+        given = self._given(len(path), label, condition) or {}
+        each = {name: values.repeat(steps, axis=0) for name, values in given.items()}
+        found = self.generate(path.reshape(-1, a.shape[-1]), condition=each or None, **options)
         return found.reshape(*a.shape[:-1], steps, *self.shape)
 
-    def invert(self, samples: ArrayLike, *, seed: int = 0, label: Any = None) -> np.ndarray:
+    def invert(
+        self, samples: ArrayLike, *, seed: int = 0, label: Any = None, condition: Batch | None = None
+    ) -> np.ndarray:
         """Return latents (N, z) that `generate` maps near given samples.
 
         A GAN's are searched for, as by `gan_jax.inversion.invert`, and may miss; a VAE's are its posterior's means; a
@@ -163,16 +191,14 @@ class Run(NamedTuple):
         samples, key = np.asarray(samples), jax.random.key(seed)
         dtype = np.uint8 if len(self.shape) == 3 else np.float32
         if samples.shape[1:] != self.shape or samples.dtype != dtype or not len(samples):
-            expected = f"{np.dtype(dtype)} (N, {', '.join(map(str, self.shape))})"
-            raise InputError(
-                f"the samples must be {expected}, as run.sample draws; got {samples.dtype} {samples.shape}"
-            )
-        condition, encode = self._needed_labels(len(samples), label) or {}, programs.encoder(self.system.encode)
+            expected = f"{np.dtype(dtype)} (N, {', '.join(map(str, self.shape))}), as run.sample draws them"
+            raise InputError(f"the samples must be {expected}; got {samples.dtype} {samples.shape}")
+        given = self._given(len(samples), label, condition, needed=True) or {}
+        batch, encode = {"sample": samples, **given}, programs.encoder(self.system.encode)
         size, chunks = max(1, chunk_size(self.shape) // _STARTS), []
         for start in range(0, len(samples), size):
             rows = np.arange(start, min(start + size, len(samples)))
-            batch = {name: values[rows] for name, values in {"sample": samples, **condition}.items()}
-            chunks.append(np.asarray(encode(self.state, jax.random.fold_in(key, start), batch)))
+            chunks.append(np.asarray(encode(self.state, jax.random.fold_in(key, start), _rows(batch, rows))))
         return np.concatenate(chunks)
 
     def likelihood(self, batch: Batch, *, seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
@@ -204,25 +230,58 @@ class Run(NamedTuple):
     def _of(self) -> str:
         return f"a run of {self.experiment.summary()}"
 
-    def _check_options(self, function: str, options: dict[str, Any]) -> None:
+    def _drawing(self, options: Mapping[str, Any]) -> Any:
+        """The system's function that draws, if it takes these options."""
+        if self.system.sample is None:
+            raise InputError(f"{self._of} cannot sample; others rest on it, and `gan-jax evaluate` measures it")
+        self._check_options("sample", options)
+        return self.system.sample
+
+    def _check_options(self, function: str, options: Mapping[str, Any]) -> None:
+        what = {"sample": "sampling", "decode": "making samples of latents", "likelihood": "likelihoods"}[function]
         for name in options:
             if name not in self.system.options.get(function, ()):
-                what = {"sample": "sampling", "decode": "making samples of latents", "likelihood": "likelihoods"}
-                raise InputError(
-                    f"{self.experiment.summary()} has no {name} in {what[function]}; leave it out", field=name
-                )
+                raise InputError(f"{self.experiment.summary()} has no {name} in {what}; leave it out", field=name)
 
-    def _labels(self, n: int, label: Any) -> dict[str, np.ndarray] | None:
-        if label is not None and not self.class_counts:
-            raise InputError(f"{self._of} draws without labels; leave it out", field="label")
-        return None if label is None else {"label": labels_of(self.classes, label, n)}
+    def _given(
+        self, n: int, label: Any, condition: Batch | None, *, needed: bool = False
+    ) -> dict[str, np.ndarray] | None:
+        """What n samples are drawn of, as it is given; None if nothing is."""
+        given = {name: np.asarray(values) for name, values in (condition or {}).items()}
+        if label is not None:
+            if not self.class_counts:
+                raise InputError(f"{self._of} draws without labels; leave it out", field="label")
+            given["label"] = labels_of(self.classes, label, n)
+        for name, values in given.items():
+            if values.ndim == 0 or len(values) != n:
+                raise InputError(f"{name} {values.shape} is not a row for each of {n}", field="condition")
+        if needed and self.class_counts and "label" not in given:
+            known = ", ".join(self.classes[:20])
+            raise InputError(f"is needed, since {self._of} is told it; give one of {known}", field="label")
+        if needed and self.captions and "tokens" not in given:
+            advice = 'give {"tokens": run.vocabulary([...])}, a caption for each'
+            raise InputError(f"is needed, since {self._of} is told captions; {advice}", field="condition")
+        return given or None
 
-    def _needed_labels(self, n: int, label: Any) -> dict[str, np.ndarray] | None:
-        if label is None and self.class_counts:
-            raise InputError(
-                f"is needed, {self._of} is told it; give one of {', '.join(self.classes[:20])}", field="label"
-            )
-        return self._labels(n, label)
+    def like_data(self, n: int, seed: int) -> dict[str, np.ndarray]:
+        """Return what n samples are drawn of where nothing is said: labels, captions and all else as in the data."""
+        found: dict[str, np.ndarray] = {}
+        if self.class_counts:
+            found["label"] = labels_like_data(self.class_counts, n, seed)
+        if self.captions and self.vocabulary:
+            found["tokens"] = self.vocabulary(captions_like_data(self.captions, n, seed))
+        if self.conditions is not None:
+            found |= conditions_like_data(self.conditions, self.system.conditions, n, seed)
+        if self.system.reconstructs:  # held-out samples, all once before any again, in an order of the seed
+            source = self.experiment.data.read().held_out
+            order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
+            found["sample"] = source.batch(order[np.arange(n) % len(source)])["sample"]
+        return found
+
+    def like_data_of_seeds(self, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return what each seed's only sample is drawn of where nothing is said."""
+        drawn = [self.like_data(1, int(seed)) for seed in seeds]
+        return {name: np.concatenate([each[name] for each in drawn]) for name in drawn[0]}
 
     def _checked(self, latents: ArrayLike, name: str) -> np.ndarray:
         found = np.asarray(latents)
@@ -245,5 +304,5 @@ def sample_sets(run: Run, name: str = "the run", *, label: int | None = None, **
     return SampleSets(name, run.shape, None, take)
 
 
-def _rows(condition: dict[str, np.ndarray] | None, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+def _rows(condition: Mapping[str, np.ndarray] | None, rows: np.ndarray) -> dict[str, np.ndarray] | None:
     return None if condition is None else {name: values[rows] for name, values in condition.items()}

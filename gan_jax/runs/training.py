@@ -18,7 +18,8 @@ from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import balanced_labels
+from gan_jax.runs.labels import balanced_labels, captions_of, conditions_like_data
+from gan_jax.runs.opening import needs_data
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
 from gan_jax.runs.run import Run, sample_sets
 from gan_jax.settings import flat, has_own_objects, resolved, to_json
@@ -71,13 +72,16 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     experiment, _, data, pipeline, system, evaluation, devices, trained = prepared
     init_key, sample_key, run_key = keys_of(experiment)
     counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
-    run = Run(experiment, system, None, 0, pipeline.spec, data.classes, data.train.fingerprint, folder, counts)
+    captions = captions_of(data) if system.captioned else ()
+    of_data = pipeline.spec, data.classes, data.train.fingerprint, folder, counts, data.vocabulary, captions
+    run = Run(experiment, system, None, 0, *of_data)
+    run = run._replace(conditions=data.held_out if needs_data(experiment, system) else None)
 
     with ExitStack() as stack:
         if hosts.is_first():
             stack.enter_context(folder.locked())
             folder.refuse_lost_checkpoints()
-            _write_description(folder, experiment, data, prepared, counts)
+            _write_description(run, data, prepared)
             if evaluation:
                 evaluation.keep_protocol(folder)
         hosts.wait("the folder is described")
@@ -128,7 +132,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             system,
             sample_key,
             n=n,
-            condition={"label": balanced_labels(len(data.classes), n)} if system.conditional else None,
+            condition=_shown(run, data, n),
             write=write_grid,
             every=every,
         )
@@ -206,18 +210,30 @@ def _judged_by(system: System, experiment: Experiment) -> list[str]:
     return [*shown, *(experiment.evaluation.scores if experiment.evaluation.every else ())]
 
 
-def _write_description(
-    folder: RunFolder, experiment: Experiment, data: Dataset, prepared: Prepared, class_counts: tuple[int, ...]
-) -> None:
+def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
+    """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
+    if run.system.reconstructs:
+        return {"sample": data.held_out.batch(np.arange(n) % len(data.held_out))["sample"]}
+    found: dict[str, np.ndarray] = {}
+    if run.system.conditional:
+        found["label"] = balanced_labels(len(run.classes), n)
+    if run.captions and run.vocabulary:
+        found["tokens"] = run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])
+    if run.conditions:
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed=0)
+    return found or None
+
+
+def _write_description(run: Run, data: Dataset, prepared: Prepared) -> None:
     """Write what the run is, unless the folder holds another; keep the experiment file."""
-    file, trained = prepared.file, prepared.trained
+    experiment, folder, file, trained = run.experiment, run.folder, prepared.file, prepared.trained
     begun_with = trained and {"run": str(trained.folder.path), "step": trained.step}
     if folder.has_checkpoint():
         begun_with = description.read(folder.experiment).begun_with
     settings = to_json(resolved(experiment))
     sha256 = file.sha256() if file and has_own_objects(settings) else None
     source = file.path.name if file else None
-    told = {"class_counts": class_counts, "begun_with": begun_with}
+    told = {"class_counts": run.class_counts, "captions": run.captions, "begun_with": begun_with}
     new = description.describe(settings, data, **told, source=source, source_sha256=sha256)
     description.refuse_another_run(folder, new, to_json(experiment), free=FREE)
     if file:

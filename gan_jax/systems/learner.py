@@ -57,7 +57,11 @@ class Learner(NamedTuple):
         """Take one step down a loss of this device's shard, and return its metrics beside the gradient's norm."""
         found = jax.value_and_grad(loss, has_aux=True)(state.params)
         (value, metrics), gradient = self.sharding.mean(found)
+        return self.move(state, gradient, value), metrics | {"param_grad_norm": optax.tree.norm(gradient)}
+
+    def move(self, state: State, gradient: Params, value: Array) -> State:
+        """Take one step down a gradient, the mean over devices; the optimizer may read the loss's value."""
         params, optimizer = apply_gradient(self.optimizer, gradient, state.optimizer, state.params, value)
         decay = ema_decay(self.ema_decay, state.step, self.batch_size)
         ema = optax.incremental_update(params, state.ema, 1 - decay)
-        return State(state.step + 1, params, ema, optimizer), metrics | {"param_grad_norm": optax.tree.norm(gradient)}
+        return State(state.step + 1, params, ema, optimizer)

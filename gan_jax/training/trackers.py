@@ -34,7 +34,7 @@ class _WandB:
     """Weights & Biases: project `WANDB_PROJECT`, or gan_jax; `WANDB_MODE=offline` keeps all in the run folder."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         self._wandb, project = wandb, os.environ.get("WANDB_PROJECT", "gan_jax")
         given: Any = {"project": project, "name": folder.absolute().name, "dir": str(folder), "config": dict(settings)}
@@ -52,7 +52,7 @@ class _MLflow:
     """MLflow: experiment `MLFLOW_EXPERIMENT_NAME`, or gan_jax, where `MLFLOW_TRACKING_URI` says."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
-        from mlflow import MlflowClient
+        from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
         self._client = client = MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "gan_jax")
@@ -69,7 +69,7 @@ class _MLflow:
         client.update_run(self._run, status="RUNNING")
 
     def log(self, step: int, metrics: Mapping[str, float], images: Images) -> None:
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric  # pyright: ignore[reportMissingImports]
 
         now = time.time_ns() // 1_000_000
         if metrics:

@@ -237,12 +237,13 @@ def test_tfds_images_are_in_memory_once(tfds_folder, monkeypatch):
     builder = tensorflow_datasets.builder("tiny_images", data_dir=tfds_folder)
     monkeypatch.setattr(builder, "as_data_source", lambda split: Examples())
     tracemalloc.start()
-    images, labels = tfds.read_split(builder, "train", True)
+    images, labels, captions = tfds.read_split(builder, "train", True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.3 * images.nbytes
     np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(100))
     np.testing.assert_array_equal(labels, np.arange(100) % 2)
+    assert captions is None
 
 
 def test_folders_that_cannot_be_used(tmp_path):

@@ -14,7 +14,7 @@ FEATURES: dict[str, Callable[..., FeatureNetwork]] = {
 }
 """Functions `(weights=None) -> FeatureNetwork` by name; weights are a file, by default the network's own."""
 
-_OF_DIGITS = ("digits", "mnist")
+_OF_DIGITS = ("digits", "captioned_digits", "mnist", "captioned_mnist")
 
 
 def usual(source: str, shape: tuple[int, ...]) -> str:

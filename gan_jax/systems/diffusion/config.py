@@ -1,12 +1,14 @@
 """The configuration of a diffusion model, which builds its system."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import flax.linen as nn
+import numpy as np
 from pydantic import BeforeValidator
 
-from gan_jax.config import Choice, Count, Decay, NonNegative, Probability, config
+from gan_jax.config import Choice, Count, Decay, Name, NonNegative, Probability, config
+from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.diffusion import (
     PARAMETERIZATIONS,
     PRESETS,
@@ -22,7 +24,8 @@ from gan_jax.diffusion import (
 from gan_jax.errors import InputError, within
 from gan_jax.networks import DENOISERS
 from gan_jax.sharding import UNSHARDED, BatchSharding
-from gan_jax.systems.diffusion.model import Model
+from gan_jax.systems.diffusion.model import Model, Told
+from gan_jax.systems.diffusion.numbers import told_numbers, vector_length
 from gan_jax.systems.diffusion.system import diffusion
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.learner import Learner
@@ -31,7 +34,7 @@ from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
-__all__ = ["DenoiserConfig", "Diffusion"]
+__all__ = ["DenoiserConfig", "Diffusion", "denoiser_config"]
 
 
 @config
@@ -47,6 +50,9 @@ class DenoiserConfig:
       attention: heights of the images in which every pixel looks at all (unet); the network's own by default.
       dropout: the probability that a number is left out in training (unet); none by default.
       patch: height and width of the patches that an image is cut into (unet); the network's own by default.
+      heads: of attention (text_unet); the network's own by default.
+      text_width: features of the captions' words (text_unet); the network's own by default.
+      text_depth: layers of the transformer that reads the captions (text_unet); the network's own by default.
     """
 
     name: Annotated[str | type[nn.Module], Choice(DENOISERS, is_module, "a Flax module class")] = "mlp"
@@ -57,23 +63,38 @@ class DenoiserConfig:
     attention: tuple[Count, ...] | None = None
     dropout: Probability | None = None
     patch: Count | None = None
+    heads: Count | None = None
+    text_width: Count | None = None
+    text_depth: Count | None = None
 
-    def build(self, classes: int, precision: str) -> nn.Module:
-        """Return the module, told labels of so many classes, 0 to be told none.
+    @property
+    def reads(self) -> bool:
+        """Whether the network is told captions, not labels."""
+        return getattr(self._kind, "captioned", False)
+
+    def build(self, classes: int, precision: str, vocabulary: Vocabulary | None = None, **given: Any) -> nn.Module:
+        """Return the module, told labels of so many classes, 0 to be told none, or captions, with more fields if given.
 
         Raises:
           InputError: the network has no such field; the message names it.
         """
-        kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
-        return build_module(self, kind, presets={}, classes=classes, precision=precision)
+        kind = self._kind
+        if given and not given.keys() <= kind.__dataclass_fields__.keys():
+            raise InputError(f"{kind.__name__} has no {', '.join(given)}, and is told nothing; choose mlp or unet")
+        given |= {"words": vocabulary.size, "length": vocabulary.length} if vocabulary else {}
+        return build_module(self, kind, presets={}, classes=classes, precision=precision, **given)
 
     def resolved(self) -> "DenoiserConfig":
         """Return the same with the numbers of the preset, or the network's own, where none is given."""
-        kind = DENOISERS[self.name] if isinstance(self.name, str) else self.name
-        return with_own_fields(self, kind, {})
+        return with_own_fields(self, self._kind, {})
+
+    @property
+    def _kind(self) -> type[nn.Module]:
+        return DENOISERS[self.name] if isinstance(self.name, str) else self.name
 
 
-def _denoiser_config(value: Any) -> Any:
+def denoiser_config(value: Any) -> Any:
+    """Return the configuration of a network that is given by its name or its class."""
     return DenoiserConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
@@ -91,9 +112,10 @@ class Diffusion:
       spacing: the levels of noise of the sampler; in Python also a function `(schedule, steps) -> times`.
       sampler: how samples are drawn; in Python also a step of one's own.
       steps: of the sampler.
-      conditional: whether the network is told the labels.
-      label_dropout: the probability that a training sample's label is hidden, for guidance.
-      guidance: the weight of what the label says when samples are drawn: 1 for none, more for plainer samples.
+      conditional: whether the network is told the labels; text_unet is told the captions instead, always.
+      numbers: entries of a batch that the network is told beside that, as SDXL is told sizes and crops.
+      label_dropout: the probability that a training sample's label or caption is hidden, for guidance.
+      guidance: the weight of what that says when samples are drawn: 1 for none, more for plainer samples.
       clip: whether what the network says that the data are is held to [-1, 1] when images are drawn.
       optimizer: Adam's configuration, or any optax optimizer.
       ema_decay: decay of the exponential moving average of the parameters, which draws the samples, or its half-life in
@@ -101,7 +123,7 @@ class Diffusion:
       precision: of the network's layers; parameters, errors and samples are float32 all the same.
     """
 
-    network: Annotated[DenoiserConfig, BeforeValidator(_denoiser_config)] = DenoiserConfig()
+    network: Annotated[DenoiserConfig, BeforeValidator(denoiser_config)] = DenoiserConfig()
     preset: Annotated[str, Choice(PRESETS)] = "edm"
     schedule: Annotated[Any, Choice(SCHEDULES, lambda value: isinstance(value, Schedule), "a Schedule")] | None = None
     parameterization: (
@@ -117,12 +139,14 @@ class Diffusion:
     sampler: Annotated[Any, Choice(SAMPLERS, callable, "a function")] | None = None
     steps: Count | None = None
     conditional: bool = False
+    numbers: tuple[Name, ...] = ()
     label_dropout: Probability = 0.1
     guidance: NonNegative = 1.0
     clip: bool = False
     optimizer: Optimizer = AdamConfig(learning_rate=1e-3, b1=0.9, b2=0.999)
     ema_decay: Decay | HalfLife = HalfLife(50_000.0)
     precision: Literal["float32", "bfloat16"] = "float32"
+    captioned: ClassVar[bool] = True
 
     def chosen(self) -> Preset:
         """Return the preset with what is chosen to differ from it.
@@ -144,40 +168,68 @@ class Diffusion:
         *,
         batch_size: int,
         classes: int = 0,
+        vocabulary: Vocabulary | None = None,
         sharding: BatchSharding = UNSHARDED,
         trains: bool = True,
     ) -> System:
-        """Return the system for training batches of a spec; the arguments are as for `GAN.build`.
+        """Return the system for training batches of a spec.
+
+        Args:
+          spec, batch_size, classes, sharding, trains: as for `GAN.build`.
+          vocabulary: of the data's captions, if they have any.
 
         Raises:
-          InputError: the network cannot take the shape, or has no such field, the data have no labels, or the sampler
-            cannot take so many steps.
+          InputError: the network cannot take the shape, or has no such field, the data have no labels or captions, or
+            the sampler cannot take so many steps.
 
         >>> import jax, jax.numpy as jnp
         >>> Diffusion().build({"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}, batch_size=8).counts
         {'images': 8}
         """
-        model = self.model(spec, batch_size=batch_size, classes=classes, sharding=sharding)
-        return diffusion(model)
+        return diffusion(
+            self.model(spec, batch_size=batch_size, classes=classes, vocabulary=vocabulary, sharding=sharding)
+        )
 
-    def model(self, spec: Spec, *, batch_size: int, classes: int, sharding: BatchSharding = UNSHARDED) -> Model:
+    def model(
+        self,
+        spec: Spec,
+        *,
+        batch_size: int,
+        classes: int,
+        vocabulary: Vocabulary | None = None,
+        sharding: BatchSharding = UNSHARDED,
+    ) -> Model:
         """Return what the system is made of; the arguments, and what is raised, are as for `build`."""
+        reads = self.network.reads
+        if self.conditional and reads:
+            raise InputError("the network is told the captions, not the labels; leave it out", field="conditional")
         if self.conditional and not classes:
             raise InputError("the data have no labels; leave it out, or give data with some", field="conditional")
-        if self.guidance != 1 and not self.conditional:
+        if reads and vocabulary is None:
+            reason = "it is told captions, which the data do not have; give data with some, or another network"
+            raise InputError(reason, field="network")
+        if self.guidance != 1 and not (self.conditional or reads):
             raise InputError("it pushes towards the label, which the network is not told", field="guidance")
         sharding.check(batch_size)
+        told = Told("label", np.array(classes, np.int32)) if self.conditional else None
+        if reads and vocabulary is not None:
+            told = Told("tokens", vocabulary([""])[0])
+        beside = told_numbers(spec, self.numbers) if self.numbers else None
         with within("network"):
-            network = self.network.build(classes if self.conditional else 0, self.precision)
+            more = {"vectors": vector_length(beside)} if beside else {}
+            told_classes = classes if self.conditional else 0
+            network = self.network.build(told_classes, self.precision, vocabulary if reads else None, **more)
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)
         return Model(
             network=network,
             preset=self.chosen(),
             shape=spec["sample"].shape,
             learner=Learner(optimizer, self.ema_decay, batch_size, sharding),
-            label_dropout=self.label_dropout if self.conditional else 0.0,
+            told=told,
+            label_dropout=self.label_dropout if told else 0.0,
             guidance=self.guidance,
             clip=self.clip and len(spec["sample"].shape) == 3,
+            beside=beside,
         )
 
     def summary(self) -> str:

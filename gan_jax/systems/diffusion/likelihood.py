@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.diffusion import dequantize, log_likelihood, variational_bound
-from gan_jax.systems.diffusion.model import Model, bind_denoiser
+from gan_jax.systems.diffusion.model import Model, bind_denoiser, told_in
 from gan_jax.systems.diffusion.sampling import solver_levels
 from gan_jax.systems.learner import State
 from gan_jax.types import Batch, Key, PerSample
@@ -32,8 +32,7 @@ def likelihood(
     dequantize_key, probe_key, bound_key = jax.random.split(key, 3)
     x = jnp.asarray(batch["sample"])
     image = x.ndim == 4
-    label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
-    denoiser, chosen = bind_denoiser(model, state.ema, label), solver_levels(model, steps)
+    denoiser, chosen = bind_denoiser(model, state.ema, told_in(model, batch)), solver_levels(model, steps)
     count = probes or (None if x[0].size <= _EXACT_UP_TO else 1)
     spread = dequantize(dequantize_key, x) if image else x
     flow, _ = log_likelihood(denoiser, probe_key, spread, chosen, count)

@@ -1,7 +1,7 @@
 """Samples of a trained denoiser, always by the average of its parameters: drawn, and of given latents."""
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from gan_jax.diffusion import SAMPLERS, SPACINGS, Levels, draw, evaluations, levels
 from gan_jax.diffusion import encode as encode_by_flow
 from gan_jax.errors import InputError
-from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
+from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of, told_in
 from gan_jax.systems.learner import State
-from gan_jax.types import Array, Batch, Int, Key, Labels, Latents, Samples
+from gan_jax.types import Array, Batch, Key, Latents, Samples
 
 __all__ = ["FLOW_OPTIONS", "OPTIONS", "decode", "encode", "evaluations_of", "sample", "solver_levels"]
 
@@ -32,7 +32,9 @@ def sample(
     eta: float | None = None,
     guidance: float | None = None,
 ) -> Samples:
-    """Draw n samples, of `condition["label"]` (n,) or of uniform labels; the options are the model's own by default.
+    """Draw n samples, of `condition["label"]` (n,) or of uniform labels, of `condition["tokens"]` (n, L) or of none.
+
+    The options are the model's own by default.
 
     Raises:
       InputError: the sampler has no such option, or the levels are not so many.
@@ -45,15 +47,16 @@ def sample(
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
     _check_guidance(model, weight)
-    label = _labels(model, label_key, n, condition)
-    denoiser = bind_denoiser(model, state.ema, label, guidance=weight, clip=model.clip)
+    told = _told(model, label_key, n, condition)
+    beside = model.beside.of_condition(condition, n) if model.beside else {}
+    denoiser = bind_denoiser(model, state.ema, told, beside, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 
 def encode(model: Model, state: State, key: Key, batch: Batch) -> Latents:
-    """Map samples (N, ...) to normal latents (N, d) by the flow, told the labels if the network takes any."""
+    """Map samples (N, ...) to normal latents (N, d) by the flow, told what the network is."""
     x = jnp.asarray(batch["sample"])
-    denoiser = bind_denoiser(model, state.ema, _given_labels(model, batch), guidance=model.guidance)
+    denoiser = bind_denoiser(model, state.ema, told_in(model, batch), guidance=model.guidance)
     return encode_by_flow(denoiser, x, solver_levels(model, SOLVER_STEPS)).reshape(len(x), -1)
 
 
@@ -75,7 +78,7 @@ def decode(
     _check_guidance(model, weight)
     chosen = solver_levels(model, steps)
     noise = chosen.sigma[0] * latents.reshape(-1, *model.shape)
-    denoiser = bind_denoiser(model, state.ema, _given_labels(model, condition or {}), guidance=weight)
+    denoiser = bind_denoiser(model, state.ema, told_in(model, condition or {}), guidance=weight)
     return draw(denoiser, jax.random.key(0), noise, chosen, sampler="heun")
 
 
@@ -104,24 +107,18 @@ def _levels(model: Model, steps: int | None) -> Levels:
         raise InputError(f"{error}{advice}", field="steps") from None
 
 
-def _classes(model: Model) -> int:
-    return getattr(model.network, "classes", 0)
-
-
 def _check_guidance(model: Model, weight: float) -> None:
-    if weight != 1 and not _classes(model):
-        raise InputError("the network is not told the labels, which it pushes towards; leave it out", field="guidance")
+    if weight != 1 and model.told is None and not (model.beside and model.beside.hidden):
+        reason = "the network is not told the labels or captions, which it pushes towards; leave it out"
+        raise InputError(reason, field="guidance")
 
 
-def _given_labels(model: Model, given: Batch) -> Labels | None:
-    """The labels; none for a network that is told none."""
-    return jnp.asarray(given["label"]) if _classes(model) else None
-
-
-def _labels(model: Model, key: Key, n: int, given: Batch | None) -> Labels | None:
-    """The labels that are given, or uniform ones; none for a network that is told none."""
-    if given is not None and "label" in given:
-        return _given_labels(model, given)
-    if not _classes(model):
+def _told(model: Model, key: Key, n: int, given: Batch | None = None) -> Array | None:
+    """What is given, or uniform labels, or captions that say nothing; None for a network that is told nothing."""
+    if model.told is None:
         return None
-    return cast(Int[Array, " n"], jax.random.randint(key, (n,), 0, _classes(model), jnp.int32))
+    if given is not None and model.told.name in given:
+        return jnp.asarray(given[model.told.name])
+    if model.told.name == "tokens":
+        return model.told.untold(n)
+    return jax.random.randint(key, (n,), 0, int(model.told.nothing), jnp.int32)

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from gan_jax.diffusion import denoising_error
 from gan_jax.errors import InputError
 from gan_jax.systems.diffusion import likelihood, sampling
-from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of
+from gan_jax.systems.diffusion.model import Model, network_output, parameterization_of, schedule_of, told_in
 from gan_jax.systems.learner import State
 from gan_jax.systems.system import Metric, System
-from gan_jax.types import Array, Batch, Key, Labels, Params, PerSample, Samples
+from gan_jax.types import Array, Batch, Key, Params, PerSample, Samples
 
 __all__ = ["diffusion"]
 
@@ -51,24 +51,25 @@ def diffusion(model: Model) -> System:
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
-    told = getattr(network, "classes", 0) > 0
     return System(
         init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
         sample=partial(sampling.sample, model),
         metrics=_METRICS,
         counts={"images": learner.batch_size},
-        conditional=told,
+        conditional=model.told is not None and model.told.name == "label",
+        captioned=model.told is not None and model.told.name == "tokens",
+        conditions=tuple(model.beside.spec) if model.beside else (),
         options={"sample": sampling.OPTIONS, "decode": sampling.FLOW_OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
         weights=lambda state: {"network": state.ema},
         begin=lambda key, weights: learner.begin(weights["network"]),
         diagnose=partial(diagnose, model),
-        latent=prod(shape),
-        decode=partial(sampling.decode, model),
-        encode=partial(sampling.encode, model),
-        likelihood=partial(likelihood.likelihood, model),
+        latent=None if model.beside else prod(shape),
+        decode=None if model.beside else partial(sampling.decode, model),
+        encode=None if model.beside else partial(sampling.encode, model),
+        likelihood=None if model.beside else partial(likelihood.likelihood, model),
     )
 
 
@@ -78,12 +79,13 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     learner = model.learner
     shard, own_key = learner.sharding.shard, learner.sharding.own_key(network_key)
     x = shard(jnp.asarray(batch["sample"]))
-    label = _hidden(model, drop_key, batch)
+    told, beside = _hidden(model, drop_key, batch), _beside(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        value = _errors(model, params, x, label, uniform, eps, train=True, rngs={"dropout": own_key}).mean()
+        options = {**beside, "train": True, "rngs": {"dropout": own_key}}
+        value = _errors(model, params, x, told, uniform, eps, **options).mean()
         return value, {"loss": value}
 
     return learner.step(state, loss)
@@ -92,11 +94,12 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
 def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:
     """Measure each sample's error, of the average parameters, over a few levels of noise."""
     x = jnp.asarray(batch["sample"])
-    label = jnp.asarray(batch["label"]) if getattr(model.network, "classes", 0) else None
+    told = told_in(model, batch)
+    beside = model.beside.arguments(model.beside.of_batch(batch)) if model.beside else {}
 
     def once(key: Key) -> PerSample:
         uniform, eps = _draws(key, x.shape)
-        return _errors(model, state.ema, x, label, uniform, eps)
+        return _errors(model, state.ema, x, told, uniform, eps, **beside)
 
     return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
 
@@ -110,10 +113,10 @@ def _draws(key: Key, shape: tuple[int, ...]) -> tuple[Array, Samples]:
 
 
 def _errors(
-    model: Model, params: Params, x: Samples, label: Labels | None, uniform: Array, eps: Samples, **options
+    model: Model, params: Params, x: Samples, told: Array | None, uniform: Array, eps: Samples, **options
 ) -> PerSample:
     return denoising_error(
-        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, label, **options),
+        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, told, **options),
         jax.random.key(0),
         x,
         schedule=schedule_of(model),
@@ -125,22 +128,40 @@ def _errors(
     )
 
 
-def _hidden(model: Model, key: Key, batch: Batch) -> Labels | None:
-    """This device's labels, some of them hidden; None for a network that takes none."""
-    classes = getattr(model.network, "classes", 0)
-    if not classes:
+def _hidden(model: Model, key: Key, batch: Batch) -> Array | None:
+    """What this device's samples are told, some of it hidden; None for a network that is told nothing."""
+    told = told_in(model, batch)
+    if told is None or model.told is None:
         return None
-    hidden = jax.random.bernoulli(key, model.label_dropout, (model.learner.batch_size,))
-    return model.learner.sharding.shard(jnp.where(hidden, classes, jnp.asarray(batch["label"])))
+    hidden = jax.random.bernoulli(key, model.label_dropout, (len(told), *[1] * (told.ndim - 1)))
+    return model.learner.sharding.shard(jnp.where(hidden, model.told.untold(len(told)), told))
+
+
+def _beside(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
+    """What the network is told of this device's shard, some of it hidden."""
+    if model.beside is None:
+        return {}
+    entries = {name: jnp.asarray(value) for name, value in model.beside.of_batch(batch).items()}
+    shown = model.beside.arguments(model.learner.sharding.shard(entries))
+    if not model.beside.hidden:
+        return shown
+    drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), model.beside.hidden, (model.learner.batch_size,))
+    hidden = model.learner.sharding.shard(drawn)
+    return {
+        name: jnp.where(hidden.reshape(-1, *[1] * (value.ndim - 1)), jnp.zeros_like(value), value)
+        for name, value in shown.items()
+    }
 
 
 def _init_params(model: Model, key: Key) -> Params:
     one = jnp.zeros((1,), jnp.float32)
-    labels = (jnp.zeros((1,), jnp.int32),) if getattr(model.network, "classes", 0) else ()
-    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *labels)
+    told = () if model.told is None else (model.told.untold(1),)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *told, **beside)
 
 
 def _said(model: Model, params: Params) -> Samples:
     ones = jnp.ones((1, *[1] * len(model.shape)), jnp.float32)
-    label = jnp.zeros((1,), jnp.int32) if getattr(model.network, "classes", 0) else None
-    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, label)
+    told = None if model.told is None else model.told.untold(1)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, told, **beside)

@@ -26,6 +26,7 @@ __all__ = [
     "declares_mixing",
     "generator_mixes",
     "refuse_mixing",
+    "sample_shape",
 ]
 
 _QUICKLY: Any = {"xla_backend_optimization_level": 0}  # to compile, for two small batches
@@ -88,17 +89,16 @@ def declares_mixing(network: nn.Module) -> bool:
     return getattr(network, "mixes_samples", False)
 
 
-def refuse_mixing(game: Game) -> None:
-    """Raise if the critic's score of a sample depends on the others though its class does not say so.
+def refuse_mixing(critic: nn.Module, shape: tuple[int, ...], batch_size: int) -> None:
+    """Raise if a critic's score of a sample of a shape depends on the others though its class does not say so.
 
     Raises:
       InputError: it does, or its scores are not finite, not even with its first parameters.
     """
-    if declares_mixing(game.critic):
+    if declares_mixing(critic):
         return
-    _, sample = _of_generator(game)
     try:
-        mixes = _mixes(game.critic, sample.shape[1:], game.batch_size)
+        mixes = _mixes(critic, shape, batch_size)
     except (ValueError, FloatingPointError) as error:
         raise InputError(f"{error} on a trial", field="critic") from None
     if mixes:
@@ -135,6 +135,11 @@ def check_optimizers(game: Game) -> None:
                 raise
             reason = f"needs more than gradients, parameters and the loss's value ({one_line(error)}); choose another"
             raise InputError(reason, field=name) from None
+
+
+def sample_shape(game: Game) -> tuple[int, ...]:
+    """Return the shape of one generated sample."""
+    return _of_generator(game)[1].shape[1:]
 
 
 def _of_generator(game: Game) -> tuple[Any, jax.ShapeDtypeStruct]:

@@ -24,22 +24,25 @@ from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
-__all__ = ["GAN"]
+__all__ = ["GAN", "constraint_config", "critic_config", "is_loss", "penalty_config"]
 
 
 def _generator_config(value: Any) -> Any:
     return GeneratorConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
-def _critic_config(value: Any) -> Any:
+def critic_config(value: Any) -> Any:
+    """Return the configuration that a name or a module class is short for."""
     return CriticConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
-def _penalty_config(value: Any) -> Any:
+def penalty_config(value: Any) -> Any:
+    """Return the configuration that a name or a penalty is short for."""
     return PenaltyConfig(name=value) if isinstance(value, str) or is_penalty(value) else value
 
 
-def _constraint_config(value: Any) -> Any:
+def constraint_config(value: Any) -> Any:
+    """Return the configuration that a name is short for."""
     return ConstraintConfig(name=value) if isinstance(value, str) else value
 
 
@@ -47,7 +50,8 @@ def _augment_config(value: Any) -> Any:
     return AugmentConfig(policies=tuple(value)) if isinstance(value, list | tuple) else value
 
 
-def _is_loss(value: Any) -> bool:
+def is_loss(value: Any) -> bool:
+    """Whether a value is a pair of losses."""
     return isinstance(value, Loss)
 
 
@@ -79,11 +83,11 @@ class GAN:
     """
 
     generator: Annotated[GeneratorConfig, BeforeValidator(_generator_config)] = GeneratorConfig()
-    critic: Annotated[CriticConfig, BeforeValidator(_critic_config)] = CriticConfig()
-    loss: Annotated[str | Loss, Choice(LOSSES, _is_loss, "a Loss")] = "wasserstein"
-    penalty: Annotated[PenaltyConfig, BeforeValidator(_penalty_config)] = PenaltyConfig()
-    constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
-    generator_constraint: Annotated[ConstraintConfig, BeforeValidator(_constraint_config)] = ConstraintConfig()
+    critic: Annotated[CriticConfig, BeforeValidator(critic_config)] = CriticConfig()
+    loss: Annotated[str | Loss, Choice(LOSSES, is_loss, "a Loss")] = "wasserstein"
+    penalty: Annotated[PenaltyConfig, BeforeValidator(penalty_config)] = PenaltyConfig()
+    constraint: Annotated[ConstraintConfig, BeforeValidator(constraint_config)] = ConstraintConfig()
+    generator_constraint: Annotated[ConstraintConfig, BeforeValidator(constraint_config)] = ConstraintConfig()
     generator_optimizer: Optimizer = AdamConfig()
     critic_optimizer: Optimizer = AdamConfig()
     conditional: bool = False

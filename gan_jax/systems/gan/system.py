@@ -18,6 +18,7 @@ from gan_jax.systems.gan.checks import (
     declares_mixing,
     generator_mixes,
     refuse_mixing,
+    sample_shape,
 )
 from gan_jax.systems.gan.diagnosis import diagnose
 from gan_jax.systems.gan.game import Game, Teacher, is_conditional
@@ -155,7 +156,7 @@ def gan(
     trained = game
     if trains:
         check_optimizers(game)
-        refuse_mixing(game)
+        refuse_mixing(critic, sample_shape(game), batch_size)
         # A network that mixes samples is one function only if it always has a batch of one kind, and of one size.
         if declares_mixing(critic):
             trained = trained._replace(sharding=sharding._replace(concat_apply=apply_each))
