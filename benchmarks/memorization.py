@@ -23,7 +23,7 @@ from gan_jax.diffusion.oracles import empirical
 from gan_jax.errors import InputError
 from gan_jax.figures.palette import CURVES, GRAY
 from gan_jax.files import atomic_write, write_json
-from gan_jax.runs import Run, open_run
+from gan_jax.runs import Run, load
 from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
 
 __all__ = ["by_noise", "main", "plot"]
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     found = {}
     for folder in options.runs:
-        run = open_run(folder)
+        run = load(folder)
         data = run.experiment.data.read()
         found[Path(folder).name] = by_noise(run, data.train, data.held_out)
         columns = found[Path(folder).name]

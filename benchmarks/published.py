@@ -34,7 +34,7 @@ from gan_jax import (
     GeneratorConfig,
     PenaltyConfig,
     evaluate,
-    open_run,
+    load,
     reference,
     train,
 )
@@ -109,7 +109,7 @@ def run(experiment: Experiment, against: Any) -> dict[str, Any]:
             train(experiment, Path(folder) / "run")
         except RunError as error:
             return {"stopped": str(error)}
-        drawn = open_run(Path(folder) / "run")
+        drawn = load(Path(folder) / "run")
         found = evaluate(sample_sets(drawn), against, seeds=(0,))
         return {name: value.mean for name, value in found.scores.items()}
 

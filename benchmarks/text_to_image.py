@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from gan_jax import open_run, sample
+from gan_jax import load
 from gan_jax.data import read
 from gan_jax.data.captioned_digits import DIGITS
 from gan_jax.data.crops import MOST, centers, cropped
@@ -31,20 +31,20 @@ EACH = 50  # samples of each class, or of each crop
 
 def unclip(runs: Path, out: Path) -> dict[str, float]:
     """Read the digits of images of "a zero", "a one", ..., and of held-out captions."""
-    run = open_run(runs / "captioned_digits_decoder")
+    run = load(runs / "captioned_digits_decoder")
     words = np.repeat(DIGITS, EACH)
     plain = [f"{'an' if word == 'eight' else 'a'} {word}" for word in words]
-    images = sample(run, len(plain), condition={"tokens": run.vocabulary(plain)})
+    images = run.sample(len(plain), condition={"tokens": run.vocabulary(plain)})
     right = (_digits(images) == np.repeat(np.arange(10), EACH)).mean()
 
     shown = ["a thin {}, leaning left", "a thick {}", "a {}, leaning right"]
     captions = [template.format(word) for template in shown for word in DIGITS]
-    pictures = sample(run, len(captions), condition={"tokens": run.vocabulary(captions)})
+    pictures = run.sample(len(captions), condition={"tokens": run.vocabulary(captions)})
     save_png(out / "unclip.png", grid(pictures, 10), shortest_side=180)
 
     # Captions as the data have them, of images that nothing was trained on.
     held_out = read("captioned_digits").held_out.batch(slice(None))
-    images = sample(run, len(held_out["label"]), seed=1, condition={"tokens": held_out["tokens"]})
+    images = run.sample(len(held_out["label"]), seed=1, condition={"tokens": held_out["tokens"]})
     return {
         "class": float(right),
         "of": len(plain),
@@ -55,11 +55,11 @@ def unclip(runs: Path, out: Path) -> dict[str, float]:
 
 def control(runs: Path, out: Path) -> dict[str, float]:
     """Compare what is drawn of held-out outlines with the discs that they are of."""
-    run, held_out = open_run(runs / "discs_control"), read_discs().held_out
+    run, held_out = load(runs / "discs_control"), read_discs().held_out
     batch = held_out.batch(slice(0, 200))
-    images = sample(run, 200, condition={"hint": batch["hint"]})
+    images = run.sample(200, condition={"hint": batch["hint"]})
     found = overlap(images, batch["sample"])
-    unseen = sample(open_run(runs / "discs_diffusion"), 200)
+    unseen = load(runs / "discs_diffusion").sample(200)
     rows = [np.repeat(batch["hint"][:10], 3, axis=3), images[:10], batch["sample"][:10]]
     save_png(out / "control.png", grid(np.concatenate(rows), 10), shortest_side=180)
     return {
@@ -71,11 +71,9 @@ def control(runs: Path, out: Path) -> dict[str, float]:
 
 def crops(runs: Path, out: Path) -> dict[str, float]:
     """Compare the mean centers of samples of each crop with those of held-out digits cropped so."""
-    run, asked = open_run(runs / "digits_crops"), [(i, j) for i in range(MOST + 1) for j in range(MOST + 1)]
+    run, asked = load(runs / "digits_crops"), [(i, j) for i in range(MOST + 1) for j in range(MOST + 1)]
     digits = read_digits().held_out.batch(slice(None))["sample"]
-    drawn = {
-        crop: sample(run, 4 * EACH, condition={"crop": np.tile(np.float32(crop), (4 * EACH, 1))}) for crop in asked
-    }
+    drawn = {crop: run.sample(4 * EACH, condition={"crop": np.tile(np.float32(crop), (4 * EACH, 1))}) for crop in asked}
     found = np.stack([centers(drawn[crop]).mean(axis=0) for crop in asked])
     real = np.stack([centers(cropped(digits, np.tile(crop, (len(digits), 1)))).mean(axis=0) for crop in asked])
     pictures = np.concatenate([drawn[crop][:10] for crop in ((0, 0), (0, MOST), (MOST, 0), (MOST, MOST))])

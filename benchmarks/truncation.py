@@ -13,7 +13,7 @@ from gan_jax.evaluation import evaluate, reference
 from gan_jax.evaluation.features import FEATURES, usual
 from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.files import write_json
-from gan_jax.runs import open_run
+from gan_jax.runs import load
 from gan_jax.runs.run import sample_sets
 
 PSIS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -22,7 +22,7 @@ _SCORES = ("frechet", "precision_recall")
 
 def scores_of(folder: Path, *, n: int, psis: Sequence[float] = PSIS) -> dict[str, Any]:
     """Score a run's samples at each psi; return the protocol, what real data get, and a row for each."""
-    run = open_run(folder)
+    run = load(folder)
     config = run.experiment.data
     network = FEATURES[usual(config.name, run.shape)](None)
     against = reference(config.read(), network, name=config.name, n=n, scores=_SCORES)

@@ -1,7 +1,7 @@
 """The 8x8 digits and captions of them, "a thin seven, leaning left", to one sphere of embeddings.
 
-`gan-jax train captioned_digits_clip` takes 5 minutes on two CPU cores that have other work. `gan-jax evaluate` then tells
-the class of 81 % of the held-out digits by one prompt of each class; by the mean of 108 prompts it is 88 %.
+`gan-jax train captioned_digits_clip` takes 5 minutes on two CPU cores that have other work. `gan-jax evaluate` then
+tells the class of 81 % of the held-out digits by one prompt of each class; by the mean of 108 prompts it is 88 %.
 """
 
 from gan_jax import AdamConfig, Clip, Cosine, DataConfig, Experiment, HalfLife

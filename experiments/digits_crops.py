@@ -1,7 +1,7 @@
 """Digits that are cut off, by a network that is told by how much, as SDXL is: asked for (0, 0) it draws whole ones.
 
-It takes a minute on two CPU cores. The mean centers of samples follow the crop asked for (correlation 0.998 with those of
-real digits cropped so), and those of (0, 0) are where whole digits have theirs, within 0.1 of a pixel.
+It takes a minute on two CPU cores. The mean centers of samples follow the crop asked for (correlation 0.998 with those
+of real digits cropped so), and those of (0, 0) are where whole digits have theirs, within 0.1 of a pixel.
 """
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Diffusion, Experiment, HalfLife

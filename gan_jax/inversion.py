@@ -9,7 +9,7 @@ import optax
 from jax import lax
 
 from gan_jax.numerics import at_least_float32
-from gan_jax.types import Array, Float, Int, Key, Latents, Samples, Scores
+from gan_jax.types import Array, Float, Int, Key, Labels, Latents, Samples, Scores
 
 __all__ = ["Inversion", "invert"]
 
@@ -31,9 +31,10 @@ class Inversion(NamedTuple):
 
 
 def invert(
-    generator: Callable[[Latents], Samples],
+    generator: Callable[..., Samples],
     key: Key,
     targets: Samples,
+    labels: Labels | None = None,
     *,
     latent: int,
     restarts: int = 16,
@@ -50,9 +51,11 @@ def invert(
     within what is ever sampled.
 
     Args:
-      generator: callable (M, z) -> (M, ...) that makes each sample of its own noise alone; parameters closed over.
+      generator: callable (M, z) -> (M, ...) that makes each sample of its own noise alone; parameters closed over. With
+        labels it is called `generator(noise, labels)`, labels (M,).
       key: for the starts.
       targets: (N, ...), in the generator's units.
+      labels: of the targets, (N,), for a generator that is told them.
       latent: length z of a noise vector.
       restarts: starts for each target.
       steps: steps of Adam.
@@ -68,30 +71,35 @@ def invert(
     >>> [round(float(z), 3) for z in found.latents[0]], bool(found.errors[0] < 1e-3)
     ([0.5, -1.5], True)
     """
-    made = jax.eval_shape(generator, jax.ShapeDtypeStruct((1, latent), jnp.float32))
+    told = () if labels is None else (labels,)
+    one = (jax.ShapeDtypeStruct((1,), label.dtype) for label in told)
+    made = jax.eval_shape(generator, jax.ShapeDtypeStruct((1, latent), jnp.float32), *one)
     if jnp.ndim(targets) == 0 or made.shape[1:] != jnp.shape(targets)[1:]:
         raise ValueError(f"the generator makes {made.shape[1:]}, the targets are (N, ...) = {jnp.shape(targets)}")
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
-    def mean_square(noise: Float[Array, " z"], target: Array) -> Float[Array, ""]:
-        return jnp.mean(jnp.square(at_least_float32(generator(noise[None])[0]) - at_least_float32(target)))
+    def mean_square(noise: Float[Array, " z"], target: Array, *label: Array) -> Float[Array, ""]:
+        made = generator(noise[None], *(each[None] for each in label))[0]
+        return jnp.mean(jnp.square(at_least_float32(made) - at_least_float32(target)))
 
-    def descend(start: Float[Array, " z"], target: Array) -> tuple[Float[Array, " z"], Float[Array, ""]]:
+    def descend(start: Float[Array, " z"], target: Array, *label: Array) -> tuple[Float[Array, " z"], Float[Array, ""]]:
         def step(carry, _):
             noise, state = carry
             with jax.numpy_dtype_promotion("standard"):  # optax mixes its counters with floats
-                updates, state = optimizer.update(jax.grad(mean_square)(noise, target), state)
+                updates, state = optimizer.update(jax.grad(mean_square)(noise, target, *label), state)
             return (noise + updates, state), None
 
         noise = lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0]
-        return noise, mean_square(noise, target)
+        return noise, mean_square(noise, target, *label)
 
-    def best(starts: Latents, target: Array) -> tuple[Float[Array, " z"], Float[Array, ""], Int[Array, ""]]:
-        noise, errors = jax.vmap(lambda start: descend(start, target))(starts)
+    def best(
+        starts: Latents, target: Array, *label: Array
+    ) -> tuple[Float[Array, " z"], Float[Array, ""], Int[Array, ""]]:
+        noise, errors = jax.vmap(lambda start: descend(start, target, *label))(starts)
         diverged = ~jnp.isfinite(errors)
         errors = jnp.where(diverged, jnp.inf, errors)  # argmin and min would take NaN
         return noise[jnp.argmin(errors)], jnp.sqrt(jnp.min(errors)), diverged.sum(dtype=jnp.int32)
 
     starts = jax.random.normal(key, (len(targets), restarts, latent), jnp.float32)
-    latents, errors, diverged = jax.vmap(best)(starts, targets)
-    return Inversion(latents, generator(latents), errors, diverged)
+    latents, errors, diverged = jax.vmap(best)(starts, targets, *told)
+    return Inversion(latents, generator(latents, *told), errors, diverged)

@@ -13,7 +13,17 @@ from docstring_parser import parse as parse_docstring
 from gan_jax.config import Choice, is_config, parse_value
 from gan_jax.errors import InputError, within
 
-__all__ = ["Setting", "differences", "from_json", "has_own_objects", "override", "resolved", "settings_of", "to_json"]
+__all__ = [
+    "Setting",
+    "differences",
+    "flat",
+    "from_json",
+    "has_own_objects",
+    "override",
+    "resolved",
+    "settings_of",
+    "to_json",
+]
 
 T = TypeVar("T")
 
@@ -154,7 +164,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], free: tuple
     >>> differences({"seed": 0, "steps": 5}, {"seed": 1, "steps": 6}, free=("steps",))
     ['seed: 0 became 1']
     """
-    before, after = _flat(before), _flat(after)
+    before, after = flat(before), flat(after)
     return [
         f"{name}: {before.get(name)} became {after.get(name)}"
         for name in sorted(before.keys() | after.keys())
@@ -213,8 +223,13 @@ def _import(path: str) -> Any:
     return found
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings by their dotted names.
+
+    >>> flat({"gan": {"loss": "hinge"}, "seed": 0})
+    {'gan.loss': 'hinge', 'seed': 0}
+    """
+    found: dict[str, Any] = {}
     for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found

@@ -48,7 +48,7 @@ class Likelihood(NamedTuple):
 
 
 def _sum(values: Array) -> PerSample:
-    return values.reshape(len(values), -1).sum(axis=1, dtype=jnp.float32)
+    return values.reshape(values.shape[0], -1).sum(axis=1, dtype=jnp.float32)
 
 
 def normal_log_density(x: Array, mean: Array, log_sd: Array) -> PerSample:

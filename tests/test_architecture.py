@@ -34,7 +34,7 @@ FLOORS = (
     ("evaluation",),
     ("figures",),
     ("runs",),
-    ("report",),
+    ("report", "export"),
     ("commands",),
     ("cli",),
     ("__main__",),

@@ -29,7 +29,7 @@ def test_a_run_is_trained_opened_and_asked(tmp_path, monkeypatch):
         assert len([line for line in block.splitlines() if line]) <= 6
         exec(block.replace("steps=200", "steps=3"), names)
     assert names["images"].shape == (100, 8, 8, 1)
-    assert names["paths"].shape == (6, 10, 8, 8, 1)
+    assert names["path"].shape == (10, 8, 8, 1)
     assert names["latents"].shape == (2, 128)
     assert names["again"].shape == (2, 8, 8, 1)
     assert names["again"].dtype == names["images"].dtype == "uint8"

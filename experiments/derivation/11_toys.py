@@ -13,7 +13,6 @@ from gan_jax.data.toy import TOYS
 from gan_jax.evaluation import evaluate, mode_counts, reference
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.networks.mlp import Critic
-from gan_jax.runs import sample
 from gan_jax.runs.run import sample_sets
 
 SHOWN = 2000
@@ -37,7 +36,7 @@ def experiment():
         axis.contourf(x, x, score, 24, cmap="Greys_r", alpha=0.5)
         real = TOYS[name]().sample(jax.random.key(0), SHOWN)
         axis.scatter(*real.T, s=6, lw=0, color=RED, label="real")
-        axis.scatter(*sample(run, SHOWN, seed=1).T, s=1.5, lw=0, color=BLUE, label="generated")
+        axis.scatter(*run.sample(SHOWN, seed=1).T, s=1.5, lw=0, color=BLUE, label="generated")
         title = (
             f"{found['hit']} of {found['of']} modes, {found['high_quality']:.0%} near one" if found else "Swiss roll"
         )

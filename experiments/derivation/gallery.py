@@ -20,7 +20,7 @@ from gan_jax.cli import main
 from gan_jax.figures import palette
 from gan_jax.networks import mlp
 from gan_jax.penalties import PENALTIES
-from gan_jax.runs import Run, open_run
+from gan_jax.runs import Run, load
 from gan_jax.runs.folder import RunFolder
 from gan_jax.systems import State, System
 from gan_jax.systems.gan import gan
@@ -124,7 +124,7 @@ def trained(name: str) -> Run:
     code = main(["train", str(Path(__file__).parent.parent / f"{name}.py"), "--workdir", str(folder), *resume])
     if code:
         raise SystemExit(code)
-    return open_run(folder)
+    return load(folder)
 
 
 def publish(*files: str | Path) -> None:

@@ -10,6 +10,8 @@ COMMANDS = {
     "sweep": ("EXPERIMENT", "train it with every combination of settings, seeds among them"),
     "import": ("FOLDER --out RUN", "make a run of Stable Diffusion's, SDXL's or DDPM's files"),
     "sample": ("RUN", "draw images from a trained run"),
+    "video": ("RUN", "a walk through its latents, as GIF or MP4"),
+    "export": ("RUN --to FORMAT", "its function or its weights, for other programs"),
     "evaluate": ("SAMPLES", "score a run, an .npz file or a folder of images"),
     "compare": ("SAMPLES ...", "score several side by side"),
     "report": ("RUN ...", "all about a run, or several, in one HTML file"),

@@ -10,7 +10,8 @@ from gan_jax.commands.options import command_parser, parse
 from gan_jax.errors import InputError
 from gan_jax.files import expand_user, read_json_entries, read_json_lines
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run, open_without_state, state_shapes
+from gan_jax.runs.opening import open_without_state, state_shapes
+from gan_jax.runs.run import Run
 from gan_jax.training import checkpoint
 
 __all__ = ["main"]

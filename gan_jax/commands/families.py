@@ -17,7 +17,7 @@ from gan_jax.evaluation import reference
 from gan_jax.evaluation.features import FEATURES, usual
 from gan_jax.figures.families import plot_families
 from gan_jax.files import expand_user, read_json, write_json
-from gan_jax.runs import Experiment, experiment_file, open_run, sample, training
+from gan_jax.runs import Experiment, experiment_file, load, training
 from gan_jax.runs.families import FAMILY_SCORES, images_per_second, lasting, measure
 from gan_jax.runs.named_experiments import experiment_path
 
@@ -79,8 +79,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
     # Of the first seed, what each family draws.
     shown = {}
     for name in experiments:
-        run = open_run(_run_folder(folder, name, 0))
-        shown[name] = sample(run, _SHOWN[len(run.shape)], seed=0)
+        run = load(_run_folder(folder, name, 0))
+        shown[name] = run.sample(_SHOWN[len(run.shape)], seed=0)
     figure = folder / "families.png"
     plot_families(figure, found, shown)
     console.print(_table(found, list(experiments), options.seeds))

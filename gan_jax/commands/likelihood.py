@@ -33,14 +33,14 @@ def main(arguments: Sequence[str], console: Console) -> int:
     options = parse(parser, arguments)
     folder = expand_user(options.run)
     out = out_path(options.out, Path(folder) / "likelihood.json", ".json")
-    run = runs.open_run(folder, best=options.best)
+    run = runs.load(folder, best=options.best)
     given = {name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None}
     with console.status(f"reading {run.experiment.data.name}"):
         data = run.experiment.data.read()
     source = data.train if options.split == "train" else data.held_out
     batch = source.batch(np.arange(min(options.n, len(source))))
     with console.status("taking likelihoods"):
-        found = runs.likelihood(run, batch, seed=options.seed, **given)
+        found = run.likelihood(batch, seed=options.seed, **given)
 
     count = len(batch["sample"])
     rows = {name: _row(values, run.shape) for name, values in found.items()}

@@ -17,6 +17,7 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.files import expand_user
 
 __all__ = [
+    "DECODING",
     "Several",
     "add_sampling",
     "command_parser",
@@ -56,6 +57,8 @@ _SAMPLING: dict[str, tuple[Any, str]] = {
     "original_size": (sides, "of the picture that a sample is as if cropped from, where a run is told sizes"),
     "crop": (partial(sides, least=0), "what is as if cut off above and on the left, as 0x0, where a run is told crops"),
 }
+
+DECODING = ("truncation", "steps", "guidance")
 
 
 class _Parser(ArgumentParser):
@@ -138,9 +141,13 @@ def reader(annotation: Any) -> Callable[[str], Any]:
     return read
 
 
-def add_sampling(parser: ArgumentParser) -> None:
-    """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given."""
-    for name, (annotation, text) in _SAMPLING.items():
+def add_sampling(parser: ArgumentParser, names: Sequence[str] = tuple(_SAMPLING)) -> None:
+    """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given.
+
+    `DECODING` names those of samples that are made of given latents.
+    """
+    for name in names:
+        annotation, text = _SAMPLING[name]
         read = annotation if annotation is sides or isinstance(annotation, partial) else reader(annotation)
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, default=SUPPRESS, help=text)
 

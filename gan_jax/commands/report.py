@@ -17,11 +17,14 @@ from gan_jax.files import expand_user, read_json_entries, read_json_lines, write
 from gan_jax.report import ReportContents, write_report
 from gan_jax.report.verdict import verdict
 from gan_jax.runs import Run
+from gan_jax.runs.labels import balanced_labels
 from gan_jax.runs.run import sample_sets
 from gan_jax.runs.samples import Candidate
 from gan_jax.runs.self_evaluation import read_protocol
 
 __all__ = ["main"]
+
+_PATHS = 6  # from one sample to another
 
 
 def main(arguments: Sequence[str], console: Console) -> int:
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     options, given = parse_scoring(parser, arguments)
     folders = [expand_user(name) for name in options.run]
     out = out_path(options.out, folders[0] / "report.html" if len(folders) == 1 else Path("report.html"), ".html")
-    found = [runs.open_run(folder) for folder in folders]  # all, before one is scored
+    found = [runs.load(folder) for folder in folders]  # all, before one is scored
     for folder, run in zip(folders, found, strict=True):
         if given or not _is_scored(run):
             candidate, alone = Candidate(sample_sets(run, str(folder)), run), run.system.sample is None
@@ -71,8 +74,10 @@ def _real_samples(run: Run, console: Console) -> np.ndarray | None:
 
 def _contents(run: Run, seed: int, console: Console) -> ReportContents:
     folder, interpolation = run.folder, None
-    if len(run.shape) == 3 and run.system.interpolate:
-        interpolation = runs.interpolate(run, seed=seed)
+    if len(run.shape) == 3 and run.latent and not run.system.reconstructs:
+        ends = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, _PATHS, run.latent), np.float32)
+        label = {"label": balanced_labels(len(run.classes), _PATHS)} if run.class_counts else {}
+        interpolation = run.interpolate(*ends, condition=run.like_data(_PATHS, seed) | label)
     protocol, baseline = {}, {}
     if folder.evaluation_protocol.exists():
         of_history, baseline = read_protocol(folder.evaluation_protocol)

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
         console.quiet = console.quiet or not hosts.is_first()
         with progress_bars(console) as progress:
             settings = {"devices": options.devices, "shard": options.shard, "progress": progress}
-            prepared = prepare(experiment, file=file, **settings)
+            goes_on = options.resume and folder.RunFolder(paths[0]).has_checkpoint()
+            prepared = prepare(experiment, file=file, goes_on=goes_on, **settings)
         hosts.wait("all have looked at the folder")
         run_folder = folder.claim(paths) if hosts.is_first() else folder.RunFolder(paths[0])
         return _train(prepared, run_folder, options, console)

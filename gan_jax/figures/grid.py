@@ -8,7 +8,7 @@ from PIL import Image
 from gan_jax.files import atomic_write
 from gan_jax.types import Array, UInt8
 
-__all__ = ["grid", "save_png"]
+__all__ = ["grid", "read_png", "save_png"]
 
 
 def grid(
@@ -42,3 +42,9 @@ def save_png(path: Path, image: UInt8[np.ndarray, "h w c"], *, shortest_side: in
     image = image.repeat(factor, axis=0).repeat(factor, axis=1)
     with atomic_write(path) as part:
         Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(part, format="PNG", optimize=True)
+
+
+def read_png(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Read a picture in color."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

@@ -126,7 +126,7 @@ class Generator(nn.Module):
         _check_attention(self.attention, self.depth)
         first, given = self._given(noise, label)
         x = nn.Dense(size[0] * size[1] * features[-1], dtype=self.dtype, kernel_init=_orthogonal)(first)
-        x = x.reshape(len(noise), *size, features[-1])
+        x = x.reshape(noise.shape[0], *size, features[-1])
         for i, stage in enumerate(reversed(range(self.depth))):
             x = _Up(features[stage], self.axis_name, self.dtype)(x, given[i])
             if i + 1 == self.attention:

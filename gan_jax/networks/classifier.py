@@ -36,5 +36,5 @@ class DigitClassifier(nn.Module):
         x = 2 * images - 1
         for features, kernel, stride in _LAYERS:
             x = nn.gelu(Conv(features, kernel_size=kernel, stride=stride, method=self.method)(x))
-        vectors = nn.Dense(64, name="vectors")(x.reshape(len(x), -1))
+        vectors = nn.Dense(64, name="vectors")(x.reshape(x.shape[0], -1))
         return vectors, nn.Dense(10, name="logits")(nn.gelu(vectors))

@@ -56,7 +56,7 @@ class Critic(nn.Module):
         x = images
         for stage in range(self.depth):
             x = self.activation(Conv(self.width * 2**stage, kernel_size=5, stride=2, dtype=self.dtype)(x))
-        x = at_least_float32(x.reshape(len(x), -1))
+        x = at_least_float32(x.reshape(x.shape[0], -1))
         scores = nn.Dense(1, kernel_init=_he)(x).squeeze(-1)
         return scores + Projection(self.classes)(x, label) if self.classes else scores
 
@@ -126,4 +126,4 @@ class MnistGenerator(nn.Module):
 
 def _dense_image(noise: Latents, shape: tuple[int, ...], dtype: DTypeLike | None) -> Array:
     h, w, c = shape
-    return nn.Dense(h * w * c, dtype=dtype, kernel_init=_he)(noise).reshape(len(noise), *shape)
+    return nn.Dense(h * w * c, dtype=dtype, kernel_init=_he)(noise).reshape(noise.shape[0], *shape)

@@ -51,7 +51,7 @@ class Generator(nn.Module):
         """Draw one sample per row of noise."""
         x = _Hidden(self.width, self.depth, self.dtype)(beside_noise(noise, label, self.classes))
         x = nn.Dense(prod(self.shape), kernel_init=nn.initializers.he_normal())(x)
-        return nn.tanh(x).reshape(len(noise), *self.shape) if len(self.shape) == 3 else x
+        return nn.tanh(x).reshape(noise.shape[0], *self.shape) if len(self.shape) == 3 else x
 
 
 class Critic(nn.Module):
@@ -73,7 +73,7 @@ class Critic(nn.Module):
     @nn.compact
     def __call__(self, samples: Samples, label: Labels | None = None) -> Scores:
         """Score each sample."""
-        x = _Hidden(self.width, self.depth, self.dtype, self.activation)(samples.reshape(len(samples), -1))
+        x = _Hidden(self.width, self.depth, self.dtype, self.activation)(samples.reshape(samples.shape[0], -1))
         scores = nn.Dense(1, kernel_init=nn.initializers.he_normal())(x).squeeze(-1)
         return scores + Projection(self.classes)(x, label) if self.classes else scores
 
@@ -110,7 +110,7 @@ class SetCritic(nn.Module):
     @nn.compact
     def __call__(self, samples: Samples) -> Scores:
         """Score each sample by its set."""
-        n = len(samples)
+        n = samples.shape[0]
         of = jnp.arange(n, dtype=jnp.int32) // self.set_size
         sets = -(-n // self.set_size)
         features = _Hidden(self.width, self.depth, self.dtype)(samples.reshape(n, -1))
@@ -149,7 +149,7 @@ class Denoiser(nn.Module):
     ) -> Samples:
         """Say what noise or data there is in each sample."""
         time = TimeEmbedding(self.width, self.classes, vectors=self.vectors, name="time")(time, label, vector)
-        h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(len(x), -1))
+        h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(x.shape[0], -1))
         for _ in range(self.depth):
             y = nn.Dense(self.width, dtype=self.dtype)(nn.silu(h))
             y = y + nn.Dense(self.width, dtype=self.dtype)(nn.silu(time))

@@ -118,7 +118,7 @@ class Generator(nn.Module):
 
         # The smallest image: each feature's weight times its part of a learned basis.
         basis = self.param("basis", nn.initializers.normal(1.0), (*size, features[-1]), jnp.float32)
-        x = _linear(features[-1], noise.shape[1], self.dtype)(noise).reshape(len(noise), 1, 1, -1)
+        x = _linear(features[-1], noise.shape[1], self.dtype)(noise).reshape(noise.shape[0], 1, 1, -1)
         x = x * basis.astype(x.dtype)[None]
 
         total = self.blocks * (self.depth + 1)

@@ -81,7 +81,7 @@ class Generator(nn.Module):
         """Draw one image per row of noise."""
         (h, w), _ = stages(self.shape, depth=self.depth, width=self.width)
         x = nn.Dense(h * w * self.width, dtype=self.dtype, kernel_init=_he)(beside_noise(noise, label, self.classes))
-        x = x.reshape(len(noise), h, w, self.width)
+        x = x.reshape(noise.shape[0], h, w, self.width)
         for _ in range(self.depth):
             x = _Block(self.width, self.dtype)(double(x))
         x = Conv(self.shape[2], kernel_size=3, dtype=self.dtype)(nn.relu(x))

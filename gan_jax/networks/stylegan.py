@@ -90,7 +90,7 @@ class Generator(StyleGenerator):
         keys = layer_keys(noise, self.layers)
 
         constant = self.param("constant", nn.initializers.ones, (*size, features[-1]), jnp.float32)
-        x = jnp.broadcast_to(constant[None], (len(noise), *constant.shape)).astype(self.dtype or jnp.float32)
+        x = jnp.broadcast_to(constant[None], (noise.shape[0], *constant.shape)).astype(self.dtype or jnp.float32)
         x = _Styled()(x, styles[:, 0], keys[0])
         x = _Styled()(EqualizedConv(features[-1], 3, use_bias=False)(x), styles[:, 1], keys[1])
         for stage in reversed(range(self.depth)):
@@ -133,6 +133,6 @@ class Critic(nn.Module):
         # The rest in float32, since the spread of a set is a small number.
         x = minibatch_std(at_least_float32(x), self.set_size)
         x = activate(EqualizedConv(features[-1], 3)(x))
-        x = activate(EqualizedDense(features[-1])(x.reshape(len(x), -1)))
+        x = activate(EqualizedDense(features[-1])(x.reshape(x.shape[0], -1)))
         scores = EqualizedDense(max(1, self.classes))(x)
         return (scores * one_hot(label, self.classes)).sum(axis=1) if self.classes else scores.squeeze(-1)

@@ -99,7 +99,7 @@ class Generator(StyleGenerator):
 
         # The image of each size shares its style with the convolution after it.
         constant = self.param("constant", nn.initializers.normal(1.0), (*size, features[-1]), jnp.float32)
-        x = jnp.broadcast_to(constant[None], (len(noise), *constant.shape)).astype(self.dtype or jnp.float32)
+        x = jnp.broadcast_to(constant[None], (noise.shape[0], *constant.shape)).astype(self.dtype or jnp.float32)
         x = _Layer(features[-1], up=False)(x, styles[:, 0], keys[0])
         image = _ToImage(self.shape[2])(x, styles[:, 1])
         for i, stage in enumerate(reversed(range(self.depth))):
@@ -147,7 +147,7 @@ class Critic(nn.Module):
         # The rest in float32, since the spread of a set is a small number.
         x = minibatch_std(at_least_float32(x), self.set_size)
         x = activate(EqualizedConv(features[-1], 3)(x))
-        x = activate(EqualizedDense(features[-1])(x.reshape(len(x), -1)))
+        x = activate(EqualizedDense(features[-1])(x.reshape(x.shape[0], -1)))
         if not self.classes:
             return EqualizedDense(1)(x).squeeze(-1)
         x = EqualizedDense(self.max_width)(x)

@@ -94,7 +94,7 @@ class StyleGenerator(nn.Module):
         """
 
         def mean(label: Array | None) -> Array:
-            labels = None if label is None else jnp.broadcast_to(label, (len(noise),))
+            labels = None if label is None else jnp.broadcast_to(label, (noise.shape[0],))
             return self.styles(params, noise, labels).mean(axis=0)
 
         if not self.classes:

@@ -37,7 +37,7 @@ def _cut(x: Array, count: int, start: int, length: int, step: int) -> Array:
     """The leading axis in windows that may overlap their next: (N, ...) to (count, length, ...)."""
     if count == 1:
         return x[None]
-    ends = (-start, start + (count + 1) * step - len(x), 0)  # where negative, cropped
+    ends = (-start, start + (count + 1) * step - x.shape[0], 0)  # where negative, cropped
     x = lax.pad(x, jnp.zeros((), x.dtype), [ends] + [(0, 0, 0)] * (x.ndim - 1))
     x = x.reshape(count + 1, step, *x.shape[1:])
     return jnp.concatenate([x[:-1, :length], x[1:, : max(length - step, 0)]], axis=1)

@@ -115,7 +115,7 @@ def _incidence(n_in: int, n_out: int, r: int, stride: int, dilation: int, low: i
 
 def _on_first(matrix: np.ndarray, x: Array) -> Array:
     """The constant matrix applied to the leading axis."""
-    return jnp.dot(matrix.astype(x.dtype), x.reshape(len(x), -1)).reshape(matrix.shape[:1] + x.shape[1:])
+    return jnp.dot(matrix.astype(x.dtype), x.reshape(x.shape[0], -1)).reshape(matrix.shape[:1] + x.shape[1:])
 
 
 def _on_two(first: np.ndarray, second: np.ndarray, x: Array) -> Array:

@@ -35,12 +35,14 @@ class Drawn(NamedTuple):
     Attributes:
       numbers: of the decoder's distribution, (N, ..., P) float32.
       latents: what was drawn, all rungs beside each other, (N, z).
+      noise: by which the prior draws the same latents, (N, z).
       kl: of each rung, posterior against prior in closed form, (rungs, N); zeros where the prior was drawn from.
       log_ratio: `log p(z) - log q(z | x)` at the latents, (N,).
     """
 
     numbers: Float[Array, "n ... p"]
     latents: Latents
+    noise: Latents
     kl: Float[Array, "r n"]
     log_ratio: PerSample
 
@@ -53,8 +55,8 @@ class _Rung(nn.Module):
 
     @nn.compact
     def __call__(
-        self, stream: Array, features: Array | None, noise: Array, given: Array | None, temperature: float
-    ) -> tuple[Array, Array, PerSample, PerSample]:
+        self, stream: Array, features: Array | None, noise: Array, temperature: float
+    ) -> tuple[Array, Array, Array, PerSample, PerSample]:
         width = stream.shape[1]
 
         def normal(x: Array, name: str) -> tuple[Array, Array]:
@@ -65,8 +67,8 @@ class _Rung(nn.Module):
         # Above the top there is nothing that its prior could depend on.
         prior = (jnp.zeros_like(noise), jnp.zeros_like(noise)) if self.top else normal(stream, "prior")
         if features is None:
-            z = prior[0] + temperature * jnp.exp(prior[1]) * noise if given is None else given
-            kl = log_ratio = jnp.zeros(len(stream), jnp.float32)
+            z = prior[0] + temperature * jnp.exp(prior[1]) * noise
+            kl = log_ratio = jnp.zeros(stream.shape[0], jnp.float32)
         else:
             posterior = normal(jnp.concatenate([stream, features], axis=1), "posterior")
             z = posterior[0] + temperature * jnp.exp(posterior[1]) * noise
@@ -74,7 +76,7 @@ class _Rung(nn.Module):
             log_ratio = normal_log_density(z, *prior) - normal_log_density(z, *posterior)
         stream = stream + nn.Dense(width, kernel_init=_he, name="out")(z)
         h = nn.silu(nn.Dense(width, kernel_init=_he, name="after")(nn.silu(stream)))
-        return stream + h, z, kl, log_ratio
+        return stream + h, z, (z - prior[0]) * jnp.exp(-prior[1]), kl, log_ratio
 
 
 class _VAE(nn.Module):
@@ -93,27 +95,27 @@ class _VAE(nn.Module):
         samples: Samples | None,
         noise: Float[Array, "n z"],
         *,
-        given: Latents | None = None,
         temperature: float = 1.0,
     ) -> Drawn:
         """Draw latents of samples (N, ...) by the posterior, or by the prior where there are none, and decode them.
 
-        Noise is standard normal (N, z), the rungs beside each other. Latents that are `given` are decoded; a
-        temperature scales the standard deviations, 0 for means.
+        Noise is standard normal (N, z), the rungs beside each other. A temperature scales the standard deviations, 0
+        for means.
         """
         features = None if samples is None else at_least_float32(self.encoder(samples))
-        stream = jnp.zeros((len(noise), self.width), jnp.float32)
-        drawn, kls, total, start = [], [], jnp.zeros(len(noise), jnp.float32), 0
+        count = noise.shape[0]
+        stream = jnp.zeros((count, self.width), jnp.float32)
+        drawn, kls, total, start = [], [], jnp.zeros(count, jnp.float32), 0
         for rung, size in enumerate(self.latents):
             own = slice(start, start + size)
-            chosen = None if given is None else given[:, own]
             layer = _Rung(size, top=rung == 0, name=f"rung_{rung}")
-            stream, z, kl, log_ratio = layer(stream, features, noise[:, own], chosen, temperature)
-            drawn.append(z)
+            stream, z, by_prior, kl, log_ratio = layer(stream, features, noise[:, own], temperature)
+            drawn.append((z, by_prior))
             kls.append(kl)
             total, start = total + log_ratio, start + size
-        numbers = at_least_float32(self.decoder(stream)).reshape(len(noise), *self.shape, self.numbers)
-        return Drawn(numbers, jnp.concatenate(drawn, axis=1), jnp.stack(kls), total)
+        numbers = at_least_float32(self.decoder(stream)).reshape(count, *self.shape, self.numbers)
+        latents, by_prior = (jnp.concatenate(each, axis=1) for each in zip(*drawn, strict=True))
+        return Drawn(numbers, latents, by_prior, jnp.stack(kls), total)
 
     @nn.nowrap
     def encoder(self, samples: Samples) -> Array:
@@ -139,7 +141,7 @@ class MlpVAE(_VAE):
     @nn.nowrap
     def encoder(self, samples: Samples) -> Array:
         """Map samples (N, ...) to features (N, width)."""
-        x = samples.reshape(len(samples), -1)
+        x = samples.reshape(samples.shape[0], -1)
         for layer in range(self.depth):
             x = nn.silu(nn.Dense(self.width, dtype=self.dtype, kernel_init=_he, name=f"encoder_{layer}")(x))
         return x
@@ -173,7 +175,7 @@ class ConvVAE(_VAE):
         x = samples
         for layer in range(self.depth):
             x = nn.silu(Conv(features[layer], 4, stride=2, dtype=self.dtype, name=f"encoder_{layer}")(x))
-        return nn.silu(nn.Dense(self.width, kernel_init=_he, name="encoder_out")(x.reshape(len(x), -1)))
+        return nn.silu(nn.Dense(self.width, kernel_init=_he, name="encoder_out")(x.reshape(x.shape[0], -1)))
 
     @nn.nowrap
     def decoder(self, stream: Array) -> Array:
@@ -181,7 +183,7 @@ class ConvVAE(_VAE):
         (h, w), features = stages(self.shape, depth=self.depth, width=self.features)
         wide = features[self.depth - 1]
         x = nn.Dense(h * w * wide, dtype=self.dtype, kernel_init=_he, name="decoder_in")(nn.silu(stream))
-        x = nn.silu(x).reshape(len(stream), h, w, wide)
+        x = nn.silu(x).reshape(-1, h, w, wide)
         for layer in reversed(range(self.depth)):
             size = features[max(layer - 1, 0)]
             x = nn.silu(ConvTranspose(size, 4, stride=2, dtype=self.dtype, name=f"decoder_{layer}")(x))

@@ -37,6 +37,7 @@ class Description(NamedTuple):
       files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
       words: of the data's captions, in the order of their numbers.
       captions: of training samples, as samples are drawn of; none of a run whose samples are drawn of none.
+      begun_with: the run whose weights it began with, and its iteration, if it did not begin at random.
     """
 
     settings: dict[str, Any]
@@ -50,6 +51,7 @@ class Description(NamedTuple):
     files: Mapping[str, str] = MappingProxyType({})
     words: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
+    begun_with: dict[str, Any] | None = None
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -69,6 +71,7 @@ def describe(
     *,
     class_counts: tuple[int, ...] = (),
     captions: tuple[str, ...] = (),
+    begun_with: dict[str, Any] | None = None,
     source: str | None = None,
     source_sha256: str | None = None,
 ) -> Description:
@@ -86,6 +89,7 @@ def describe(
         class_counts=class_counts,
         words=data.vocabulary.words if data.vocabulary else (),
         captions=captions,
+        begun_with=begun_with,
     )
 
 

@@ -30,13 +30,14 @@ from gan_jax.systems.latent_diffusion import LatentDiffusion
 from gan_jax.systems.pretrained import Pretrained
 from gan_jax.systems.unclip import Prior, Unclip
 from gan_jax.systems.vae import VAE
+from gan_jax.training.trackers import TRACKERS
 from gan_jax.types import Spec
 
 __all__ = ["FREE", "DataConfig", "EvaluationConfig", "Experiment"]
 
 # What may differ between a run and its continuation: where the data lie, when to stop, what to write.
 FREE = ("data.dir", "data.resident", "steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints")
-FREE += ("evaluation",)
+FREE += ("evaluation", "trackers")
 
 
 def _check_source(value: Any) -> Any:
@@ -178,6 +179,8 @@ class Experiment:
       pretrained: the system, if it is public networks, of which `gan-jax import` makes a run.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
+      init_from: run folder whose trained weights this one begins with, averages where there are some: fine-tuning.
+        Optimizers and all else begin anew.
       batch_size: samples of one step.
       seed: of the parameters, the batches and the noise.
       steps: iterations in all; of a GAN, one is `gan.critic_steps` critic steps and a generator step.
@@ -186,6 +189,7 @@ class Experiment:
       checkpoint_every: iterations between two checkpoints.
       keep_checkpoints: how many of the newest checkpoints are kept.
       evaluation: the scores that the run takes of its samples.
+      trackers: what else is told metrics and samples, from `gan_jax.training.trackers.TRACKERS`.
 
     >>> Experiment(gan=GAN(critic_steps=2), steps=100).system_config.critic_steps
     2
@@ -204,6 +208,7 @@ class Experiment:
     unclip: Unclip | None = None
     pretrained: Pretrained | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
+    init_from: Name | None = None
     batch_size: Count = 64
     seed: Seed = 0
     steps: Count = 10_000
@@ -212,6 +217,7 @@ class Experiment:
     checkpoint_every: Count = 1_000
     keep_checkpoints: Count = 3
     evaluation: EvaluationConfig = EvaluationConfig()
+    trackers: tuple[Annotated[Any, Choice(TRACKERS, callable, "a function")], ...] = ()
 
     def __post_init__(self):
         chosen = [name for name in _SYSTEMS if getattr(self, name) is not None]
@@ -270,7 +276,8 @@ class Experiment:
     def located(self) -> "Experiment":
         """Return the same experiment with absolute paths, so that its run can be opened from anywhere."""
         of_system = getattr(self.system_config, "located", lambda: self.system_config)()
-        return replace(self, data=self.data.located(), **{self.system_name: of_system})
+        init_from = self.init_from and str(expand_user(self.init_from).absolute())
+        return replace(self, data=self.data.located(), init_from=init_from, **{self.system_name: of_system})
 
     def opened_in(self, folder: Path) -> "Experiment":
         """Return the same experiment with the paths of files that its run keeps."""

@@ -21,7 +21,7 @@ from gan_jax.files import read_json_lines
 from gan_jax.lipschitz import largest_singular_value
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run, decode, encode, likelihood, sample, sample_sets
+from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.training import train
 from gan_jax.training.loop import peak_bytes
 
@@ -97,9 +97,9 @@ def measure(run: Run, data: Dataset, against: Reference) -> dict[str, float]:
     found |= dict(_likelihoods(run, data)) if run.system.likelihood else {}
     if run.system.encode and run.system.decode:
         found |= _of_latents(run, data)
-    sample(run, _TIMED, seed=1)  # compiles
+    run.sample(_TIMED, seed=1)  # compiles
     began = time.perf_counter()
-    sample(run, _TIMED, seed=2)
+    run.sample(_TIMED, seed=2)
     found["seconds_per_1000"] = time.perf_counter() - began
     found["evaluations_per_sample"] = run.system.evaluations
     if run.system.drawn_with:
@@ -113,7 +113,7 @@ def _of_points(run: Run, data: Dataset) -> dict[str, float]:
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 
-    points = sample(run, _PAIRED, seed=3)
+    points = run.sample(_PAIRED, seed=3)
     real = data.held_out.batch(np.arange(_PAIRED))["sample"]
     costs = cdist(points, real)
     found = {"exact_transport": float(costs[linear_sum_assignment(costs)].mean())}
@@ -132,7 +132,7 @@ def _likelihoods(run: Run, data: Dataset) -> Iterator[tuple[str, float]]:
     options = run.system.options.get("likelihood", ())
     effort = {"steps": 100} if "steps" in options else {"draws": 200} if "draws" in options else {}
     for suffix, given in (("", {}), ("_doubled", effort)):
-        for name, values in likelihood(run, batch, **given).items():
+        for name, values in run.likelihood(batch, **given).items():
             bits = -float(values.mean()) / (size * np.log(2))
             yield (f"bits_{name}{suffix}", bits) if image else (f"nats_{name}{suffix}", float(values.mean()))
             if isinstance(toy, Mixture):
@@ -147,15 +147,17 @@ def _log_density(toy: Mixture, points: np.ndarray) -> float:
 
 def _of_latents(run: Run, data: Dataset) -> dict[str, float]:
     """How well held-out samples are found again from their latents, and how fast the map of latents changes."""
-    real = data.held_out.batch(np.arange(_INVERTED))["sample"]
-    latents = encode(run, real)
-    missed = decode(run, latents).astype(np.float64) - real
+    batch = data.held_out.batch(np.arange(_INVERTED))
+    real, told = batch["sample"], {"label": run.class_counts, "tokens": run.captions}
+    condition = {name: batch[name] for name, drawn_of in told.items() if drawn_of} or None
+    latents = run.invert(real, condition=condition)
+    missed = run.generate(latents, condition=condition).astype(np.float64) - real
     unit = 127.5 if real.dtype == np.uint8 else 1.0
     noise = jax.random.normal(jax.random.key(5), (_LATENTS, latents.shape[1]), jnp.float32)
     decoder = run.system.decode
     assert decoder is not None
     slopes = jax.jit(
-        lambda state, noise: largest_singular_value(lambda z: decoder(state, z), jax.random.key(6), noise)
+        lambda state, noise: largest_singular_value(lambda z: decoder(state, z, condition), jax.random.key(6), noise)
     )(run.state, noise)
     return {"inversion_error": float(np.sqrt((missed**2).mean())) / unit, "lipschitz": float(slopes.max())}
 

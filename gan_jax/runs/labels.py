@@ -1,6 +1,7 @@
 """The labels, the captions and what else samples of a run are drawn of."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ __all__ = [
     "class_of",
     "conditions_like_data",
     "labels_like_data",
+    "labels_of",
 ]
 
 _CAPTIONS = 500  # of the training data, that a run keeps
@@ -85,3 +87,23 @@ def class_of(classes: tuple[str, ...], name: str) -> int:
         return int(name)
     shown = ", ".join(classes[:20]) + ", ..." * (len(classes) > 20)
     raise InputError(f"{name} is none of the {len(classes)} classes {shown}", field="label")
+
+
+def labels_of(classes: tuple[str, ...], label: Any, n: int) -> np.ndarray:
+    """Return labels (n,), int32, of one class for all, by its name or number, or of n of them.
+
+    Raises:
+      InputError: there is no such class, or they are not n.
+
+    >>> labels_of(("cat", "dog"), "dog", 2).tolist(), labels_of(("cat", "dog"), [1, 0], 2).tolist()
+    ([1, 1], [1, 0])
+    """
+    given, count = np.asarray(label), len(classes)
+    if given.ndim > 1 or given.size not in (1, n):
+        raise InputError(f"{given.shape} are not one class, or one for each of {n}", field="label")
+    if given.dtype.kind == "U":
+        number = {name: class_of(classes, name) for name in np.unique(given).tolist()}
+        given = np.asarray([number[name] for name in given.reshape(-1).tolist()])
+    if given.dtype.kind not in "iu" or not ((given >= 0) & (given < count)).all():
+        raise InputError(f"{label!r} is no class; give names, or numbers from 0 to {count - 1}", field="label")
+    return np.broadcast_to(given.astype(np.int32), (n,)).copy()

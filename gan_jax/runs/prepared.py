@@ -10,14 +10,17 @@ from gan_jax.data.order import ORDERS
 from gan_jax.data.pipeline import Pipeline, batch_spec, fits, resident, streamed
 from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import Progress, no_progress
+from gan_jax.runs.beginning import run_to_begin_with
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
-from gan_jax.runs.run import runs_below
+from gan_jax.runs.opening import runs_below
+from gan_jax.runs.run import Run
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.systems import System
 from gan_jax.systems.pretrained.reading import refuse_training
 from gan_jax.training import hosts
 from gan_jax.training.devices import DataParallel, data_parallel
+from gan_jax.training.trackers import check_trackers
 from gan_jax.types import Key
 
 __all__ = ["SHARDED", "Prepared", "keys_of", "prepare"]
@@ -27,7 +30,11 @@ SHARDED = {"batch": "jit", "state": "jit_sharded_state"}
 
 
 class Prepared(NamedTuple):
-    """An experiment that is ready to train: nothing of it can be refused any more but its folder."""
+    """An experiment that is ready to train: nothing of it can be refused any more but its folder.
+
+    Attributes:
+      trained: the run whose weights it begins with, if it begins with any.
+    """
 
     experiment: Experiment
     file: ExperimentFile | None
@@ -36,6 +43,7 @@ class Prepared(NamedTuple):
     system: System
     evaluation: SelfEvaluation | None
     devices: DataParallel
+    trained: Run | None
 
 
 def prepare(
@@ -44,9 +52,12 @@ def prepare(
     file: ExperimentFile | None = None,
     devices: int | None = None,
     shard: str = "batch",
+    goes_on: bool = False,
     progress: Progress = no_progress,
 ) -> Prepared:
     """Read the data, build the system, and score the real data if the run is to score itself.
+
+    What goes on from a checkpoint needs no other run's weights.
 
     Raises:
       InputError: any of it cannot be done.
@@ -86,8 +97,12 @@ def prepare(
     if experiment.data.mirror and {"left", "right"} & {*words}:
         raise InputError("captions say left and right, which it would turn; leave it out", field="data.mirror")
     pipeline = _pipeline(experiment, data.train, system.counts["images"], parallel)
+    trained = None
+    if experiment.init_from and not goes_on:
+        trained = run_to_begin_with(experiment.init_from, system, spec)
+    check_trackers(experiment.trackers)
     evaluation = self_evaluation(experiment, data, progress) if hosts.is_first() else None
-    return Prepared(experiment, file, data, pipeline, system, evaluation, parallel)
+    return Prepared(experiment, file, data, pipeline, system, evaluation, parallel, trained)
 
 
 def _pipeline(experiment: Experiment, source: Source, size: int, devices: DataParallel) -> Pipeline:

@@ -8,7 +8,8 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation.samples import SampleSets, of_array
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import class_of
-from gan_jax.runs.run import Run, open_run, sample_sets
+from gan_jax.runs.opening import load
+from gan_jax.runs.run import Run, sample_sets
 
 __all__ = ["Candidate", "drawn_as", "open_candidate"]
 
@@ -28,7 +29,7 @@ def open_candidate(path: Path, *, best: bool = False) -> Candidate:
     """
     folder = RunFolder(path)
     if folder.is_run():
-        run = open_run(path, best=best)
+        run = load(path, best=best)
         return Candidate(sample_sets(run, str(path)), run)
     if best:
         raise InputError(f"{path} is not a run folder; leave it out", field="best")

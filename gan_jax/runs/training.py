@@ -11,6 +11,7 @@ from rich.console import Console
 from gan_jax.data.dataset import Dataset, count_classes
 from gan_jax.data.toy import modes_of
 from gan_jax.errors import RunError
+from gan_jax.figures.grid import read_png
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
 from gan_jax.runs import description
@@ -19,13 +20,17 @@ from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.labels import balanced_labels, captions_of, conditions_like_data
+from gan_jax.runs.opening import needs_data
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
-from gan_jax.runs.run import Run, needs_data, sample_sets
-from gan_jax.settings import has_own_objects, resolved, to_json
+from gan_jax.runs.run import Run, sample_sets
+from gan_jax.settings import flat, has_own_objects, resolved, to_json
+from gan_jax.systems import System
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
 from gan_jax.training.intervals import Interval, NonFiniteError
 from gan_jax.training.logging import MetricsLog
+from gan_jax.training.trackers import open_trackers
+from gan_jax.types import Key
 
 __all__ = ["run_training", "train"]
 
@@ -57,14 +62,15 @@ def train(
       NonFiniteError: a metric or the state became infinite or NaN.
       Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
-    prepared = prepare(experiment, file=file, devices=devices, shard=shard)
+    goes_on = RunFolder(Path(folder)).has_checkpoint()
+    prepared = prepare(experiment, file=file, devices=devices, shard=shard, goes_on=goes_on)
     Path(folder).mkdir(parents=True, exist_ok=True)
     return run_training(prepared, RunFolder(Path(folder)), console or Console(quiet=True))
 
 
 def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run:
     """Train what is prepared, from the folder's newest checkpoint if it has one; what it raises, `train` does."""
-    experiment, _, data, pipeline, system, evaluation, devices = prepared
+    experiment, _, data, pipeline, system, evaluation, devices, trained = prepared
     init_key, sample_key, run_key = keys_of(experiment)
     counts = tuple(count_classes(data.train, len(data.classes))) if system.conditional else ()
     captions = captions_of(data) if system.captioned else ()
@@ -76,7 +82,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         if hosts.is_first():
             stack.enter_context(folder.locked())
             folder.refuse_lost_checkpoints()
-            _write_description(run, data, prepared.file)
+            _write_description(run, data, prepared)
             if evaluation:
                 evaluation.keep_protocol(folder)
         hosts.wait("the folder is described")
@@ -101,29 +107,42 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
             tell(f"going on from iteration {step:,}")
         else:
             with console.status("drawing the first parameters"):
-                state = jax.jit(init, out_shardings=layout)()
+                state = _first_state(system, init, init_key, trained, layout)
+            if trained:
+                tell(f"begins with the weights of {trained.folder.path}, iteration {trained.step:,}")
             _save_beginning(checkpoints, Checkpoint(0, state, pipeline.position(0)))
 
         # What is done between iterations, in this order.
         log: Any = None  # of another host than the first
         if hosts.is_first():
-            log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history])
+            hyperparameters = flat(to_json(resolved(experiment)))
+            trackers = open_trackers(experiment.trackers, folder.path, hyperparameters, tell)
+            for tracker in trackers:
+                stack.callback(tracker.close)
+            log = MetricsLog(folder.path, step, [folder.training_metrics, folder.evaluation_history], trackers)
+            log.tensorboard.hyperparameters(hyperparameters, _judged_by(system, experiment))
         stack.callback(pipeline.close)
         every, n = experiment.sample_every, 100 if len(data.shape) == 3 else 2_000
-        told = every if console.is_terminal else experiment.log_every
         modes = modes_of(experiment.data.name)
+
+        def write_grid(step: int, samples: Any) -> None:
+            save_samples(folder.sample_grid(step), np.asarray(samples), modes=modes)
+            log.show(step, {"samples": read_png(folder.sample_grid(step))})
+
+        told = every if console.is_terminal else experiment.log_every
         grids = callbacks.save_sample_grids(
             system,
             sample_key,
             n=n,
             condition=_shown(run, data, n),
-            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples), modes=modes),
+            write=write_grid,
             every=every,
         )
         between = [
             callbacks.on_first_host(callbacks.log_metrics(log, folder.training_metrics, experiment.log_every)),
             callbacks.watch_checkpoints(checkpoints, experiment.log_every),
             callbacks.with_local_state(callbacks.on_first_host(grids)),
+            *_histograms(system, log, every),
             callbacks.on_first_host(callbacks.print_metrics(console, system, told, experiment.steps)),
         ]
         if evaluation:
@@ -171,6 +190,28 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     return run._replace(state=hosts.local(state), step=max(step, experiment.steps))
 
 
+def _first_state(system: System, init: Any, key: Key, trained: Run | None, layout: Any) -> Any:
+    """The state before the first iteration, with random weights or those of a trained run."""
+    if trained is None:
+        return jax.jit(init, out_shardings=layout)()
+    assert trained.system.weights
+    weights = jax.device_get(trained.system.weights(trained.state))  # from one device to all
+    return jax.jit(system.begin, out_shardings=layout)(key, weights)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def _histograms(system: System, log: MetricsLog, every: int) -> list[loop.Callback]:
+    if system.weights is None:
+        return []
+    found = callbacks.log_histograms(log, system.weights, every)
+    return [callbacks.with_local_state(callbacks.on_first_host(found))]
+
+
+def _judged_by(system: System, experiment: Experiment) -> list[str]:
+    """What a table of runs shows of each: what its progress shows, and its scores."""
+    shown = [name for name, metric in system.metrics.items() if metric.progress]
+    return [*shown, *(experiment.evaluation.scores if experiment.evaluation.every else ())]
+
+
 def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
     """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
     if run.system.reconstructs:
@@ -185,14 +226,17 @@ def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
     return found or None
 
 
-def _write_description(run: Run, data: Dataset, file: ExperimentFile | None) -> None:
+def _write_description(run: Run, data: Dataset, prepared: Prepared) -> None:
     """Write what the run is, unless the folder holds another; keep the experiment file."""
-    experiment, folder = run.experiment, run.folder
+    experiment, folder, file, trained = run.experiment, run.folder, prepared.file, prepared.trained
+    begun_with = trained and {"run": str(trained.folder.path), "step": trained.step}
+    if folder.has_checkpoint():
+        begun_with = description.read(folder.experiment).begun_with
     settings = to_json(resolved(experiment))
     sha256 = file.sha256() if file and has_own_objects(settings) else None
     source = file.path.name if file else None
-    drawn_of = {"class_counts": run.class_counts, "captions": run.captions}
-    new = description.describe(settings, data, **drawn_of, source=source, source_sha256=sha256)
+    told = {"class_counts": run.class_counts, "captions": run.captions, "begun_with": begun_with}
+    new = description.describe(settings, data, **told, source=source, source_sha256=sha256)
     description.refuse_another_run(folder, new, to_json(experiment), free=FREE)
     if file:
         file.keep(folder.source)

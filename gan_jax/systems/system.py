@@ -58,14 +58,18 @@ class System(NamedTuple):
       is_read: whether `init` reads the state from files, so that a run of it has no checkpoints and is not trained.
       tokenize: `captions -> tokens` (n, ...), int32, where it has tokens of its own.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
-        0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
+        0, where all are the average one, or "sampler", "steps", "eta", "guidance"; so may `decode`; `likelihood`
+        perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
       drawn_with: `state -> parameters`, those that samples are drawn with.
+      weights: `state -> parameters` by the network that has them, averages where there are some: what another run may
+        begin with.
+      begin: `(key, weights) -> state`, as `init` makes one, with such weights.
       diagnose: `(state, key, batch) -> measurements`, per sample (N,), without learning from the batch.
-      interpolate: `(state, key, paths, steps) -> samples` (paths * steps, ...), so many along each of some paths from
-        one sample to another.
-      encode: `(state, key, batch) -> latents`, of given samples.
-      decode: `(state, latents) -> samples`.
+      latent: length z of a latent, which is standard normal where samples are drawn.
+      decode: `(state, latents (N, z), condition=None) -> samples`, always the same of the same; a condition is as for
+        `sample`, and needed where the system is conditional.
+      encode: `(state, key, batch) -> latents` (N, z), of given samples, and of their labels where there are some.
       likelihood: `(state, key, batch) -> log-likelihoods` (N,) in nats, by the name of the estimate:
         densities of points, probabilities of images of 8 bits.
     """
@@ -84,8 +88,10 @@ class System(NamedTuple):
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None
+    weights: Callable[[State], Mapping[str, Params]] | None = None
+    begin: Callable[[Key, Mapping[str, Params]], State] | None = None
     diagnose: Callable[[State, Key, Batch], dict[str, PerSample]] | None = None
-    interpolate: Callable[[State, Key, int, int], Samples] | None = None
+    latent: int | None = None
+    decode: Callable[..., Samples] | None = None
     encode: Callable[[State, Key, Batch], Latents] | None = None
-    decode: Callable[[State, Latents], Samples] | None = None
     likelihood: Callable[..., dict[str, PerSample]] | None = None

@@ -1,7 +1,7 @@
 """What is done between iterations: log lines, checkpoints, pictures of samples, scores."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +19,14 @@ from gan_jax.training.checkpoint import Checkpoint
 from gan_jax.training.intervals import NonFiniteError
 from gan_jax.training.logging import MetricsLog
 from gan_jax.training.loop import Callback, TrainingStatus, describe_speed
-from gan_jax.types import Array, Batch, Key
+from gan_jax.types import Array, Batch, Key, PyTree
 
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager
 
 __all__ = [
     "evaluate_and_keep_best",
+    "log_histograms",
     "log_metrics",
     "on_first_host",
     "print_metrics",
@@ -54,6 +55,18 @@ def log_metrics(log: MetricsLog, file: Path, every: int) -> Callback:
             return
         speed = {"images_per_s": status.images_per_s}
         log.write(file, status.step, status.counts | speed | status.metrics)
+
+    return Callback(every, call)
+
+
+def log_histograms(log: MetricsLog, weights: Callable[[State], Mapping[str, PyTree]], every: int) -> Callback:
+    """Write how each parameter's numbers are spread, by TensorBoard."""
+
+    def call(status: TrainingStatus) -> None:
+        leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(weights(status.state)))
+        log.tensorboard.histograms(
+            status.step, {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+        )
 
     return Callback(every, call)
 

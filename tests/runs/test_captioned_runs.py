@@ -18,7 +18,7 @@ from gan_jax import (
     Experiment,
     Prior,
     Unclip,
-    open_run,
+    load,
     train,
 )
 from gan_jax.cli import main
@@ -110,4 +110,4 @@ def test_the_hash_of_what_it_rests_on_is_in_the_run(runs, tmp_path):
     described["settings"]["prior"]["clip_sha256"] = "0" * 64
     (copy / "prior" / "experiment.json").write_text(json.dumps(described))
     with pytest.raises(InputError, match="has been trained on since"):
-        open_run(copy / "prior", experiment=experiments["prior"])
+        load(copy / "prior", experiment=experiments["prior"])

@@ -57,7 +57,7 @@ def content(folder):
     """All of a run but its clock: states, lines, events, checkpoints."""
     found = {}
     for best in (False, True):
-        run = runs.open_run(folder, best=best)
+        run = runs.load(folder, best=best)
         found[best] = digests(Checkpoint(run.step, run.state, {}))["whole"]
     for name in ("training_metrics.jsonl", "evaluation_history.jsonl"):
         lines = [json.loads(line) for line in (folder / name).read_text().splitlines()]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import GAN, CriticConfig, DataConfig, Experiment, GeneratorConfig, open_run, sample, train
+from gan_jax import GAN, CriticConfig, DataConfig, Experiment, GeneratorConfig, load, train
 from gan_jax.data.alike import Preparation
 from gan_jax.data.originals import find_originals
 from gan_jax.data.preparation import prepare
@@ -40,5 +40,5 @@ def test_resident_and_streamed_runs_are_the_same(folder, tmp_path, sampling, dev
     streamed = experiment(folder, resident="no", **chosen)
     train(replace(streamed, steps=4), tmp_path / "streamed", devices=devices)
     train(streamed, tmp_path / "streamed", devices=devices)  # resumed
-    np.testing.assert_array_equal(sample(open_run(tmp_path / "streamed"), 20), sample(whole, 20))
-    assert open_run(tmp_path / "streamed").classes == ("a", "b")
+    np.testing.assert_array_equal(load(tmp_path / "streamed").sample(20), whole.sample(20))
+    assert load(tmp_path / "streamed").classes == ("a", "b")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gan_jax import open_run
+from gan_jax import load
 from gan_jax.cli import main
 
 FLAGS = {"x64": jax.enable_x64, "nans": jax.debug_nans, "keys": jax.debug_key_reuse}
@@ -19,7 +19,7 @@ def test_a_run_goes_through_every_command(flag, tiny_run, tmp_path):
         assert main(["sample", run, "--n", "20", "--grid"]) == 0
         assert main(["report", run, "--n", "30"]) == 0
     if flag == "x64":
-        dtypes = {leaf.dtype for leaf in jax.tree.leaves(open_run(run).state)}
+        dtypes = {leaf.dtype for leaf in jax.tree.leaves(load(run).state)}
         assert jnp.dtype(jnp.float64) not in dtypes
 
 

@@ -76,7 +76,7 @@ def lines(file):
 
 
 def assert_same(folder, other):
-    one, two = runs.open_run(folder), runs.open_run(other)
+    one, two = runs.load(folder), runs.load(other)
     assert digests(Checkpoint(one.step, one.state, {})) == digests(Checkpoint(two.step, two.state, {}))
     for name in ("training_metrics.jsonl", "evaluation_history.jsonl"):
         assert lines(folder / name) == lines(other / name)
@@ -90,7 +90,7 @@ def damage(folder):
 
 
 def test_a_flipped_bit_is_found_or_harmless(whole, tmp_path):
-    expected, rng, found = runs.open_run(whole), random.Random(0), 0
+    expected, rng, found = runs.load(whole), random.Random(0), 0
     for _ in range(12):
         copy = shutil.copytree(whole, tmp_path / "copy", dirs_exist_ok=True)
         files = sorted(path for path in (copy / "checkpoints" / "30").rglob("*") if path.is_file())
@@ -99,7 +99,7 @@ def test_a_flipped_bit_is_found_or_harmless(whole, tmp_path):
         data[bit // 8] ^= 1 << bit % 8
         flipped.write_bytes(data)
         try:
-            opened = runs.open_run(copy)
+            opened = runs.load(copy)
         except InputError:
             found += 1
         else:
@@ -152,7 +152,7 @@ def test_a_damaged_best_checkpoint_is_set_aside_and_the_next_score_is_the_best(r
     assert told[0].endswith("; set aside")
     assert (run / "best" / f"{best}.damaged").is_dir()
     assert checkpoint.steps(run / "best") == [40]
-    assert runs.open_run(run, best=True).step == 40
+    assert runs.load(run, best=True).step == 40
 
 
 def test_what_orbax_leaves_to_asyncio_is_not_told_twice(caplog):
@@ -355,7 +355,7 @@ def test_schedules_labels_and_an_adapted_strength_go_on_where_they_were(tmp_path
     assert main(["train", file, "--workdir", whole]) == 0
     assert main(["train", file, "--workdir", cut, "--steps", "5"]) == 0
     assert resume(file, cut) == 0
-    one, two = runs.open_run(whole), runs.open_run(cut)
+    one, two = runs.load(whole), runs.load(cut)
     assert digests(Checkpoint(one.step, one.state, {})) == digests(Checkpoint(two.step, two.state, {}))
     assert float(one.state.critic.augment.strength) != 0.5
     assert float(one.state.path_length) > 0
@@ -397,7 +397,7 @@ def test_strength_path_mean_vectors_and_schedules_go_on_bit_for_bit(tmp_path):
         for stop in stops:
             resume = ["--resume"] if (tmp_path / name).exists() else []
             assert main(["train", str(file), "--workdir", str(tmp_path / name), "--steps", stop, *resume]) == 0
-        states[name] = runs.open_run(tmp_path / name).state
+        states[name] = runs.load(tmp_path / name).state
     chex.assert_trees_all_equal(states["whole"], states["in parts"])
     state = states["whole"]
     assert float(state.path_length) > 0

@@ -8,17 +8,16 @@ import pytest
 from gan_jax import Experiment, System
 from gan_jax.data.images import to_uint8
 from gan_jax.errors import InputError
-from gan_jax.runs import decode
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.run import Run, sample, sample_sets
+from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.samples import open_candidate
 
 SPEC = {"sample": jax.ShapeDtypeStruct((2, 2, 1), jnp.float32)}
 
 
 def uniform(state, key, n, condition=None):
-    level = jnp.zeros((n, 1, 1, 1)) if condition is None else condition["label"].reshape(n, 1, 1, 1) / 10.0
-    return level + 0.1 * jax.random.uniform(key, (n, 2, 2, 1))
+    labels = jnp.zeros(n) if condition is None else condition["label"].astype(jnp.float32)
+    return labels.reshape(n, 1, 1, 1) / 10 + 0.1 * jax.random.uniform(key, (n, 2, 2, 1))
 
 
 @pytest.fixture
@@ -31,12 +30,12 @@ def test_each_set_of_a_run_is_what_its_seed_draws(run):
     sets = sample_sets(run)
     drawn = dict(sets.take((3, 9), 12))
     assert [*drawn] == [3, 9]
-    np.testing.assert_array_equal(drawn[9], sample(run, 12, seed=9))
+    np.testing.assert_array_equal(drawn[9], run.sample(12, seed=9))
     assert (drawn[3] != drawn[9]).any()
 
 
 def test_fewer_samples_are_the_first_of_more(run):
-    np.testing.assert_array_equal(sample(run, 600, seed=1)[:7], sample(run, 7, seed=1))
+    np.testing.assert_array_equal(run.sample(600, seed=1)[:7], run.sample(7, seed=1))
 
 
 @pytest.mark.parametrize(
@@ -51,13 +50,13 @@ def test_large_samples_are_drawn_a_few_at_a_time(run, shape, size):
 
     spec = {"sample": jax.ShapeDtypeStruct(shape, "float32")}
     run = run._replace(system=run.system._replace(sample=count), spec=spec)
-    np.testing.assert_array_equal(sample(run, size + 1)[:1], sample(run, 1))
+    np.testing.assert_array_equal(run.sample(size + 1)[:1], run.sample(1))
     assert drawn == [size]  # one program for all chunks
 
 
 def test_the_bytes_of_a_seed_stay(run):
     """Of samples of at most 32x32x3, the i-th 500 are of the i-th key."""
-    drawn = sample(run, 1000, seed=4)
+    drawn = run.sample(1000, seed=4)
     for i in range(2):
         levels = uniform(None, jax.random.fold_in(jax.random.key(4), i), 500)
         np.testing.assert_array_equal(drawn[500 * i : 500 * (i + 1)], to_uint8(levels))
@@ -65,14 +64,9 @@ def test_the_bytes_of_a_seed_stay(run):
 
 def test_each_sample_meets_its_condition(run):
     """More than are drawn at a time."""
-    labels = np.arange(700, dtype=np.float32) % 9
-    drawn = sample(run, 700, condition={"label": labels})
+    labels = np.arange(700) % 9
+    drawn = run._replace(classes=tuple("abcdefghi"), class_counts=(1,) * 9).sample(700, label=labels)
     np.testing.assert_allclose(drawn.mean(axis=(1, 2, 3)) / 127.5 - 1, labels / 10 + 0.05, atol=0.06)
-
-
-def test_what_the_system_cannot_do_is_one_line(run):
-    with pytest.raises(InputError, match=r"^a run of digits .* cannot decode$"):
-        decode(run, np.zeros((1, 2), np.float32))
 
 
 def test_paths_that_hold_no_samples(tmp_path):

@@ -20,7 +20,7 @@ import gan_jax
 from gan_jax.data import ArraySource, resident, streamed
 from gan_jax.data.pipeline import Share, step_keys
 from gan_jax.errors import InputError
-from gan_jax.runs.run import open_run
+from gan_jax.runs import load
 from gan_jax.training import hosts, stderr_filter
 from gan_jax.training.devices import data_parallel
 
@@ -185,7 +185,7 @@ def wait_for_checkpoint(folder, step, processes):
 def assert_same(folder, other):
     """The samples of two runs' last states, and of their best."""
     for best in (False, True):
-        runs = [open_run(path, best=best) for path in (folder, other)]
+        runs = [load(path, best=best) for path in (folder, other)]
         assert runs[0].step == runs[1].step
         first, second = (run.system.sample(run.state, KEY, 100) for run in runs)
         np.testing.assert_allclose(first, second, atol=1e-5)

@@ -3,19 +3,9 @@
 import json
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from recorded import events
 
 from gan_jax.training.logging import MetricsLog
-
-
-def events(folder):
-    """TensorBoard's records: length (8 bytes), its checksum (4), an event, its checksum (4)."""
-    for file in folder.glob("events.out.tfevents.*"):
-        data = file.read_bytes()
-        while data:
-            length = int.from_bytes(data[:8], "little")
-            yield Event.FromString(data[12 : 12 + length])
-            data = data[16 + length :]
 
 
 def test_metrics_go_to_lines_and_events(tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -107,8 +108,9 @@ def autoencoder(model: Model) -> System:
         reconstructs=True,
         drawn_with=lambda state: state.network.ema,
         diagnose=partial(_diagnose, model),
-        encode=partial(_encode, model),
+        latent=prod(model.latent),
         decode=partial(_decode, model),
+        encode=partial(_encode, model),
     )
 
 
@@ -255,5 +257,5 @@ def _encode(model: Model, state: State, key: Key, batch: Batch) -> Latents:
     return latents.mean.reshape(len(latents.mean), -1)
 
 
-def _decode(model: Model, state: State, latents: Latents) -> Samples:
+def _decode(model: Model, state: State, latents: Latents, condition: Batch | None = None) -> Samples:
     return _decoded(model, state.network.ema, latents.reshape(-1, *model.latent))

@@ -119,7 +119,7 @@ def network_output(
 
     The place is 0 at the schedule's least noise and 1000 at its most, whatever the schedule's own time is.
     """
-    time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(len(x)))
+    time = time_of_level(model, jnp.log(sigma / jnp.maximum(alpha, _LEAST)).reshape(x.shape[0]))
     given = () if told is None else (told,)
     return cast(Array, model.network.apply(params, x, time, *given, **options))
 
@@ -157,7 +157,7 @@ def bind_denoiser(
 
     def of(told: Array | None, beside: Mapping[str, Array]) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
-            alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
+            alphas, sigmas = (jnp.broadcast_to(level, (x.shape[0], *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
             said = network_output(model, params, scaled, alphas, sigmas, told, **beside)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
@@ -167,7 +167,7 @@ def bind_denoiser(
 
     if guidance == 1:
         return of(told, beside)
-    untold = None if told is None or model.told is None else model.told.untold(len(told))
+    untold = None if told is None or model.told is None else model.told.untold(told.shape[0])
     hidden = bool(model.beside and model.beside.hidden)
     without = {name: jnp.zeros_like(value) if hidden else value for name, value in beside.items()}
     return guided(of(told, beside), of(untold, without), weight=guidance)

@@ -1,4 +1,4 @@
-"""Samples of a trained denoiser, always by the average of its parameters: drawn, along paths, and of given latents."""
+"""Samples of a trained denoiser, always by the average of its parameters: drawn, and of given latents."""
 
 from functools import partial
 from typing import Any
@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from gan_jax.diffusion import SAMPLERS, SPACINGS, Levels, draw, evaluations, levels
 from gan_jax.diffusion import encode as encode_by_flow
 from gan_jax.errors import InputError
-from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of
+from gan_jax.systems.diffusion.model import Model, bind_denoiser, schedule_of, told_in
 from gan_jax.systems.learner import State
-from gan_jax.systems.paths import circular_paths
 from gan_jax.types import Array, Batch, Key, Latents, Samples
 
-__all__ = ["OPTIONS", "decode", "encode", "evaluations_of", "interpolate", "sample", "solver_levels"]
+__all__ = ["FLOW_OPTIONS", "OPTIONS", "decode", "encode", "evaluations_of", "sample", "solver_levels"]
 
 OPTIONS = ("sampler", "steps", "eta", "guidance")
+FLOW_OPTIONS = ("steps", "guidance")
 SOLVER_STEPS = 50  # of the flow between data and noise
 
 
@@ -46,36 +46,40 @@ def sample(
             raise InputError(f"{chosen} has none; choose the sampler ddim, or leave it out", field="eta")
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
-    if weight != 1 and model.told is None and not (model.beside and model.beside.hidden):
-        reason = "the network is not told the labels or captions, which it pushes towards; leave it out"
-        raise InputError(reason, field="guidance")
+    _check_guidance(model, weight)
     told = _told(model, label_key, n, condition)
     beside = model.beside.of_condition(condition, n) if model.beside else {}
     denoiser = bind_denoiser(model, state.ema, told, beside, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 
-def interpolate(model: Model, state: State, key: Key, paths: int, steps: int) -> Samples:
-    """Draw samples along paths between noise, by the flow."""
-    told = _told(model, jax.random.fold_in(key, 1), paths)
-    denoiser = bind_denoiser(model, state.ema, None if told is None else told.repeat(steps, axis=0), clip=model.clip)
-    chosen = _levels(model, None)
-    noise = chosen.sigma[0] * circular_paths(key, paths, steps, model.shape)
-    return draw(denoiser, key, noise, chosen, sampler="heun")
-
-
 def encode(model: Model, state: State, key: Key, batch: Batch) -> Latents:
     """Map samples (N, ...) to normal latents (N, d) by the flow, told what the network is."""
     x = jnp.asarray(batch["sample"])
-    denoiser = bind_denoiser(model, state.ema, _told(model, key, len(x), batch))
+    denoiser = bind_denoiser(model, state.ema, told_in(model, batch), guidance=model.guidance)
     return encode_by_flow(denoiser, x, solver_levels(model, SOLVER_STEPS)).reshape(len(x), -1)
 
 
-def decode(model: Model, state: State, latents: Latents) -> Samples:
-    """Map latents (N, d) to samples by the flow."""
-    chosen = solver_levels(model, SOLVER_STEPS)
+def decode(
+    model: Model,
+    state: State,
+    latents: Latents,
+    condition: Batch | None = None,
+    *,
+    steps: int = SOLVER_STEPS,
+    guidance: float | None = None,
+) -> Samples:
+    """Map latents (N, d) to samples by the flow, whichever sampler draws the model's own; told the labels if any.
+
+    Raises:
+      InputError: there is no label to guide to.
+    """
+    weight = model.guidance if guidance is None else guidance
+    _check_guidance(model, weight)
+    chosen = solver_levels(model, steps)
     noise = chosen.sigma[0] * latents.reshape(-1, *model.shape)
-    return draw(bind_denoiser(model, state.ema), jax.random.key(0), noise, chosen, sampler="heun")
+    denoiser = bind_denoiser(model, state.ema, told_in(model, condition or {}), guidance=weight)
+    return draw(denoiser, jax.random.key(0), noise, chosen, sampler="heun")
 
 
 def solver_levels(model: Model, steps: int) -> Levels:
@@ -101,6 +105,12 @@ def _levels(model: Model, steps: int | None) -> Levels:
     except ValueError as error:
         advice = f"; choose another number, or a spacing of {', '.join(SPACINGS)}"
         raise InputError(f"{error}{advice}", field="steps") from None
+
+
+def _check_guidance(model: Model, weight: float) -> None:
+    if weight != 1 and model.told is None and not (model.beside and model.beside.hidden):
+        reason = "the network is not told the labels or captions, which it pushes towards; leave it out"
+        raise InputError(reason, field="guidance")
 
 
 def _told(model: Model, key: Key, n: int, given: Batch | None = None) -> Array | None:

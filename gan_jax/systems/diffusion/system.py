@@ -1,6 +1,7 @@
 """Denoising as a system: what it is made of, the state that it begins with, and how that moves."""
 
 from functools import partial
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,6 @@ def diffusion(model: Model) -> System:
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
-    alone = model.told is None and model.beside is None
     return System(
         init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
@@ -60,13 +60,15 @@ def diffusion(model: Model) -> System:
         conditional=model.told is not None and model.told.name == "label",
         captioned=model.told is not None and model.told.name == "tokens",
         conditions=tuple(model.beside.spec) if model.beside else (),
-        options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
+        options={"sample": sampling.OPTIONS, "decode": sampling.FLOW_OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
+        weights=lambda state: {"network": state.ema},
+        begin=lambda key, weights: learner.begin(weights["network"]),
         diagnose=partial(diagnose, model),
-        interpolate=None if model.beside else partial(sampling.interpolate, model),
-        encode=partial(sampling.encode, model) if alone else None,
-        decode=partial(sampling.decode, model) if alone else None,
+        latent=None if model.beside else prod(shape),
+        decode=None if model.beside else partial(sampling.decode, model),
+        encode=None if model.beside else partial(sampling.encode, model),
         likelihood=None if model.beside else partial(likelihood.likelihood, model),
     )
 

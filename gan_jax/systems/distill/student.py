@@ -42,10 +42,11 @@ class Student(nn.Module):
         """Draw one sample per row of noise."""
         x = self.sigma * noise.reshape(-1, *self.shape)
         alpha, sigma = (
-            jnp.full((len(x), *[1] * len(self.shape)), level, x.dtype) for level in (self.alpha, self.sigma)
+            jnp.full((x.shape[0], *[1] * len(self.shape)), level, x.dtype) for level in (self.alpha, self.sigma)
         )
         given = (label,) if self.classes else ()
-        said = self.network(self.parameterization.scale(alpha, sigma) * x, jnp.full(len(x), self.time, x.dtype), *given)
+        time = jnp.full(x.shape[0], self.time, x.dtype)
+        said = self.network(self.parameterization.scale(alpha, sigma) * x, time, *given)
         return self.parameterization.denoised(said, x, alpha, sigma)
 
 
@@ -86,10 +87,10 @@ def teacher_of(model: Model, params: Params, weight: float) -> Teacher | None:
 
         uniform, eps = jax.vmap(draw)(keys)
         t = times(schedule, uniform)
-        axes = (len(samples), *[1] * len(model.shape))
+        axes = (samples.shape[0], *[1] * len(model.shape))
         alpha, sigma = (function(t).astype(samples.dtype).reshape(axes) for function in schedule[:2])
         noisy = jax.lax.stop_gradient(alpha * samples + sigma * eps)
         denoised = jax.lax.stop_gradient(bind_denoiser(model, params, label)(noisy, alpha, sigma))
-        return weight * ((samples - denoised) ** 2).reshape(len(samples), -1).mean(axis=1)
+        return weight * ((samples - denoised) ** 2).reshape(samples.shape[0], -1).mean(axis=1)
 
     return teach

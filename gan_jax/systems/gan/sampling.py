@@ -1,4 +1,4 @@
-"""Samples of a trained generator, always by the average of its parameters: drawn, along paths, and of given latents."""
+"""Samples of a trained generator, always by the average of its parameters: drawn, and of given latents."""
 
 from typing import Any, cast
 
@@ -9,10 +9,9 @@ from gan_jax.inversion import invert
 from gan_jax.networks.batch_norm import standing_moments
 from gan_jax.systems.gan.checks import declares_mixing
 from gan_jax.systems.gan.game import Game, State, generate, is_conditional, normal, random_labels
-from gan_jax.systems.paths import circular_paths
 from gan_jax.types import Batch, Key, Latents, Params, Samples
 
-__all__ = ["decode", "encode", "interpolate", "sample"]
+__all__ = ["decode", "drawn_with", "encode", "sample"]
 
 _CENTER_OF = 10_000  # noise vectors
 _STANDING_OF = 16  # batches
@@ -21,44 +20,45 @@ _STANDING_OF = 16  # batches
 def sample(
     game: Game, state: State, key: Key, n: int, condition: Batch | None = None, truncation: float = 1.0
 ) -> Samples:
-    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any.
+    """Draw n samples by the generator's EMA; of `condition["label"]` (n,), or of uniform labels, if it takes any."""
+    if condition is None and is_conditional(game.generator):
+        condition = {"label": cast(Any, random_labels(game, jax.random.fold_in(key, 1), n))}
+    return decode(game, state, normal(key, (n, game.latent)), condition, truncation)
 
-    Truncated, they are drawn of styles nearer to the average one, the same for every key.
+
+def decode(
+    game: Game, state: State, latents: Latents, condition: Batch | None = None, truncation: float = 1.0
+) -> Samples:
+    """Map latents to samples by the generator's EMA, told `condition["label"]` if it takes any.
+
+    Truncated, they are made of styles nearer to the average one, the same for all latents.
     """
-    noise, params = normal(key, (n, game.latent)), _variables(game, state)
-    given = condition or {"label": random_labels(game, jax.random.fold_in(key, 1), n)}
-    label = jnp.asarray(given["label"]) if is_conditional(game.generator) else None
+    params = drawn_with(game, state)
+    label = jnp.asarray((condition or {})["label"]) if is_conditional(game.generator) else None
     if truncation == 1:
-        return generate(game, params, noise, label)
+        return generate(game, params, latents, label)
     many = normal(jax.random.key(0), (_CENTER_OF, game.latent))
     generator = cast(Any, game.generator)
-    center, styles = generator.center(params, many, label), generator.styles(params, noise, label)
+    center, styles = generator.center(params, many, label), generator.styles(params, latents, label)
     center = jnp.broadcast_to(center, styles.shape)
     styles = center + truncation * (styles - center)
-    return generate(game, params, noise, label, styles=generator.in_every_layer(styles))
-
-
-def interpolate(game: Game, state: State, key: Key, paths: int, steps: int) -> Samples:
-    """Draw samples along paths between noise vectors."""
-    noise = circular_paths(key, paths, steps, (game.latent,))
-    labels = random_labels(game, jax.random.fold_in(key, 1), paths)
-    return generate(game, _variables(game, state), noise, jax.tree.map(lambda leaf: leaf.repeat(steps), labels))
+    return generate(game, params, latents, label, styles=generator.in_every_layer(styles))
 
 
 def encode(game: Game, state: State, key: Key, batch: Batch) -> Latents:
     """Search for noise that the generator's EMA maps to given samples, as `gan_jax.inversion.invert`."""
-    variables = _variables(game, state)  # once, not in each step of the search
+    variables = drawn_with(game, state)  # once, not in each step of the search
+    labels = jnp.asarray(batch["label"]) if is_conditional(game.generator) else None
     return invert(
-        lambda latents: generate(game, variables, latents), key, jnp.asarray(batch["sample"]), latent=game.latent
+        lambda latents, *label: generate(game, variables, latents, *label or (None,)),
+        key,
+        jnp.asarray(batch["sample"]),
+        labels,
+        latent=game.latent,
     ).latents
 
 
-def decode(game: Game, state: State, latents: Latents) -> Samples:
-    """Map noise to samples by the generator's EMA."""
-    return generate(game, _variables(game, state), latents)
-
-
-def _variables(game: Game, state: State) -> Params:
+def drawn_with(game: Game, state: State) -> Params:
     """What samples are drawn with: the EMA within the generator's constraint, and standing moments if it takes some."""
     params, _ = game.generator_constraint.normalize(state.generator_ema, state.generator_constraint)
     if not declares_mixing(game.generator):

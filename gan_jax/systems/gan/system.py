@@ -24,8 +24,8 @@ from gan_jax.systems.gan.diagnosis import diagnose
 from gan_jax.systems.gan.game import Game, Teacher, is_conditional
 from gan_jax.systems.gan.metrics import metrics_of
 from gan_jax.systems.gan.path_length import NO_PATH_LENGTH, PathLengthConfig
-from gan_jax.systems.gan.sampling import decode, encode, interpolate, sample
-from gan_jax.systems.gan.update import init, update
+from gan_jax.systems.gan.sampling import decode, drawn_with, encode, sample
+from gan_jax.systems.gan.update import begin, init, update
 from gan_jax.systems.system import System
 
 __all__ = ["gan"]
@@ -171,10 +171,12 @@ def gan(
         metrics=metrics_of(game),
         counts={"critic_steps": critic_steps, "generator_steps": 1, "images": critic_steps * batch_size},
         conditional=is_conditional(generator),
-        options={"sample": ("truncation",)} if hasattr(generator, "center") else {},
-        drawn_with=lambda state: state.generator_ema,
+        options=dict.fromkeys(("sample", "decode"), ("truncation",)) if hasattr(generator, "center") else {},
+        drawn_with=partial(drawn_with, game),
+        weights=lambda state: {"generator": state.generator_ema, "critic": state.critic.params},
+        begin=partial(begin, game),
         diagnose=partial(diagnose, game),
-        interpolate=partial(interpolate, game),
-        encode=None if is_conditional(generator) else partial(encode, game),
-        decode=None if is_conditional(generator) else partial(decode, game),
+        latent=latent,
+        decode=partial(decode, game),
+        encode=partial(encode, game),
     )

@@ -1,5 +1,6 @@
 """The state that a GAN begins with, and the alternating update."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import jax
@@ -13,9 +14,9 @@ from gan_jax.systems.gan.checks import check_params
 from gan_jax.systems.gan.game import CriticState, Game, State, is_conditional, labels_of
 from gan_jax.systems.gan.steps import CriticInputs, critic_step, generator_step
 from gan_jax.systems.gan.styles import draw_latents, path_length_step, synthesize
-from gan_jax.types import Array, Batch, Key, Spec
+from gan_jax.types import Array, Batch, Key, Params, Spec
 
-__all__ = ["init", "update"]
+__all__ = ["begin", "init", "update"]
 
 
 def init(game: Game, key: Key, spec: Spec) -> State:
@@ -27,10 +28,16 @@ def init(game: Game, key: Key, spec: Spec) -> State:
         generator_key, jnp.zeros((1, game.latent), jnp.float32), *labels * is_conditional(game.generator)
     )
     check_params(game.generator, params)
-    params = game.generator_constraint.project(params)
     critic_params = game.critic.init(critic_key, example["sample"], *labels * is_conditional(game.critic))
     check_params(game.critic, critic_params)
-    critic_params = game.constraint.project(critic_params)
+    return begin(game, key, {"generator": params, "critic": critic_params})
+
+
+def begin(game: Game, key: Key, weights: Mapping[str, Params]) -> State:
+    """Return the state before the first iteration, of the networks' parameters."""
+    generator_key, critic_key = jax.random.split(key)
+    params = game.generator_constraint.project(weights["generator"])
+    critic_params = game.constraint.project(weights["critic"])
     critic = CriticState(
         critic_params,
         game.critic_optimizer.init(critic_params),

@@ -1,5 +1,6 @@
 """Diffusion in the latents of a frozen autoencoder: encoded and scaled on the way in, decoded on the way out."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from gan_jax.sharding import BatchSharding
 from gan_jax.systems.autoencoder.system import encoded
 from gan_jax.systems.system import System
-from gan_jax.types import Array, Batch, Float, Key, Params, PerSample, Samples, Spec
+from gan_jax.types import Array, Batch, Float, Key, Latents, Params, PerSample, Samples, Spec
 
 __all__ = ["Frozen", "State", "latent_diffusion"]
 
@@ -65,17 +66,23 @@ def latent_diffusion(inner: System, frozen: Frozen, batch_size: int, sharding: B
         update=partial(_update, inner, frozen, batch_size, sharding),
         sample=partial(_sample, inner, frozen),
         drawn_with=lambda state: (inner.drawn_with or (lambda state: state))(state.diffusion),
-        options={"sample": inner.options.get("sample", ())},
+        options={name: inner.options.get(name, ()) for name in ("sample", "decode")},
+        weights=lambda state: inner.weights(state.diffusion) if inner.weights else {},
+        begin=partial(_begin, inner),
         diagnose=partial(_diagnose, inner, frozen),
-        interpolate=partial(_interpolate, inner, frozen),
-        encode=None,
-        decode=None,
+        decode=partial(_decode, inner, frozen) if inner.decode else None,
+        encode=partial(_encode, inner, frozen) if inner.encode else None,
         likelihood=None,
     )
 
 
 def _init(inner: System, frozen: Frozen, key: Key, spec: Spec) -> State:
     return State(inner.init(key, latent_spec(frozen, spec)), jnp.ones((), jnp.float32))
+
+
+def _begin(inner: System, key: Key, weights: Mapping[str, Params]) -> State:
+    assert inner.begin is not None
+    return State(inner.begin(key, weights), jnp.ones((), jnp.float32))
 
 
 def latent_spec(frozen: Frozen, spec: Spec) -> dict[str, jax.ShapeDtypeStruct]:
@@ -111,9 +118,19 @@ def _sample(
     return frozen.decode(inner.sample(state.diffusion, key, n, condition, **options) / state.scale)
 
 
-def _interpolate(inner: System, frozen: Frozen, state: State, key: Key, paths: int, steps: int) -> Samples:
-    assert inner.interpolate is not None
-    return frozen.decode(inner.interpolate(state.diffusion, key, paths, steps) / state.scale)
+def _decode(
+    inner: System, frozen: Frozen, state: State, latents: Latents, condition: Batch | None = None, **options: Any
+) -> Samples:
+    """The images of what noise (N, z) becomes by the flow of the latents."""
+    assert inner.decode is not None
+    flowed = inner.decode(state.diffusion, latents, condition, **options)
+    return frozen.decode(flowed.reshape(-1, *frozen.shape) / state.scale)
+
+
+def _encode(inner: System, frozen: Frozen, state: State, key: Key, batch: Batch) -> Latents:
+    assert inner.encode is not None
+    latents = state.scale * encoded(frozen.network, frozen.params, jnp.asarray(batch["sample"])).mean
+    return inner.encode(state.diffusion, key, {**batch, "sample": latents})
 
 
 def _diagnose(inner: System, frozen: Frozen, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:

@@ -125,7 +125,8 @@ class Prior:
             options={},
             conditions=(),
             diagnose=lambda state, key, batch: diagnose(model, state, key, _embedded(frozen, state, batch)),
-            interpolate=None,
+            weights=None,
+            begin=None,
         )
 
     def model(self, spec: Spec, *, batch_size: int, runs: Any, sharding: BatchSharding = UNSHARDED) -> PriorModel:

@@ -12,7 +12,6 @@ from gan_jax.networks.vae import Drawn
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.learner import Learner, State
-from gan_jax.systems.paths import circular_paths
 from gan_jax.systems.system import Metric, System
 from gan_jax.types import Array, Batch, Key, Latents, Params, PerSample, Samples, Spec
 from gan_jax.variational import Likelihood, free_bits, importance_weighted
@@ -112,10 +111,12 @@ def vae(
         counts={"images": batch_size},
         options={"likelihood": ("draws",)},
         drawn_with=lambda state: state.ema,
+        weights=lambda state: {"network": state.ema},
+        begin=lambda key, weights: learner.begin(weights["network"]),
         diagnose=partial(_diagnose, model),
-        interpolate=partial(_interpolate, model),
-        encode=partial(_encode, model),
+        latent=latent,
         decode=partial(_decode, model),
+        encode=partial(_encode, model),
         likelihood=partial(_likelihood, model),
     )
 
@@ -147,21 +148,15 @@ def _sample(model: _Model, state: State, key: Key, n: int, condition: Batch | No
     return model.likelihood.draw(draw_key, numbers) if model.decoder_noise else model.likelihood.mean(numbers)
 
 
-def _interpolate(model: _Model, state: State, key: Key, paths: int, steps: int) -> Samples:
-    """Means along paths between noise, from which the prior draws each rung."""
-    return model.likelihood.mean(
-        model.draw(state.ema, None, circular_paths(key, paths, steps, (model.latent,))).numbers
-    )
-
-
 def _encode(model: _Model, state: State, key: Key, batch: Batch) -> Latents:
-    """The posterior's mean of each sample, rung by rung."""
+    """The noise by which the prior draws the posterior's mean of each sample, rung by rung."""
     x = model.likelihood.prepare(key, jnp.asarray(batch["sample"]))
-    return model.draw(state.ema, x, jnp.zeros((len(x), model.latent), jnp.float32), temperature=0.0).latents
+    return model.draw(state.ema, x, jnp.zeros((len(x), model.latent), jnp.float32), temperature=0.0).noise
 
 
-def _decode(model: _Model, state: State, latents: Latents) -> Samples:
-    return model.likelihood.mean(model.draw(state.ema, None, jnp.zeros_like(latents), given=latents).numbers)
+def _decode(model: _Model, state: State, latents: Latents, condition: Batch | None = None) -> Samples:
+    """Means of what the prior draws by this noise, rung by rung."""
+    return model.likelihood.mean(model.draw(state.ema, None, latents).numbers)
 
 
 def _diagnose(model: _Model, state: State, key: Key, batch: Batch) -> dict[str, PerSample]:

@@ -76,8 +76,6 @@ def test_samples_are_encoded_to_noise_and_decoded_to_themselves(fitted):
     assert latents.shape == (BATCH, 2)
     np.testing.assert_allclose(latents.std(axis=0), 1, atol=0.25)
     np.testing.assert_allclose(jax.jit(system.decode)(state, latents), batch["sample"], atol=0.02)
-    paths = jax.jit(system.interpolate, static_argnums=(2, 3))(state, KEY, 2, 5)
-    assert paths.shape == (10, 2)
 
 
 def test_the_options_of_sampling_change_what_is_drawn(fitted):
@@ -108,7 +106,6 @@ def test_labels_are_heard_and_guidance_pushes_towards_them():
 
     system = replace(TINY, conditional=True).build(LABELED, batch_size=BATCH, classes=2)
     assert system.conditional
-    assert system.encode is None
     state, _ = trained(system, batch, 1000, LABELED)
     draw = jax.jit(
         lambda label, guidance: system.sample(state, KEY, 2000, {"label": label}, guidance=guidance),

@@ -12,7 +12,7 @@ from PIL import Image
 from pretrained import GOLDEN, network, write_ddpm, write_pipeline
 from safetensors.numpy import load_file, save_file
 
-from gan_jax import open_run, text_to_image
+from gan_jax import load, text_to_image
 from gan_jax.cli import main
 from gan_jax.diffusion import draw
 from gan_jax.evaluation import samples
@@ -64,7 +64,7 @@ def test_an_imported_run_draws_what_the_library_draws(imported, tmp_path):
     found = images(imported, "--n", 1, "--prompt", "a b", "--negative-prompt", "h")
     model, key = text_to_image.load(folder), jax.random.fold_in(jax.random.key(0), 0)
     chunk = {"tokens": model.tokenize(["a b"] * CHUNK), "negative": model.tokenize(["h"] * CHUNK)}
-    run = open_run(imported)
+    run = load(imported)
     expected = run.system.sample(run.state, key, CHUNK, chunk, steps=2)
     np.testing.assert_allclose(found[0], np.round((np.asarray(expected[0]) + 1) * 127.5), atol=1)
     drawn = text_to_image.draw_images(model, key, ["a b"] * CHUNK, negative="h", steps=2)

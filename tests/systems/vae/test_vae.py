@@ -74,8 +74,6 @@ def test_latents_lead_back_to_their_samples(fitted):
     assert latents.shape == (BATCH, 1)
     again = jax.jit(system.decode)(state, latents)
     assert float(jnp.abs(again - batch["sample"]).mean()) < 0.15
-    paths = jax.jit(system.interpolate, static_argnums=(2, 3))(state, KEY, 2, 5)
-    assert paths.shape == (10, 2)
 
 
 def test_noisy_points_are_denoised_and_strange_ones_told(fitted):
