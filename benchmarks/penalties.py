@@ -157,31 +157,27 @@ def cell(row: dict[str, Any], column: str) -> str:
 
 
 def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    """Draw quality on the digits over cost, each dot a method, with its name in the margin at about its height."""
+    """Draw quality on the digits beside cost, a line of two dots for each method, the best first."""
     from matplotlib.figure import Figure
 
     found = [row for row in rows if "relative" in row and "recall" in row]
-    dots = sorted((min(row["precision"], row["recall"]), 1 / row["relative"], row["method"]) for row in found)
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for i, (score, time, method) in enumerate(dots):
-        color, mark = (BLUE, "o") if method in PENALTIES else (VERMILION, "s")
-        color, mark = (GRAY, "X") if method == "none" else (color, mark)
-        height = (i + 0.5) / len(dots)
-        axes.plot(time, score, mark, color=color, ms=6, zorder=3)
-        axes.annotate(
-            f"{method} {score:.2f}",
-            (time, score),
-            xytext=(1.04, height),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=8,
-            color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "alpha": 0.5, "relpos": (0, 0.5)},
-        )
-    axes.set(xlabel="time of an iteration, relative to no penalty", ylabel="digits: the lesser of precision and recall")
-    axes.set(ylim=(-0.03, 0.9))
-    axes.spines[["top", "right"]].set_visible(False)
+    found = sorted(found, key=lambda row: min(row["precision"], row["recall"]))
+    figure = Figure(figsize=(8, 0.6 + 0.22 * len(found)), layout="constrained")
+    quality, cost = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    for place, row in enumerate(found):
+        color, mark = (BLUE, "o") if row["method"] in PENALTIES else (VERMILION, "s")
+        color, mark = (GRAY, "X") if row["method"] == "none" else (color, mark)
+        worst = min(("precision", "recall"), key=row.__getitem__)
+        quality.errorbar(row[worst], place, xerr=row.get(f"{worst}_sd", 0), fmt=mark, color=color, ms=5, lw=1)
+        cost.plot(1 / row["relative"], place, mark, color=color, ms=5)
+    quality.set_yticks(range(len(found)), [row["method"] for row in found], fontsize=8)
+    quality.set(xlabel="digits: the lesser of precision and recall", xlim=(-0.03, 1), ylim=(-0.7, len(found) - 0.3))
+    cost.set(xlabel="time relative to no penalty")
+    cost.tick_params(left=False)
+    for axes in (quality, cost):
+        axes.grid(axis="y", color="black", alpha=0.12, lw=0.6)
+        axes.xaxis.label.set_fontsize(9)
+        axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=110)
 
 

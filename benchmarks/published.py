@@ -2,11 +2,13 @@
 
 `python -m benchmarks.published --setting mnist_tenth --data-dir FOLDER --json rows.json` trains every cell of the table
 for the seeds 0, 1, 2 and scores it against held-out data; it goes on where it stopped. All cells share networks,
-optimizer and batches, told the labels, one critic step for each of the generator.
+optimizer and batches, told the labels, one critic step for each of the generator. `--parts cost` measures what an
+iteration of each costs instead, all cells in turns, without labels.
 """
 
 import argparse
 import itertools
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.contestants import forward_gflop, ours
+from benchmarks.throughput import summary, take_turns
+from benchmarks.works import OWN, Work
 from gan_jax import (
     GAN,
     AdamConfig,
@@ -109,6 +114,41 @@ def run(experiment: Experiment, against: Any) -> dict[str, Any]:
         return {name: value.mean for name, value in found.scores.items()}
 
 
+def costs(experiment: Experiment, cells: Sequence[tuple[str, str]], console: Console) -> dict[str, Any]:
+    """Measure whole iterations of cells in turns: speed relative to no penalty, passes of the critic, memory."""
+    shape = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}[experiment.data.name]
+    works = {}
+    for penalty, variant in cells:
+        chosen = cell(experiment, penalty, variant, seed=0)
+        works[f"{penalty}/{variant}"] = Work(replace(chosen, gan=replace(chosen.gan, conditional=False)), shape)
+    critic, generator = forward_gflop(next(iter(works.values())))
+    found = [ours(name, OWN, "scan", work) for name, work in track(works.items(), "compiling", console=console)]
+    take_turns(found, rounds=3, seconds=2.0, console=console)
+    rows = {}
+    for contestant in found:
+        row = summary(contestant, peak=1.0)
+        ratios = [mine / base for mine, base in zip(contestant.speeds, found[0].speeds, strict=True)]
+        rows[row["work"]] = {"speed": statistics.median(ratios), "least": min(ratios), "most": max(ratios)} | {
+            "iterations_per_s": row["iterations_per_s"],
+            "mb": row["peak_bytes"] / 1e6,
+            "compile_s": row["compile_s"],
+        }
+        if "critic_step_gflop" in row:  # of a lazy penalty it differs from step to step
+            rows[row["work"]]["passes"] = (row["critic_step_gflop"] - generator) / critic
+    return rows
+
+
+def cost_table(rows: dict[str, Any]) -> Table:
+    """Lay out speeds relative to no penalty, passes and memory, a row for each penalty."""
+    result = Table("penalty", "passes", *(f"speed, {variant}" for variant in VARIANTS), "MB", "compile s")
+    for penalty in PAIRS:
+        found = [rows.get(f"{penalty}/{variant}", {}) for variant in VARIANTS]
+        speeds = [f"{row['speed']:.2f}" if row else "" for row in found]
+        plain = [f"{found[0][name]:{digits}}" for name, digits in (("mb", ".0f"), ("compile_s", ".1f"))]
+        result.add_row(penalty, f"{found[0]['passes']:.1f}", *speeds, *plain)
+    return result
+
+
 def table(rows: dict[str, Any]) -> Table:
     """Lay out means and standard deviations over seeds, a row for each penalty."""
     result = Table("penalty", "loss", *(f"{variant}, {name}" for variant in VARIANTS for name in ("Fréchet", "recall")))
@@ -117,7 +157,13 @@ def table(rows: dict[str, Any]) -> Table:
         for variant, name in itertools.product(VARIANTS, ("frechet", "recall")):
             found = [rows.get(f"{penalty}/{variant}/{seed}", {}).get(name) for seed in SEEDS]
             values = [value for value in found if value is not None]
-            cells.append(f"{np.mean(values):.2f} ± {np.std(values):.2f}" if values else "")
+            cells.append(
+                f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
+                if len(values) > 1
+                else f"{np.sum(values):.2f}"
+                if values
+                else ""
+            )
         result.add_row(penalty, loss, *cells)
     return result
 
@@ -129,26 +175,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data-dir", help="folder of prepared TFDS data sets")
     parser.add_argument("--penalty", nargs="+", choices=PAIRS, default=[*PAIRS])
     parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=[*VARIANTS])
+    parser.add_argument("--parts", nargs="+", choices=["scores", "cost"], default=["scores"])
     parser.add_argument("--json", type=Path, required=True, help="rows so far, and those to come")
     options = parser.parse_args(arguments)
     console, experiment = Console(), SETTINGS[options.setting]
+    results = read_json(options.json) if options.json.exists() else {"setting": options.setting, "rows": {}}
+    cells = [
+        (penalty, variant)
+        for penalty, variant in itertools.product(options.penalty, options.variant)
+        if not (penalty == "none" and variant == "lazy")
+    ]
+    if "cost" in options.parts:
+        results["cost"] = costs(experiment, cells, console)
+        write_json(options.json, results)
+        console.print(cost_table(results["cost"]))
+    if "scores" not in options.parts:
+        return
     experiment = replace(experiment, data=replace(experiment.data, dir=options.data_dir))
     data = experiment.data.read()
     features = FEATURES[usual(experiment.data.name, data.shape)](None)
     against = reference(data, features, name=experiment.data.name, scores=SCORES)
-    rows = read_json(options.json)["rows"] if options.json.exists() else {}
-    missing = [
-        (penalty, variant, seed)
-        for seed, penalty, variant in itertools.product(SEEDS, options.penalty, options.variant)
-        if f"{penalty}/{variant}/{seed}" not in rows and not (penalty == "none" and variant == "lazy")
-    ]
-    for penalty, variant, seed in track(missing, "cells", console=console):
+    results |= {"protocol": against.protocol.describe(), "baseline": against.baseline}
+    rows = results["rows"]
+    missing = [each for each in itertools.product(SEEDS, cells) if f"{'/'.join(each[1])}/{each[0]}" not in rows]
+    for seed, (penalty, variant) in track(missing, "cells", console=console):
         rows[f"{penalty}/{variant}/{seed}"] = run(cell(experiment, penalty, variant, seed), against)
-        write_json(
-            options.json,
-            {"setting": options.setting, "protocol": against.protocol.describe(), "baseline": against.baseline}
-            | {"rows": rows},
-        )
+        write_json(options.json, results)
     console.print(table(rows))
 
 

@@ -7,6 +7,7 @@ An iteration is all of a work's critic steps and one generator step; images are 
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import track
 from rich.table import Table
 
@@ -75,8 +76,10 @@ def summary(contestant: Contestant, peak: float) -> dict[str, Any]:
 
 def compare(options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
     """Measure each work by itself: its contestants are compiled, run in turn, and closed."""
-    peak = matrix_product_peak()
-    console.print(f"{jax.local_devices()[0].device_kind}: matrix product {peak:,.0f} GFLOP/s, jax {jax.__version__}")
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    peak, machine = matrix_product_peak(), {"processor": processor(), "load": load}
+    console.print(f"{machine['processor']}: matrix product {peak:,.0f} GFLOP/s, jax {jax.__version__}")
+    console.print(quietness(load, cores))
     rows = []
     for name in options.work:
         with console.status(f"compiling {name}"):
@@ -86,7 +89,7 @@ def compare(options: argparse.Namespace, console: Console) -> list[dict[str, Any
         failed = [contestant.row for contestant in contestants if "error" in contestant.row]
         running = [contestant for contestant in contestants if "error" not in contestant.row]
         take_turns(running, rounds=options.rounds, seconds=options.seconds, console=console)
-        measured = [summary(contestant, peak) for contestant in running]
+        measured = [summary(contestant, peak) | machine for contestant in running]
         for contestant in contestants:
             contestant.close()
         console.print(table(measured))
@@ -96,41 +99,57 @@ def compare(options: argparse.Namespace, console: Console) -> list[dict[str, Any
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Lay out the rows of one work, each relative to the first."""
+def relative(row: dict[str, Any], first: dict[str, Any]) -> str:
+    """How many times as fast a row is as the first, round by round; said if the rounds do not tell it from 1.
+
+    >>> first = {"rounds": [1.0, 1.0]}
+    >>> relative({"rounds": [2.0, 3.0]}, first), relative({"rounds": [0.9, 1.2]}, first)
+    ('2.50', '1.05, or 1')
+    """
+    ratios = [own / of_first for own, of_first in zip(row["rounds"], first["rounds"], strict=True)]
+    told = row is first or not min(ratios) <= 1 <= max(ratios)
+    return f"{statistics.median(ratios):.2f}" + ("" if told else ", or 1")
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Group:
+    """Lay out the rows of one work: speeds, each relative to the first, and what else is known. Of 80 columns."""
     title = f"{rows[0]['work']}, batch {rows[0]['batch']}"
-    heads = (
-        "",
-        "mode",
-        "penalty",
-        "iterations/s",
-        "spread",
-        "images/s",
-        "relative",
-        "compile s",
-        "parameters",
-        "MB",
-        "GFLOP",
-        "peak",
-    )
-    result = Table(*heads, title=title)
+    speeds = Table("", "iterations/s", "spread", "images/s", "relative", title=title)
+    costs = Table("", "compile s", "parameters", "MB", "GFLOP", "of peak")
     for row in rows:
         low, high, median = (row[f"iterations_per_s{end}"] for end in ("_min", "_max", ""))
-        result.add_row(
-            row["framework"],
-            row["mode"],
-            row["penalty"],
-            f"{median:.3g}",
-            f"{low:.3g} to {high:.3g}",
-            f"{row['images_per_s']:,.0f}",
-            f"{median / rows[0]['iterations_per_s']:.2f}",
+        name = f"{row['framework']} {row['mode']}\n{row['penalty']}"
+        speeds.add_row(
+            name, f"{median:.3g}", f"{low:.3g} to {high:.3g}", f"{row['images_per_s']:,.0f}", relative(row, rows[0])
+        )
+        costs.add_row(
+            name,
             f"{row['compile_s']:.1f}",
             f"{row['parameters'] / 1e6:.2f} M",
             f"{row['peak_bytes'] / 1e6:,.0f}" if row["peak_bytes"] else "",
             f"{row['gflop']:.1f}" if "gflop" in row else "",
             f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else "",
         )
-    return result
+    return Group(speeds, costs)
+
+
+def processor() -> str:
+    """Name the processor, or the accelerator that jax uses."""
+    kind, file = jax.local_devices()[0].device_kind, Path("/proc/cpuinfo")
+    if kind.lower() != "cpu" or not file.exists():
+        return kind
+    names = [line.partition(":")[2].strip() for line in file.read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else kind
+
+
+def quietness(load: float, cores: int) -> str:
+    """Say whether others wanted the processor, from the load of the minute before.
+
+    >>> quietness(0.1, 2), quietness(4.0, 2)
+    ('quiet, load 0.1', 'NOT QUIET, load 4.0 on 2 cores: ratios mean little')
+    """
+    quiet = load < 0.25 * cores
+    return f"quiet, load {load:.1f}" if quiet else f"NOT QUIET, load {load:.1f} on {cores} cores: ratios mean little"
 
 
 def plot(rows: Sequence[dict[str, Any]], file: Path) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from gan_jax.schedules import Cosine
     from gan_jax.systems import Metric, System
     from gan_jax.systems.autoencoder import AdversaryConfig, Autoencoder, AutoencoderNetworkConfig
+    from gan_jax.systems.clip import Clip, ClipNetworkConfig
+    from gan_jax.systems.control import Control
     from gan_jax.systems.diffusion import DenoiserConfig, Diffusion
     from gan_jax.systems.distill import Distill
     from gan_jax.systems.ema import HalfLife
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     )
     from gan_jax.systems.latent_diffusion import LatentDiffusion
     from gan_jax.systems.optimizers import AdamConfig
+    from gan_jax.systems.unclip import Prior, Unclip
     from gan_jax.systems.vae import VAE, VAENetworkConfig
 
 __version__ = "0.2.0"
@@ -69,10 +72,13 @@ _LAZY = {
         *("GAN", "AugmentConfig", "ConstraintConfig", "CriticConfig", "GeneratorConfig", "PathLengthConfig"),
         *("PenaltyConfig", "gan"),
     ),
+    "gan_jax.systems.clip": ("Clip", "ClipNetworkConfig"),
+    "gan_jax.systems.control": ("Control",),
     "gan_jax.systems.diffusion": ("DenoiserConfig", "Diffusion"),
     "gan_jax.systems.distill": ("Distill",),
     "gan_jax.systems.ema": ("HalfLife",),
     "gan_jax.systems.optimizers": ("AdamConfig",),
+    "gan_jax.systems.unclip": ("Prior", "Unclip"),
     "gan_jax.systems.vae": ("VAE", "VAENetworkConfig"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -86,7 +92,10 @@ __all__ = [
     "AugmentConfig",
     "Autoencoder",
     "AutoencoderNetworkConfig",
+    "Clip",
+    "ClipNetworkConfig",
     "ConstraintConfig",
+    "Control",
     "Cosine",
     "CriticConfig",
     "DataConfig",
@@ -102,7 +111,9 @@ __all__ = [
     "Metric",
     "PathLengthConfig",
     "PenaltyConfig",
+    "Prior",
     "System",
+    "Unclip",
     "VAENetworkConfig",
     "constraints",
     "decode",

@@ -5,18 +5,39 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType, PartitionSpec
 
 from gan_jax.errors import InputError
 from gan_jax.types import Array, Key, PyTree
 
-__all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat_apply"]
+__all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat", "concat_apply", "map_shards"]
+
+
+def concat(*batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
+    """Join K batches, trees of leaves (N, ...), to one of (K N, ...).
+
+    Where each batch is sharded over devices, the K N samples lie device by device, not batch by batch, so that no
+    sample has to change devices.
+
+    >>> concat(jnp.array([0, 1]), jnp.array([2, 3])).tolist()
+    [0, 1, 2, 3]
+    >>> concat(jnp.array([0, 1]), jnp.array([2, 3]), device_count=2).tolist()
+    [0, 2, 1, 3]
+    """
+
+    def join(*leaves: Array) -> Array:
+        if device_count == 1:
+            return jnp.concatenate(leaves)
+        shards = [leaf.reshape(device_count, -1, *leaf.shape[1:]) for leaf in leaves]
+        return jnp.stack(shards, axis=1).reshape(-1, *leaves[0].shape[1:])
+
+    return jax.tree.map(join, *batches)
 
 
 def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
     """Apply a function of samples to K batches in one pass: leaves (K, N, ...) go in as (K N, ...) and come back.
 
-    Where each batch is sharded over devices, the K N samples lie device by device, not batch by batch, so that no
-    sample has to change devices. All leaves are reordered alike: a sample's label goes with it, as another leaf.
+    They lie as by `concat`. All leaves are reordered alike: a sample's label goes with it, as another leaf.
 
     >>> batches = {"sample": jnp.arange(6).reshape(3, 2), "label": jnp.ones((3, 2), int)}
     >>> concat_apply(lambda batch: batch["sample"] + 10 * batch["label"], batches).tolist()
@@ -24,7 +45,7 @@ def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_
     """
     k, n = jax.tree.leaves(batches)[0].shape[:2]
 
-    def concatenate(leaf: Array) -> Array:
+    def join(leaf: Array) -> Array:
         shards = leaf.reshape(k, device_count, n // device_count, *leaf.shape[2:])
         return shards.swapaxes(0, 1).reshape(k * n, *leaf.shape[2:])
 
@@ -32,7 +53,7 @@ def concat_apply(function: Callable[[Any], Any], batches: PyTree[Array], device_
         shards = leaf.reshape(device_count, k, n // device_count, *leaf.shape[1:])
         return shards.swapaxes(0, 1).reshape(k, n, *leaf.shape[1:])
 
-    return jax.tree.map(split, function(jax.tree.map(concatenate, batches)))
+    return jax.tree.map(split, function(jax.tree.map(join, batches)))
 
 
 def apply_each(function: Callable[[Any], Any], batches: PyTree[Array]) -> PyTree[Array]:
@@ -44,6 +65,23 @@ def apply_each(function: Callable[[Any], Any], batches: PyTree[Array]) -> PyTree
     count = jax.tree.leaves(batches)[0].shape[0]
     each = [function(jax.tree.map(lambda leaf, i=i: leaf[i], batches)) for i in range(count)]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+
+def map_shards(function: Callable[[Array, Array], Array], batch: Array, whole: Array) -> Array:
+    """Apply a function of samples (N, ...) and of something that all share, each device to its own shard.
+
+    Where a program of whole arrays is spread over the devices of a mesh (`jax.set_mesh`), the compiler is told so, that
+    cannot know of reshaped batches that they are sharded, and would gather them on every device. Elsewhere, and where
+    the devices cannot share N samples evenly, the function is applied as it is.
+
+    >>> map_shards(lambda batch, whole: batch * whole, jnp.arange(3), jnp.array(2)).tolist()
+    [0, 2, 4]
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or set(mesh.axis_types) != {AxisType.Auto} or len(batch) % mesh.size:
+        return function(batch, whole)
+    shards = PartitionSpec(mesh.axis_names)
+    return jax.shard_map(function, mesh=mesh, in_specs=(shards, PartitionSpec()), out_specs=shards)(batch, whole)
 
 
 class BatchSharding(NamedTuple):
@@ -60,8 +98,9 @@ class BatchSharding(NamedTuple):
       mean: `tree -> tree`, the mean over devices of the means that each has taken over its shard.
       axis_name: of the axis that the devices are mapped over, for networks that take means over the batch; None where
         each program sees whole batches.
-      concat_apply: `(function, batches) -> values`, the function above for batches that are sharded so; `apply_each`
-        for a function that treats a sample by its batch.
+      concat: `(*batches) -> batch`, the function above for batches that are sharded so.
+      concat_apply: `(function, batches) -> values`, likewise the function above; `apply_each` for a
+        function that treats a sample by its batch.
     """
 
     device_count: int = 1
@@ -69,6 +108,7 @@ class BatchSharding(NamedTuple):
     all_gather: Callable[[Any], Any] = lambda shard: shard
     mean: Callable[[Any], Any] = lambda tree: tree
     axis_name: str | None = None
+    concat: Callable[..., Any] = concat
     concat_apply: Callable[..., Any] = concat_apply
 
     def check(self, batch_size: int) -> None:

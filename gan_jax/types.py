@@ -7,7 +7,7 @@ import jax
 import jaxtyping
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8, UInt32
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Real, Shaped, UInt8, UInt32
 
 Key = PRNGKeyArray
 Keys = jaxtyping.Key[Array, " n"]
@@ -46,6 +46,7 @@ __all__ = [
     "Array",
     "ArrayLike",
     "Batch",
+    "Bool",
     "Critic",
     "Float",
     "Images",

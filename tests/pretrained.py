@@ -1,5 +1,7 @@
 """Tiny random networks of diffusers and transformers: what they were given and said, by `make_golden.py`."""
 
+import json
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -93,6 +95,38 @@ SAYS = {
     "clip_vision": tower,
     "clip": clip,
 }
+
+
+_PIPELINES = {
+    "StableDiffusionPipeline": {"unet": "unet_2d_condition_sd", "text_encoder": "clip_text"},
+    "StableDiffusionXLPipeline": {"unet": "unet_2d_condition_sdxl", "text_encoder_2": "clip_text_with_projection"},
+}
+
+
+def write_pipeline(folder, name="StableDiffusionPipeline"):
+    """A folder as diffusers writes it, of the golden networks, with a small vocabulary; SDXL has one text tower."""
+    parts = _PIPELINES[name] | {"vae": "autoencoder_kl"}
+    for part, own in parts.items():
+        shutil.copytree(GOLDEN / own, folder / part, ignore=lambda *_: ["values.safetensors"])
+    shutil.copytree(GOLDEN / "samples" / "stable_diffusion", folder / "scheduler")
+    letters = [f"{letter}{end}" for letter in "abcdefgh" for end in ("", "</w>")]
+    vocabulary = {token: i for i, token in enumerate(letters)} | {"<|startoftext|>": 38, "<|endoftext|>": 37}
+    words = folder / next(part for part in parts if "text" in part).replace("text_encoder", "tokenizer")
+    words.mkdir()
+    (words / "vocab.json").write_text(json.dumps(vocabulary))
+    (words / "merges.txt").write_text("#version: 0.2\na b</w>\n")
+    index = {name: ["diffusers", "x"] for name in (*parts, words.name, "scheduler")}
+    index |= {"_class_name": name, "safety_checker": [None, None]}
+    (folder / "model_index.json").write_text(json.dumps({"text_encoder": [None, None]} | index))
+    return folder
+
+
+def write_ddpm(folder, name="unet_2d_ddpm"):
+    """A folder as DDPM's weights are on the hub: all of it in one."""
+    shutil.copytree(GOLDEN / name, folder, dirs_exist_ok=True, ignore=lambda *_: ["values.safetensors"])
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline", "unet": ["diffusers", "x"]}))
+    (folder / "scheduler_config.json").write_text(json.dumps({"_class_name": "DDPMScheduler", "clip_sample": True}))
+    return folder
 
 
 def errors(name, module=None, params=None):

@@ -14,6 +14,7 @@ FLOORS = (
     ("sharding",),
     (
         "losses",
+        "contrastive",
         "divergences",
         "transport",
         "inversion",
@@ -39,7 +40,7 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-PURE = ("numerics", "sharding", "losses", "invariance", "divergences", "transport", "lipschitz")
+PURE = ("numerics", "sharding", "losses", "contrastive", "invariance", "divergences", "transport", "lipschitz")
 PURE += ("penalties", "constraints", "scores", "augment", "diffusion", "variational")
 MODULES = {
     ".".join(("gan_jax", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): file

@@ -1,6 +1,7 @@
 """`gan-jax check`: whether a run folder is as it was written."""
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import file_digest
 from pathlib import Path
 
 from rich.console import Console
@@ -42,10 +43,21 @@ def _checks(folder: RunFolder, run: Run) -> Iterator[tuple[Path, Callable[[], ob
     for file in (folder.training_metrics, folder.evaluation_history):
         if file.exists():
             yield file, lambda file=file: _check_lines(file)
+    for name, expected in run.files.items():
+        yield folder.path / name, lambda file=folder.path / name, expected=expected: _check_hash(file, expected)
+    if run.files:
+        return
     yield folder.checkpoints, folder.refuse_lost_checkpoints
     for saved in (folder.checkpoints, folder.best):
         for step in checkpoint.steps(saved):
             yield saved / str(step), lambda saved=saved, step=step: _check_checkpoint(saved, step, run)
+
+
+def _check_hash(file: Path, expected: str) -> None:
+    with file.open("rb") as stream:
+        found = file_digest(stream, "sha256").hexdigest()
+    if found != expected:
+        raise InputError(f"{file}: its SHA-256 is {found[:8]}..., not {expected[:8]}...")
 
 
 def _check_lines(file: Path) -> None:

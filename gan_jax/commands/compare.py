@@ -8,6 +8,8 @@ from rich.console import Console
 from gan_jax.commands.options import out_path
 from gan_jax.commands.score_tables import score_rows, score_table, scores_csv, scores_latex
 from gan_jax.commands.scoring import parse_scoring, print_missing_sets, score_all, scoring_parser
+from gan_jax.data.dataset import some_samples
+from gan_jax.data.toy import modes_of
 from gan_jax.evaluation import Evaluation, Value
 from gan_jax.figures.comparison import letter, plot_comparison
 from gan_jax.files import atomic_write, expand_user, write_json
@@ -32,14 +34,16 @@ def main(arguments: Sequence[str], console: Console) -> int:
     out = out_path(options.out, Path("compare.png"), ".png")
     candidates = [open_candidate(path) for name in options.samples for path in _runs_in(expand_user(name))]
     groups = group_by([candidate.run for candidate in candidates], options.by) if options.by else {}
-    _, found = score_all(console, options, candidates)
+    data, found = score_all(console, options, candidates)
     if groups:
         compared = [_joined(value, [found[i] for i in own]) for value, own in groups.items()]
         candidates = [candidates[own[0]] for own in groups.values()]
     else:
         compared = found
 
-    plot_comparison(out, compared, [_shown(candidate, options.seed) for candidate in candidates])
+    shown = [_shown(candidate, options.seed) for candidate in candidates]
+    real = data and some_samples(data.held_out if options.split == "held_out" else data.train, len(shown[0]))
+    plot_comparison(out, compared, shown, real=real, modes=modes_of(found[0].protocol.data))
     write_json(out.with_suffix(".json"), [scored.to_json() for scored in compared])
     for suffix, text in ((".csv", scores_csv(compared)), (".tex", scores_latex(compared))):
         with atomic_write(out.with_suffix(suffix)) as part:

@@ -1,6 +1,5 @@
 """`gan-jax data`: make a data set of images, of any number and size, that training reads as it needs them."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gan_jax.commands.options import command_parser, parse, progress_bars, reader
+from gan_jax.commands.options import command_parser, parse, progress_bars, reader, sides
 from gan_jax.config import Count
 from gan_jax.data.archives import is_archive, unpack
 from gan_jax.data.originals import find_originals
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser = command_parser("data", "Make a data set of images of any number and size.")
     parser.add_argument("source", help="folder of images, .npz file, zip or tar; MNIST's and CIFAR's own too")
     parser.add_argument("--out", required=True, help="folder to write to")
-    parser.add_argument("--size", help="of all images: 64, or 64x48 for height and width; by default their own")
+    parser.add_argument("--size", type=sides, help="of all images: 64, or 64x48 for height and width; else their own")
     parser.add_argument(
         "--crop",
         choices=["center", "random", "none"],
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder")
     how = Preparation(
-        size=_size(options.size),
+        size=options.size,
         crop=options.crop,
         resize=options.resize,
         color=options.color,
@@ -89,13 +88,3 @@ def _unpacked(source: Path, out: Path, console: Console):
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
-    size = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not all(0 < side <= 16384 for side in size):
-        raise InputError(f"must be a number of pixels, or height x width as 64x48; got {text!r}", field="size")
-    return size

@@ -8,7 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from gan_jax.commands.scoring import parse_scoring, print_missing_sets, read_real, score_all, score_one, scoring_parser
+from gan_jax.commands.scoring import (
+    measure_alone,
+    parse_scoring,
+    print_missing_sets,
+    read_real,
+    score_all,
+    score_one,
+    scoring_parser,
+)
 from gan_jax.errors import InputError
 from gan_jax.evaluation import Evaluation
 from gan_jax.evaluation.scores import main_scores
@@ -43,6 +51,12 @@ def main(arguments: Sequence[str], console: Console) -> int:
         file = path.with_name(f"{path.name.removesuffix('.npz')}.evaluation.json")
     if file.is_dir():
         raise InputError(f"{file} is a folder; give a file", field="out")
+    if run and run.system.sample is None:
+        found = measure_alone(console, options, candidate)
+        write_json(file, found)
+        console.print(_diagnostics_table(found["diagnostics"], run.step))
+        print(f"written to {file}")
+        return 0
     found, table = score_one(console, options, candidate)
     if run and options.best:
         found |= _choice(run, found["protocol"])

@@ -1,8 +1,10 @@
 """What commands share: how they read a command line, and how they show what takes long."""
 
+import re
 from argparse import SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -24,7 +26,24 @@ __all__ = [
     "progress_bars",
     "reader",
     "sampling",
+    "sides",
 ]
+
+_LARGEST = 16384  # side of an image
+
+
+def sides(text: str, least: int = 1) -> tuple[int, int]:
+    """Read height and width, or one number for both.
+
+    >>> sides("64"), sides("64x48")
+    ((64, 64), (64, 48))
+    """
+    found = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    pair = (int(found[1]), int(found[2] or found[1])) if found else (-1, -1)
+    if not all(least <= side <= _LARGEST for side in pair):
+        raise ArgumentTypeError(f"must be a number of pixels, or height x width as 64x48; got {text!r}")
+    return pair
+
 
 # What `System.options` may name: the type of each, and its help.
 _SAMPLING: dict[str, tuple[Any, str]] = {
@@ -32,7 +51,10 @@ _SAMPLING: dict[str, tuple[Any, str]] = {
     "sampler": (Annotated[str, Choice(SAMPLERS)], f"of a diffusion run: {', '.join(SAMPLERS)}"),
     "steps": (Count, "of a diffusion run's sampler"),
     "eta": (Probability, "of the sampler ddim: fresh noise in its steps, 0 for none, 1 for as much as ddpm has"),
-    "guidance": (NonNegative, "of a diffusion run that is told the labels: 1 is none, more makes them plainer"),
+    "guidance": (NonNegative, "of a diffusion run that is told labels or captions: 1 is none, more makes them plainer"),
+    "size": (sides, "of imported networks' images, height x width as 768x1024"),
+    "original_size": (sides, "of the picture that a sample is as if cropped from, where a run is told sizes"),
+    "crop": (partial(sides, least=0), "what is as if cut off above and on the left, as 0x0, where a run is told crops"),
 }
 
 
@@ -119,7 +141,8 @@ def reader(annotation: Any) -> Callable[[str], Any]:
 def add_sampling(parser: ArgumentParser) -> None:
     """Add the options by which a run's samples can be drawn otherwise; `sampling` reads those given."""
     for name, (annotation, text) in _SAMPLING.items():
-        parser.add_argument(f"--{name}", type=reader(annotation), default=SUPPRESS, help=text)
+        read = annotation if annotation is sides or isinstance(annotation, partial) else reader(annotation)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=read, default=SUPPRESS, help=text)
 
 
 def sampling(options: Namespace) -> dict[str, Any]:

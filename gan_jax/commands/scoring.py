@@ -47,6 +47,7 @@ from gan_jax.runs.labels import class_of
 from gan_jax.runs.samples import Candidate, drawn_as
 
 __all__ = [
+    "measure_alone",
     "parse_scoring",
     "print_missing_sets",
     "read_real",
@@ -136,6 +137,7 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
     modes = mode_counts(found.protocol.data, candidate.sets, options.seed)
     if run:
         kept["step"] = run.step
+        kept["protocol"] |= {"files": dict(run.files)} if run.files else {}
     if run and data:
         count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
         with console.status("diagnosing the run"):
@@ -143,6 +145,23 @@ def score_one(console: Console, options: Namespace, candidate: Candidate) -> tup
             diagnostics = diagnose(run.system, run.state, data, count=count, seed=options.seed, dequantization=noise)
         kept["diagnostics"] = diagnostics
     return kept | ({"modes": modes} if modes else {}), score_table(console, [found])
+
+
+def measure_alone(console: Console, options: Namespace, candidate: Candidate) -> dict[str, Any]:
+    """Diagnose a run that draws nothing which could be scored, on training and on held-out data.
+
+    Raises:
+      InputError: the data cannot be read, or are others than those that it was trained on.
+    """
+    run: Any = candidate.run
+    name, data = read_real(console, options, [candidate])
+    if name == run.experiment.data.name and _trained_on(run.experiment.data, data) != run.fingerprint:
+        raise InputError(f"{candidate.sets.name}: {name} is no longer what the run was trained on; restore the data")
+    count = min(len(data.train), len(data.held_out), MAX_DIAGNOSED)
+    with console.status("diagnosing the run"):
+        noise = run.experiment.data.dequantization
+        found = diagnose(run.system, run.state, data, count=count, seed=options.seed, dequantization=noise)
+    return {"samples": candidate.sets.name, "step": run.step, "diagnostics": found}
 
 
 def print_missing_sets(name: str, taken: int, wanted: int) -> None:
@@ -157,7 +176,7 @@ def read_real(console: Console, options: Namespace, candidates: Sequence[Candida
     Raises:
       InputError: neither names any, or the runs name different data.
     """
-    own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run}
+    own = {run.experiment.data.name: run.experiment.data for _, run in candidates if run and run.experiment.data.source}
     if options.data is None and len(own) > 1:
         raise InputError(f"the runs have different data, {' and '.join(own)}; name what to compare with", field="data")
     if options.data is None and not own:

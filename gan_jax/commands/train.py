@@ -76,7 +76,9 @@ def _train(prepared: Prepared, run_folder: folder.RunFolder, options: Namespace,
             "the device's memory does not suffice; choose smaller networks or a smaller batch_size"
         ) from None
     if hosts.is_first():
-        following = shlex.join(["gan-jax", "sample", str(run_folder.path), "--n", "100", "--grid"])
+        drawn = ["sample", str(run_folder.path), "--n", "100", "--grid"]
+        does = drawn if prepared.system.sample else ["evaluate", str(run_folder.path)]
+        following = shlex.join(["gan-jax", *does])
         print(f"run folder: {run_folder.path}\nnext: {following}")
     return 0
 

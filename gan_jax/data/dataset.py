@@ -22,6 +22,7 @@ __all__ = [
     "from_arrays",
     "only_class",
     "sha256",
+    "some_samples",
     "subsample",
 ]
 
@@ -207,3 +208,14 @@ def sha256(arrays: Mapping[str, np.ndarray]) -> str:
         for block in blocks(array):
             total.update(block.data)
     return total.hexdigest()
+
+
+def some_samples(source: Source, count: int) -> np.ndarray:
+    """Return at most `count` samples of a source, from its beginning to its end: of every class, however it is sorted.
+
+    >>> source = ArraySource({"sample": np.arange(9, dtype=np.float32)[:, None]})
+    >>> some_samples(source, 3)[:, 0].tolist()
+    [0.0, 4.0, 8.0]
+    """
+    count = min(count, len(source))
+    return source.batch(np.linspace(0, len(source) - 1, count).astype(int))["sample"]

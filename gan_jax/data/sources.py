@@ -10,8 +10,10 @@ import numpy as np
 from gan_jax.data import tfds
 from gan_jax.data.alike import held_out
 from gan_jax.data.captioned_digits import read_captioned_mnist, with_captions
+from gan_jax.data.crops import read_cropped_digits
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.digits import read_digits
+from gan_jax.data.discs import read_discs
 from gan_jax.data.files import check_images
 from gan_jax.data.holding_out import entries, split
 from gan_jax.data.originals import find_originals
@@ -112,6 +114,8 @@ def _toy(name: str, data_dir: Path | None) -> Dataset:
 
 DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
     "digits": lambda data_dir: read_digits(),
+    "cropped_digits": lambda data_dir: read_cropped_digits(),
+    "discs": lambda data_dir: read_discs(),
     "captioned_digits": lambda data_dir: with_captions(read_digits()),
     "captioned_mnist": read_captioned_mnist,
     **{name: partial(_toy, name) for name in TOYS},

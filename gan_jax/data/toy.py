@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_jax.types import Array, Float, Key
 
-__all__ = ["TOYS", "Mixture", "Points", "SwissRoll", "gaussians_8", "gaussians_25"]
+__all__ = ["TOYS", "Mixture", "Points", "SwissRoll", "gaussians_8", "gaussians_25", "modes_of"]
 
 Points = Float[Array, "n 2"]
 
@@ -93,3 +93,13 @@ TOYS: dict[str, Callable[[], Mixture | SwissRoll]] = {
     "25gaussians": gaussians_25,
     "swissroll": SwissRoll,
 }
+
+
+def modes_of(source: str) -> np.ndarray | None:
+    """Return the modes (K, 2) of the toy distribution of a name; None if it has none, or is no toy.
+
+    >>> modes_of("8gaussians").shape, modes_of("swissroll"), modes_of("digits")
+    ((8, 2), None, None)
+    """
+    toy = TOYS[source]() if source in TOYS else None
+    return np.asarray(toy.modes) if isinstance(toy, Mixture) else None

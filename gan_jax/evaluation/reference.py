@@ -123,7 +123,7 @@ def reference(
         real=real_features,
         train=train,
         held_out=held_out,
-        baseline=_baseline(chosen, score_key(seed), real_features, other_features),
+        baseline=_baseline(chosen, score_key(seed), real_features, other_features, progress),
     )
 
 
@@ -214,7 +214,7 @@ def _choose(key: Key, source: Source, count: int) -> np.ndarray:
     return source.batch(np.sort(jax.random.permutation(key, len(source))[:count]))["sample"]
 
 
-def _baseline(scores: Iterable[str], key: Key, real: Features, other: Features) -> dict[str, float]:
+def _baseline(scores: Iterable[str], key: Key, real: Features, other: Features, progress: Progress) -> dict[str, float]:
     """What other real data score. Where a score needs all the data, no others are left: it is what `GOOD` says."""
     measured = [score for score in scores if not SCORES[score].needs_all_data]
     known = {
@@ -223,4 +223,5 @@ def _baseline(scores: Iterable[str], key: Key, real: Features, other: Features) 
         if SCORES[score].needs_all_data
         for name, good in SCORES[score].names.items()
     }
-    return measure(measured, key, FeatureSets(real, other, None, None)) | known
+    advance = progress("computing real data's scores", len(measured))
+    return measure(measured, key, FeatureSets(real, other, None, None), advance) | known

@@ -151,12 +151,18 @@ GOOD: dict[str, str] = {name: good for score in SCORES.values() for name, good i
 """What is good, by the name of the number."""
 
 
-def measure(scores: Iterable[str], key: Key, features: FeatureSets) -> dict[str, float]:
-    """Return the numbers of some scores, given by their names in `SCORES`; all get the same key."""
+def measure(
+    scores: Iterable[str], key: Key, features: FeatureSets, advance: Callable[[int], None] = lambda count: None
+) -> dict[str, float]:
+    """Return the numbers of some scores, given by their names in `SCORES`; all get the same key.
+
+    `advance` is called after each.
+    """
     numbers = {}
     for name in scores:
         score = SCORES[name]
         numbers |= dict(zip(score.names, score.measure(jax.random.clone(key), features), strict=True))
+        advance(1)
     return numbers
 
 

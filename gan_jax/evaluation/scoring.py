@@ -117,7 +117,8 @@ def evaluate(
         features = FeatureSets(real=against.real, fake=fake, train=against.train, held_out=against.held_out)
         used.append(seed)
         # The baseline has the key itself; each set of samples has one of its own.
-        numbers.append(measure(against.scores, jax.random.fold_in(key, len(used)), features))
+        advance = progress(f"computing scores, seed {seed}", len(against.scores))
+        numbers.append(measure(against.scores, jax.random.fold_in(key, len(used)), features, advance))
     scores = {
         name: Value(tuple(each[name] for each in numbers), baseline) for name, baseline in against.baseline.items()
     }

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
-from gan_jax.evaluation.scores import main_scores
+from gan_jax.evaluation.scores import GOOD, main_scores
 from gan_jax.evaluation.scoring import Evaluation
 from gan_jax.figures.grid import grid
 from gan_jax.figures.palette import BLUE, VERMILION
@@ -20,6 +21,9 @@ _Samples = UInt8[np.ndarray, "n h w c"] | Float[np.ndarray, "n d"]
 
 _SIDE = 6  # images along each side of a grid
 _COLUMNS = 6  # of panels, and of kinds of samples
+_CAPTION_WIDTH = 20  # characters, for each inch
+_ARROWS = {"low": "\N{DOWNWARDS ARROW}", "high": "\N{UPWARDS ARROW}"}
+_TOWARDS = "\N{RIGHTWARDS ARROW}"
 
 
 def letter(place: int) -> str:
@@ -32,32 +36,48 @@ def letter(place: int) -> str:
     return (letter(before - 1) if before else "") + chr(ord("A") + last)
 
 
-def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequence[_Samples]) -> None:
+def plot_comparison(
+    file: Path,
+    evaluations: Sequence[Evaluation],
+    samples: Sequence[_Samples],
+    *,
+    real: _Samples | None = None,
+    modes: Float[np.ndarray, "k d"] | None = None,
+) -> None:
     """Write a PNG: above, some samples of each kind; below, their scores with the standard deviation.
+
+    An arrow behind the name of a score says which way is better.
 
     Args:
       file: the PNG.
       evaluations: by one protocol.
       samples: of each, uint8 images (N, H, W, C) or points (N, D).
+      real: such of the real data, which are shown behind them.
+      modes: of points, if their distribution is known.
     """
     from matplotlib.figure import Figure  # imported late: it takes long
 
     names = main_scores(list(evaluations[0].scores))
     rows = -(-len(names) // _COLUMNS)
-    columns = min(len(evaluations), _COLUMNS)
-    high = 3.2 * -(-len(evaluations) // columns)
+    kinds = len(evaluations) + (real is not None)
+    columns = min(kinds, _COLUMNS)
+    high = 3.2 * -(-kinds // columns)
     figure = Figure(figsize=(max(2.6 * columns, 9), high + 1.9 * rows), layout="constrained")
     subfigures: Any = figure.subfigures(2, 1, height_ratios=(high, 1.9 * rows))
     above, below = subfigures
     letters = [letter(place) for place in range(len(evaluations))]
 
     # Above, the samples, each kind under a letter.
-    all_axes = above.subplots(-(-len(evaluations) // columns), columns, squeeze=False).ravel()
-    for axes in all_axes[len(evaluations) :]:
+    all_axes = above.subplots(-(-kinds // columns), columns, squeeze=False).ravel()
+    for axes in all_axes[kinds:]:
         axes.remove()
     for axes, head, evaluation, some in zip(all_axes, letters, evaluations, samples, strict=False):
-        _plot_samples(axes, some)
+        _plot_samples(axes, some, modes)
         axes.set_title(f"{head}  {Path(evaluation.samples).name}", fontsize="small")
+    if real is not None:
+        axes = all_axes[kinds - 1]
+        _plot_samples(axes, real, modes)
+        axes.set_title("real data", fontsize="small", color=VERMILION)
 
     # Below, a panel for each score, with the letters on its axis.
     all_axes = below.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()
@@ -70,17 +90,19 @@ def plot_comparison(file: Path, evaluations: Sequence[Evaluation], samples: Sequ
         axes.axhline(evaluations[0].scores[name].baseline, color=VERMILION, ls="--", lw=1)
         axes.set(xticks=range(len(evaluations)), xticklabels=letters)
         axes.set_xlim(-0.5, len(evaluations) - 0.5)
-        axes.set_title(name.replace("_", " "), fontsize="small")
+        arrow = _ARROWS.get(GOOD[name], f"{_TOWARDS} {GOOD[name]}")
+        axes.set_title(f"{name.replace('_', ' ')} {arrow}", fontsize="small")
         axes.tick_params(labelsize="x-small")
         axes.spines[["top", "right"]].set_visible(False)
-    below.supxlabel(f"{evaluations[0].protocol.describe()}; dashed: real data", fontsize=6)
+    caption = f"{evaluations[0].protocol.describe()}; dashed: real data; arrows: what is better"
+    below.supxlabel(fill(caption, int(_CAPTION_WIDTH * figure.get_figwidth())), fontsize=6)
     with atomic_write(file) as part:
         figure.savefig(part, format="png", dpi=110)
 
 
-def _plot_samples(axes: Any, samples: _Samples) -> None:
+def _plot_samples(axes: Any, samples: _Samples, modes: Float[np.ndarray, "k d"] | None) -> None:
     if samples.ndim == 2:
-        plot_scatter(axes, samples, size=1)
+        plot_scatter(axes, samples, size=1, modes=modes)
         return
     image = grid(samples[: _SIDE**2], _SIDE)
     axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.evaluation.protocol import Protocol
-from gan_jax.figures.palette import BLUE, CURVES, VERMILION
+from gan_jax.figures.palette import BLUE, CURVES, GREEN, VERMILION
 from gan_jax.figures.panels import Line, Panel, column, evaluation_panels
 from gan_jax.files import atomic_write
 from gan_jax.systems.system import Metric
@@ -18,6 +18,7 @@ __all__ = ["plot_curves", "plot_panel"]
 
 _COLUMNS = 4  # of panels
 _TITLE_WIDTH = 36  # characters
+_CAPTION_WIDTH = 66  # characters, for each column
 _FEW = 40  # points of a curve that are marked each
 
 
@@ -53,11 +54,12 @@ def plot_curves(
         plot_panel(axes, panel, lines)
         axes.set_title(fill(panel.title, _TITLE_WIDTH), fontsize="medium")
         axes.set(xlabel="iterations", ylabel=panel.unit)
-        if any(panel.curves.values()):
+        if any(panel.curves.values()) or panel.bound is not None:
             axes.legend(fontsize="x-small", frameon=False)
     for axes in all_axes[len(panels) :]:
         axes.remove()
-    figure.supxlabel(f"{protocol.describe()}; dashed: real data", fontsize=6)
+    caption = f"{protocol.describe()}; dashed: real data"
+    figure.supxlabel(fill(caption, _CAPTION_WIDTH * columns), fontsize=6)
     with atomic_write(file) as part:
         figure.savefig(part, format="png", dpi=110)
 
@@ -77,10 +79,13 @@ def plot_panel(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
         axes.plot(steps, values[name], color=color, lw=1.2, marker=marker, markersize=2.2, label=panel.curves[name])
     if panel.has_baseline():
         axes.axhline(panel.baseline, color=VERMILION, ls="--", lw=1)
+    if panel.bound is not None:
+        axes.axhline(panel.bound, color=GREEN, ls=":", lw=1.2, label="bound")
 
     # Round ticks, and powers of ten only where the numbers span more than one.
-    baseline = np.array([panel.baseline] if panel.has_baseline() else [], float)
-    numbers = np.concatenate([*values.values(), baseline])
+    lines_across = [panel.baseline] if panel.has_baseline() else []
+    lines_across += [panel.bound] if panel.bound is not None else []
+    numbers = np.concatenate([*values.values(), np.array(lines_across, float)])
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
     if panel.scale == "log" and low > 0 and high > 20 * low:

@@ -9,7 +9,7 @@ from gan_jax.evaluation.scores import GOOD, main_scores
 from gan_jax.systems.system import Metric
 from gan_jax.types import Float
 
-__all__ = ["Line", "Panel", "column", "evaluation_panels", "history_panels", "training_panels"]
+__all__ = ["Line", "Panel", "capitalized", "column", "evaluation_panels", "history_panels", "training_panels"]
 
 Line = Mapping[str, Any]
 """The numbers of one iteration, which is under "step", by name."""
@@ -24,6 +24,7 @@ class Panel(NamedTuple):
       curves: the key of each curve, by the name of its number in the lines; empty if it needs none.
       baseline: the real data's number.
       band: the names of two numbers that bound a band around the first curve.
+      bound: a number that the curve is held to.
       scale: logarithmic only where all numbers are positive and their range is wide.
     """
 
@@ -32,6 +33,7 @@ class Panel(NamedTuple):
     curves: Mapping[str, str]
     baseline: float | None = None
     band: tuple[str, ...] = ()
+    bound: float | None = None
     scale: Literal["linear", "log"] = "linear"
 
     def known_curves(self, lines: Sequence[Line]) -> list[str]:
@@ -62,12 +64,12 @@ def training_panels(metrics: Mapping[str, Metric]) -> list[Panel]:
     """
     groups: dict[str, dict[str, Metric]] = {}
     for name, metric in metrics.items():
-        groups.setdefault(metric.panel or _capitalized(metric.title), {})[name] = metric
+        groups.setdefault(metric.panel or capitalized(metric.title), {})[name] = metric
     panels = []
     for title, group in groups.items():
         first = next(iter(group.values()))
         keys = {name: metric.title if metric.panel else "" for name, metric in group.items()}
-        panels.append(Panel(title, first.unit, keys, scale=first.scale))
+        panels.append(Panel(title, first.unit, keys, bound=first.bound, scale=first.scale))
     return [*panels, Panel("Throughput", "images per second", {"images_per_s": ""})]
 
 
@@ -83,7 +85,7 @@ def evaluation_panels(
     """
     scores = [
         Panel(
-            _capitalized(name.replace("_", " ")),
+            capitalized(name.replace("_", " ")),
             "score",
             {name: ""},
             baseline=baseline.get(name),
@@ -104,7 +106,7 @@ def history_panels(metrics: Mapping[str, Metric]) -> list[Panel]:
     on = {"train": "on training data", "held_out": "on held-out data"}
     panels = []
     for name, metric in metrics.items():
-        title = _capitalized(metric.title)
+        title = capitalized(metric.title)
         means = {f"{name}_{kind}": on[kind] for kind in metric.history if kind in on}
         if means:
             panels.append(Panel(title, metric.unit, means, scale=metric.scale))
@@ -112,9 +114,15 @@ def history_panels(metrics: Mapping[str, Metric]) -> list[Panel]:
             panels.append(Panel(f"{title}, training minus held-out", metric.unit, {f"{name}_gap": ""}))
         if "quantiles" in metric.history:
             band = (f"{name}_q05", f"{name}_q95")
-            panels.append(Panel(title, metric.unit, {f"{name}_median": "median"}, band=band, scale=metric.scale))
+            curves = {f"{name}_median": "median"}
+            panels.append(Panel(title, metric.unit, curves, band=band, bound=metric.bound, scale=metric.scale))
     return panels
 
 
-def _capitalized(title: str) -> str:
+def capitalized(title: str) -> str:
+    """Return a title with its first letter large.
+
+    >>> capitalized("critic's loss of GANs")
+    "Critic's loss of GANs"
+    """
     return title[:1].upper() + title[1:]

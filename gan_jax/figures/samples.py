@@ -13,8 +13,15 @@ __all__ = ["save_samples"]
 _COLUMNS = 10
 
 
-def save_samples(path: Path, samples: UInt8[Array | np.ndarray, "n h w c"] | Float[Array | np.ndarray, "n d"]) -> None:
+def save_samples(
+    path: Path,
+    samples: UInt8[Array | np.ndarray, "n h w c"] | Float[Array | np.ndarray, "n d"],
+    *,
+    modes: Float[np.ndarray, "k d"] | None = None,
+) -> None:
     """Write a PNG: a grid of the first hundred images (N, H, W, C), uint8, or a plot of points (N, D).
+
+    Known modes (K, D) of the points' distribution are marked.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -28,4 +35,4 @@ def save_samples(path: Path, samples: UInt8[Array | np.ndarray, "n h w c"] | Flo
     if samples.ndim == 4:
         save_png(path, grid(samples[: _COLUMNS**2], _COLUMNS))
     else:
-        save_scatter(path, samples)
+        save_scatter(path, samples, modes=modes)

@@ -13,7 +13,7 @@ from gan_jax.figures.curves import plot_panel
 from gan_jax.figures.palette import CURVES
 from gan_jax.figures.panels import Line, Panel
 
-__all__ = ["plot_panels"]
+__all__ = ["plot_panels", "thinned"]
 
 _MAX_POINTS = 400  # of a curve
 _INK = "#010203"  # stands for the page's own color of text
@@ -25,10 +25,10 @@ _STYLE = {
 }
 
 
-def plot_panels(panels: Iterable[Panel], lines: Sequence[Line], end: int) -> str:
+def plot_panels(panels: Iterable[Panel], lines: Sequence[Line], end: int, name: str = "") -> str:
     """Return HTML of those panels of which lines hold a number, over iterations 0 to `end`; empty if there are none.
 
-    The page has a CSS variable for each color of `palette.CURVES`.
+    A page that plots several runs gives each a name. It has a CSS variable for each color of `palette.CURVES`.
 
     >>> html = plot_panels([Panel("Loss", "nats", {"loss": ""})], [{"step": 1, "loss": 2.0}], end=10)
     >>> html.count("<svg"), "var(--blue)" in html
@@ -36,12 +36,22 @@ def plot_panels(panels: Iterable[Panel], lines: Sequence[Line], end: int) -> str
     """
     if not lines:
         return ""
-    lines = [lines[i] for i in np.linspace(0, len(lines) - 1, min(len(lines), _MAX_POINTS)).round().astype(int)]
-    figures = [_figure(panel, lines, end) for panel in panels if panel.known_curves(lines)]
+    lines = thinned(lines)
+    figures = [_figure(panel, lines, end, name) for panel in panels if panel.known_curves(lines)]
     return f'<div class="panels">\n{"".join(figures)}</div>' if figures else ""
 
 
-def _figure(panel: Panel, lines: Sequence[Line], end: int) -> str:
+def thinned(lines: Sequence[Line], parts: int = 1) -> list[Line]:
+    """Return some of the lines, the first and the last among them, at most a part of what a plot shows.
+
+    >>> len(thinned([{"step": i} for i in range(1000)], parts=4))
+    100
+    """
+    count = min(len(lines), _MAX_POINTS // parts)
+    return [lines[i] for i in np.linspace(0, len(lines) - 1, count).round().astype(int)] if lines else []
+
+
+def _figure(panel: Panel, lines: Sequence[Line], end: int, name: str) -> str:
     """One plot, under its title and the keys of its colors, which are text of the page."""
     keys = [
         (f'<i style="border-color: var(--{color})"></i>', panel.curves[name])
@@ -52,18 +62,20 @@ def _figure(panel: Panel, lines: Sequence[Line], end: int) -> str:
         keys.append(('<i class="band" style="border-color: var(--blue)"></i>', "5 % to 95 %"))
     if panel.has_baseline():
         keys.append(('<i class="dashed" style="border-color: var(--vermilion)"></i>', "real data"))
+    if panel.bound is not None:
+        keys.append(('<i class="dotted" style="border-color: var(--green)"></i>', f"bound {panel.bound:g}"))
     legend = "".join(f"<span>{swatch}{escape(text)}</span>" for swatch, text in keys)
     caption = f'<figcaption>{escape(panel.title)}\n<span class="keys">{legend}</span></figcaption>'
-    return f"<figure>{caption}\n{_inline(_svg(panel, lines, end), panel.title)}</figure>\n"
+    return f"<figure>{caption}\n{_inline(_svg(panel, lines, end, name), panel.title)}</figure>\n"
 
 
-def _svg(panel: Panel, lines: Sequence[Line], end: int) -> str:
+def _svg(panel: Panel, lines: Sequence[Line], end: int, name: str) -> str:
     """One plot as an SVG file."""
     import matplotlib  # imported late: it takes long
     from matplotlib.figure import Figure
 
     # Two panels of one title have different curves: so their marks get different ids.
-    style: Any = _STYLE | {"svg.hashsalt": " ".join([panel.title, *panel.curves])}
+    style: Any = _STYLE | {"svg.hashsalt": " ".join([name, panel.title, *panel.curves])}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(3.5, 2.2))
         # Fixed margins, so that the plots of a page are aligned.

@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 from gan_jax.networks.tiling import conv_tiled
 from gan_jax.networks.toom_cook import MAX_KERNEL, Pads, conv_hwbc
 from gan_jax.numerics import at_least_float32
+from gan_jax.sharding import map_shards
 from gan_jax.types import Array, Float
 
 __all__ = ["Conv", "ConvTranspose", "Method", "Padding", "conv", "conv_transpose", "pads", "sides", "with_bias"]
@@ -138,11 +139,15 @@ def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array
 
 
 def _products(x: Array, kernel: Array, **window) -> Array:
-    # Half precision has no digits to lose in interpolation, and no fast matrix product on most CPUs.
-    wide = at_least_float32(x).transpose(1, 2, 0, 3)
     large = max(x.shape[1:3]) * window["dilation"] > _LARGE_SIDE
     convolve = conv_tiled if large else conv_hwbc
-    return convolve(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
+
+    def of_shard(x: Array, kernel: Array) -> Array:
+        # Half precision has no digits to lose in interpolation, and no fast matrix product on most CPUs.
+        wide = at_least_float32(x).transpose(1, 2, 0, 3)
+        return convolve(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
+
+    return map_shards(of_shard, x, kernel)
 
 
 def _lax(x: Array, kernel: Array, *, stride: int, padding: Pads, dilation: int) -> Array:

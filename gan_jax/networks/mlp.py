@@ -123,8 +123,8 @@ class SetCritic(nn.Module):
 class Denoiser(nn.Module):
     """Samples (N, ...) and times (N,) through `depth` residual blocks of two layers to samples of the same shape.
 
-    With `classes` it also takes labels (N,), of which `classes` itself says that there is none. The last layer is zero
-    at first.
+    With `classes` it also takes labels (N,), of which `classes` itself says that there is none; with `vectors`, vectors
+    (N, vectors). The last layer is zero at first.
 
     >>> denoiser = Denoiser(width=16)
     >>> denoiser.init_with_output(jax.random.key(0), jnp.ones((2, 3)), jnp.ones(2))[0].shape
@@ -134,14 +134,21 @@ class Denoiser(nn.Module):
     width: int = 256
     depth: int = 3
     classes: int = 0
+    vectors: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
-        self, x: Samples, time: Float[Array, " n"], label: Labels | None = None, *, train: bool = False
+        self,
+        x: Samples,
+        time: Float[Array, " n"],
+        label: Labels | None = None,
+        *,
+        vector: Float[Array, "n v"] | None = None,
+        train: bool = False,
     ) -> Samples:
         """Say what noise or data there is in each sample."""
-        time = TimeEmbedding(self.width, self.classes, name="time")(time, label)
+        time = TimeEmbedding(self.width, self.classes, vectors=self.vectors, name="time")(time, label, vector)
         h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(len(x), -1))
         for _ in range(self.depth):
             y = nn.Dense(self.width, dtype=self.dtype)(nn.silu(h))

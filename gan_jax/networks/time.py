@@ -37,7 +37,9 @@ def sinusoids(
 class TimeEmbedding(nn.Module):
     """Times (N,) to vectors (N, features) by sinusoids and two dense layers, float32; labels (N,) are added to them.
 
-    With `classes` it takes labels: `classes` itself, one more than there are, says that there is none.
+    With `classes` it takes labels: `classes` itself, one more than there are, says that there is none. With `vectors`
+    it takes vectors (N, vectors), as of an image embedding, or of sizes; they pass two dense layers of their own, the
+    last of which is zero at first.
 
     >>> import jax
     >>> layer = TimeEmbedding(features=8, classes=3)
@@ -48,12 +50,27 @@ class TimeEmbedding(nn.Module):
     features: int
     classes: int = 0
     sinusoids: int | None = None
+    vectors: int = 0
 
     @nn.compact
-    def __call__(self, time: Float[Array, " n"], label: Int[Array, " n"] | None = None) -> Float[Array, "n f"]:
-        """Embed each time."""
+    def __call__(
+        self,
+        time: Float[Array, " n"],
+        label: Int[Array, " n"] | None = None,
+        vector: Float[Array, "n v"] | None = None,
+    ) -> Float[Array, "n f"]:
+        """Embed each time.
+
+        Raises:
+          ValueError: there are no vectors, and it takes some.
+        """
         x = nn.silu(nn.Dense(self.features)(sinusoids(time, self.sinusoids or self.features)))
         x = nn.Dense(self.features)(x)
+        if self.vectors:
+            if vector is None:
+                raise ValueError("this network takes vectors (N, V) beside its input; give them")
+            y = nn.silu(nn.Dense(self.features, name="vector_in")(vector))
+            x = x + nn.Dense(self.features, kernel_init=nn.initializers.zeros, name="vector_out")(y)
         if not self.classes:
             return x
         embedding = nn.Dense(self.features, use_bias=False, kernel_init=nn.initializers.normal(1.0), name="embedding")

@@ -11,7 +11,9 @@ parameters (the weights that its authors made public).
 Source: Ho, Jain, Abbeel (2020), Denoising diffusion probabilistic models.
 """
 
+from collections.abc import Sequence
 from math import gcd
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -26,7 +28,7 @@ from gan_jax.networks.time import TimeEmbedding
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float, Labels, Samples
 
-__all__ = ["Denoiser"]
+__all__ = ["Denoiser", "Encoder"]
 
 _GROUPS = 32
 _zeros = nn.initializers.zeros
@@ -80,14 +82,58 @@ class _Attention(nn.Module):
         return x + nn.Dense(c, dtype=self.dtype, kernel_init=_zeros, name="out")(seen).reshape(n, h, w, c)
 
 
+class Encoder(NamedTuple):
+    """The way down and the middle, which a U-Net and its ControlNet share: the same layers under the same names.
+
+    Attributes:
+      features, blocks, attention, dropout, dtype: the U-Net's.
+    """
+
+    features: tuple[int, ...]
+    blocks: int
+    attention: tuple[int, ...]
+    dropout: float
+    dtype: DTypeLike | None
+
+    def block(self, x: Array, time: Array, features: int, attends: bool, *, train: bool) -> Array:
+        """Within a module's call: pass a residual block, and attention."""
+        x = _Block(features, self.dropout, self.dtype)(x, time, train=train)
+        return _Attention(self.dtype)(x) if attends else x
+
+    def conv(self, features: int, stride: int = 1, init: nn.initializers.Initializer = _fan_avg) -> Conv:
+        """Within a module's call: return a convolution."""
+        padding = "SAME" if stride == 1 else ((0, 1), (0, 1))
+        return Conv(features, 3, stride=stride, padding=padding, dtype=self.dtype, kernel_init=init)
+
+    def __call__(self, x: Array, time: Array, hint: Array | None = None, *, train: bool) -> tuple[list[Array], Array]:
+        """Within a module's call: return what is kept for the way back, and the middle.
+
+        The hint (N, H, W, F), if there is one, is added behind the first convolution.
+        """
+        x = self.conv(self.features[0])(x)
+        x = x if hint is None else x + hint
+        kept = [x]
+        for stage, features in enumerate(self.features):
+            for _ in range(self.blocks):
+                x = self.block(x, time, features, x.shape[1] in self.attention, train=train)
+                kept.append(x)
+            if stage + 1 < len(self.features):
+                x = self.conv(features, stride=2)(x)
+                kept.append(x)
+
+        x = self.block(x, time, self.features[-1], attends=True, train=train)
+        return kept, self.block(x, time, self.features[-1], attends=False, train=train)
+
+
 class Denoiser(nn.Module):
     """Images (N, H, W, C) and times (N,) to images of the same shape.
 
     `features` are those at the image's size, at its half, and so on; `attention` are the heights at which there is
     self-attention, beside the smallest. With a `patch` P above 1 it sees PxP pixels at a time, as one of a smaller
-    image. With `classes` it also takes labels (N,), of which `classes` itself says that there is none. Dropout, if
-    any, is drawn in training from the key "dropout". Raises `InputError` where a side does not halve evenly, or
-    features cannot be grouped by four.
+    image. With `classes` it also takes labels (N,), of which `classes` itself says that there is none; with `vectors`,
+    vectors (N, vectors). `residuals`, what a `ControlNet` says, are added to what is kept for the way back, and to the
+    middle. Dropout, if any, is drawn in training from the key "dropout". Raises `InputError` where a side does not
+    halve evenly, or features cannot be grouped by four.
 
     >>> denoiser = Denoiser(features=(8, 8), attention=(4,))
     >>> denoiser.init_with_output(jax.random.key(0), jnp.ones((2, 8, 12, 1)), jnp.ones(2))[0].shape
@@ -100,47 +146,50 @@ class Denoiser(nn.Module):
     dropout: float = 0.0
     patch: int = 1
     classes: int = 0
+    vectors: int = 0
     dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
-        self, x: Samples, time: Float[Array, " n"], label: Labels | None = None, *, train: bool = False
+        self,
+        x: Samples,
+        time: Float[Array, " n"],
+        label: Labels | None = None,
+        *,
+        vector: Float[Array, "n v"] | None = None,
+        residuals: tuple[Sequence[Array], Array] | None = None,
+        train: bool = False,
     ) -> Samples:
         """Say what noise or data there is in each image."""
         self._check(x.shape[1:])
-        time = TimeEmbedding(4 * self.features[0], self.classes, sinusoids=self.features[0], name="time")(time, label)
+        time = self.embedding()(time, label, vector)
         x = to_patches(x, self.patch).astype(self.dtype or jnp.float32)
-        channels = x.shape[3]
+        channels, encoder = x.shape[3], self.encoder()
+        kept, x = encoder(x, time, train=train)
+        if residuals is not None:
+            kept = [own + more for own, more in zip(kept, residuals[0], strict=True)]
+            x = x + residuals[1]
 
-        def block(x: Array, features: int, attends: bool) -> Array:
-            x = _Block(features, self.dropout, self.dtype)(x, time, train=train)
-            return _Attention(self.dtype)(x) if attends else x
-
-        def conv(features: int, stride: int = 1, init: nn.initializers.Initializer = _fan_avg) -> Conv:
-            padding = "SAME" if stride == 1 else ((0, 1), (0, 1))
-            return Conv(features, 3, stride=stride, padding=padding, dtype=self.dtype, kernel_init=init)
-
-        # Down: what each block says is kept for the way back.
-        x = conv(self.features[0])(x)
-        kept = [x]
-        for stage, features in enumerate(self.features):
-            for _ in range(self.blocks):
-                x = block(x, features, x.shape[1] in self.attention)
-                kept.append(x)
-            if stage + 1 < len(self.features):
-                x = conv(features, stride=2)(x)
-                kept.append(x)
-
-        x = block(x, self.features[-1], attends=True)
-        x = block(x, self.features[-1], attends=False)
-
+        # Up: each block sees what was kept, too.
         for stage, features in reversed(list(enumerate(self.features))):
             for _ in range(self.blocks + 1):
-                x = block(jnp.concatenate([x, kept.pop()], axis=3), features, x.shape[1] in self.attention)
+                x = jnp.concatenate([x, kept.pop()], axis=3)
+                x = encoder.block(x, time, features, x.shape[1] in self.attention, train=train)
             if stage:
-                x = conv(features)(double(x))
-        x = conv(channels, init=_zeros)(nn.silu(_Norm(self.dtype)(x)))
+                x = encoder.conv(features)(double(x))
+        x = encoder.conv(channels, init=_zeros)(nn.silu(_Norm(self.dtype)(x)))
         return from_patches(at_least_float32(x), self.patch)
+
+    @nn.nowrap
+    def encoder(self) -> Encoder:
+        """Return the way down and the middle."""
+        return Encoder(self.features, self.blocks, self.attention, self.dropout, self.dtype)
+
+    @nn.nowrap
+    def embedding(self) -> TimeEmbedding:
+        """Within a module's call: return what embeds times, labels and vectors."""
+        first = self.features[0]
+        return TimeEmbedding(4 * first, self.classes, sinusoids=first, vectors=self.vectors, name="time")
 
     def _check(self, shape: tuple[int, ...]) -> None:
         whole = self.patch << (len(self.features) - 1)

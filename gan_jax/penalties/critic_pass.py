@@ -26,7 +26,8 @@ class CriticPass(NamedTuple):
         or a multiple.
       real, fake: the samples (N, ...).
       real_score, fake_score: their scores (N,).
-      points: where the penalty is taken, (M, ...); M is a multiple of N, and point i belongs to pair i modulo N.
+      points: where the penalty is taken, (M, ...); M is a multiple of N, and point i belongs to pair i modulo N, unless
+        devices share the batch: then as `of_pairs` repeats.
       scores: their scores (M,).
       gradient: the critic's gradient at each, (M, ...), float32 or wider. Compiled, it costs nothing unless it is used.
       averages: running means of the real and of the generated samples' scores, (2,).
@@ -59,7 +60,18 @@ class CriticPass(NamedTuple):
         """Draw noise (M, *shape) by `sampler(key, (N, *shape))`, once for each N points, whatever the device count."""
         whole = jax.eval_shape(self.sharding.all_gather, self.real)
         keys = jax.random.split(key, len(self.points) // len(self.real))
-        return jnp.concatenate([self.sharding.shard(sampler(key, (whole.shape[0], *shape))) for key in keys])
+        return self.sharding.concat(*(self.sharding.shard(sampler(key, (whole.shape[0], *shape))) for key in keys))
+
+    def of_pairs(self, values: PyTree[Array]) -> PyTree[Array]:
+        """Repeat what pairs have, leaves (N, ...), for their points, (M, ...): entry i is of the pair of point i.
+
+        >>> real, fake = jnp.array([[1.0], [2.0]]), jnp.zeros((2, 1))
+        >>> from gan_jax.penalties.points import at_both
+        >>> scored = score_batch(lambda x: x[:, 0], at_both, jax.random.key(0), real=real, fake=fake)
+        >>> scored.of_pairs(real).ravel().tolist()
+        [1.0, 2.0, 1.0, 2.0]
+        """
+        return self.sharding.concat(*[values] * (len(self.points) // len(self.real)))
 
 
 def score_batch(
@@ -128,11 +140,11 @@ def score_batch(
         blocks = [sharding.shard(block) for block in jnp.split(chosen, len(chosen) // len(whole))]
     else:
         blocks = {"real": [real], "fake": [fake], "both": [real, fake]}[points.shares]
-    chosen = jnp.concatenate(blocks)
+    chosen = sharding.concat(*blocks)
     of_fake_samples = condition if fake_condition is None else fake_condition
     conditions = {"fake": [of_fake_samples], "both": [condition, of_fake_samples]}
     each = conditions.get(points.shares or "", [condition] * len(blocks))
-    chosen_condition = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *each)
+    chosen_condition = sharding.concat(*each)
 
     if points.shares is None:
         score = partial(score_and_gradient, _bind(critic, chosen_condition), chosen)
@@ -145,7 +157,7 @@ def score_batch(
         of_fake = score_and_gradient(_bind(critic, of_fake_samples), fake, cotangent=1 / len(fake))
         (real_score, _), (fake_score, _) = of_real, of_fake
         shared = {"real": [of_real], "fake": [of_fake], "both": [of_real, of_fake]}[points.shares]
-        scores, gradient = (jnp.concatenate(each) for each in zip(*shared, strict=True))
+        scores, gradient = sharding.concat(*shared)
 
     means = averages
     if means is None:

@@ -65,4 +65,4 @@ def lecam(scored: CriticPass, key: Key) -> PerSample:
     """
     real_average, fake_average = lax.stop_gradient(at_least_float32(scored.averages))
     real_score, fake_score = at_least_float32(scored.real_score), at_least_float32(scored.fake_score)
-    return jnp.concatenate([real_score - fake_average, fake_score - real_average]) ** 2 / 2
+    return scored.sharding.concat(real_score - fake_average, fake_score - real_average) ** 2 / 2

@@ -173,8 +173,7 @@ def adversarial(
 
 def _to_real(scored: CriticPass) -> tuple[PerSample, PerSample]:
     """Difference of scores and distance of each point to the real sample of its pair."""
-    repeat = len(scored.points) // len(scored.real)
-    real, real_score = (jnp.concatenate([array] * repeat) for array in (scored.real, scored.real_score))
+    real, real_score = scored.of_pairs((scored.real, scored.real_score))
     return _difference(scored.scores, real_score), gradients.euclidean(scored.points - real)
 
 

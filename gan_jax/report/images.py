@@ -5,25 +5,30 @@ import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
 from gan_jax.figures.grid import grid
-from gan_jax.types import UInt8
+from gan_jax.figures.samples import save_samples
+from gan_jax.types import Float, UInt8
 
 __all__ = ["interpolation_figure", "samples_figure"]
 
+_Samples = UInt8[np.ndarray, "n h w c"] | Float[np.ndarray, "n d"]
+
 _MAX_ITERATIONS = 12
-_ENLARGED_WIDTH = 700  # that an image is enlarged to at most, by a whole factor
+_ENLARGED_WIDTH = 520  # that an image is enlarged to at most, by a whole factor
 _MAX_WIDTH = 1200
 _MAX_PNG = 120_000  # bytes; a larger image becomes a JPEG
 
 
-def samples_figure(files: Sequence[Path]) -> str:
+def samples_figure(files: Sequence[Path], real: _Samples | None, modes: np.ndarray | None, name: str) -> str:
     """Return HTML of the files `step_ITERATION.png`: the last, and some of those before it by a slider.
 
-    Empty if there are none.
+    Beside it are real samples, uint8 (N, H, W, C) or float32 points (N, D), whose distribution's modes may be known.
+    The name is that of the slider, of which a page may have several. Empty if there are no files.
     """
     if not files:
         return ""
@@ -34,12 +39,22 @@ def samples_figure(files: Sequence[Path]) -> str:
         with Image.open(file) as image:
             attributes = f'data-iteration="{step}"' + " hidden" * (file != chosen[-1])
             images.append(_img(_shrunk(image), f"Samples at iteration {step}", attributes))
-    last = len(chosen) - 1
+    last, slider = len(chosen) - 1, f"{name}time"
+    beside = "" if real is None else f"<div><p>real data</p>\n{_img(_picture(real, modes), 'Real data')}</div>\n"
     return (
-        f'<figure class="film pixels"><div>\n{"".join(images)}</div>\n<figcaption>'
-        f'<label for="time">iteration</label><output for="time">{steps[-1]}</output>'
-        f'<input type="range" id="time" min="0" max="{last}" value="{last}" hidden></figcaption></figure>'
+        f'<figure class="film pixels"><div><p>drawn</p>\n{"".join(images)}</div>\n{beside}<figcaption>'
+        f'<label for="{slider}">iteration</label><output for="{slider}">{steps[-1]}</output>'
+        f'<input type="range" id="{slider}" min="0" max="{last}" value="{last}" hidden></figcaption></figure>'
     )
+
+
+def _picture(samples: _Samples, modes: np.ndarray | None) -> Image.Image:
+    """Samples as the files show them."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "real.png"
+        save_samples(file, samples, modes=modes)
+        with Image.open(file) as image:
+            return _shrunk(image)
 
 
 def interpolation_figure(images: UInt8[np.ndarray, "paths steps h w c"] | None) -> str:

@@ -8,9 +8,19 @@ from typing import Any
 from gan_jax.evaluation.scores import SCORES, main_scores
 from gan_jax.systems.system import Metric
 
-__all__ = ["diagnostics_table", "facts", "format_value", "score_table", "settings_tables"]
+__all__ = [
+    "comparison_table",
+    "definitions",
+    "diagnostics_table",
+    "facts",
+    "format_value",
+    "penalty_in_words",
+    "score_table",
+    "settings_tables",
+]
 
 _BETTER = {"low": "lower", "high": "higher", "real": "as real data"}
+_ARROWS = {"low": "\N{DOWNWARDS ARROW}", "high": "\N{UPWARDS ARROW}"}
 _LONG = 32  # characters; a longer value takes a line of its own
 
 
@@ -32,7 +42,7 @@ def format_value(value: Any) -> str:
 
 def facts(values: Mapping[str, str]) -> str:
     """Return HTML of a few values in a row, each large above its name."""
-    return _definitions(values, "facts")
+    return definitions(values, "facts")
 
 
 def score_table(evaluation: Mapping[str, Any]) -> str:
@@ -42,6 +52,7 @@ def score_table(evaluation: Mapping[str, Any]) -> str:
       evaluation: as in `ReportContents`.
     """
     scores, protocol = evaluation.get("scores", {}), dict(evaluation.get("protocol", {}))
+    protocol |= {f"file {name}": found for name, found in protocol.pop("files", {}).items()}
     settings = {
         name: text
         for score, text in protocol.pop("settings", {}).items()
@@ -50,16 +61,56 @@ def score_table(evaluation: Mapping[str, Any]) -> str:
     }
     rows = []
     for name in main_scores(list(scores)):
-        mean, sd, real, good = (scores[name].get(key) for key in ("mean", "sd", "baseline", "good"))
-        samples = _number(mean) + ("" if sd is None else f" ± {_number(sd, _decimals(mean))}")
-        rows.append((_plain(name), _BETTER.get(good, f"near {good}"), samples, _number(real), settings.get(name, "")))
+        real, good = (scores[name].get(key) for key in ("baseline", "good"))
+        better = _BETTER.get(good, f"near {good}")
+        rows.append((_plain(name), better, _with_sd(scores[name]), _number(real), settings.get(name, "")))
     if not rows:
         return ""
     table = _table(("score", "better", "samples", "real data", "settings"), rows, "wide scores")
     seeds = ", ".join(map(str, evaluation.get("seeds", [])))
-    modes = {f"modes: {name}": value for name, value in evaluation.get("modes", {}).items()}
+    found = evaluation.get("modes", {})
+    modes = {f"modes: {name}": f"{value:.3g}" if isinstance(value, float) else value for name, value in found.items()}
     chosen = {"chosen by": evaluation["chosen_by"]} if "chosen_by" in evaluation else {}
-    return table + _definitions({"iteration": evaluation.get("step"), "seeds": seeds} | chosen | protocol | modes)
+    return table + definitions({"iteration": evaluation.get("step"), "seeds": seeds} | chosen | protocol | modes)
+
+
+def comparison_table(runs: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]]) -> str:
+    """Return HTML of several runs, a column each under its letter: a few facts, and the scores that all have.
+
+    Scores are left out where the protocols differ.
+
+    Args:
+      runs: facts and evaluation of each, by its letter.
+    """
+    known = [facts for facts, _ in runs.values()]
+    rows = [(name, *(facts[name] for facts in known)) for name in known[0]]
+    evaluations = [evaluation for _, evaluation in runs.values()]
+    if all(found.get("protocol") == evaluations[0].get("protocol") for found in evaluations):
+        scores = [found.get("scores", {}) for found in evaluations]
+        for name in main_scores([name for name in scores[0] if all(name in found for found in scores)]):
+            title = f"{_plain(name)} {_ARROWS.get(scores[0][name].get('good'), '')}".strip()
+            rows.append((title, *(_with_sd(found[name]) for found in scores)))
+    return _table(("", *runs), rows, "wide runs")
+
+
+def penalty_in_words(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what penalty a run of a GAN has, its weight and how often it is taken; of other systems nothing.
+
+    >>> penalty_in_words({"gan": {"penalty": {"name": "r1", "weight": 10.0, "every": 16}}})
+    {'penalty': 'r1, weight 10, every 16th step'}
+    """
+    penalty = settings.get("gan") or (settings.get("distill") or {}).get("gan") or {}
+    penalty = penalty.get("penalty") or {}
+    if not isinstance(penalty.get("name"), str):
+        return {"penalty": "of the experiment's own"} if penalty.get("name") else {}
+    words, weight = [penalty["name"]], penalty.get("weight")
+    if isinstance(weight, Mapping) and {"first", "last"} <= weight.keys():
+        words.append(f"weight {weight['first']:g} to {weight['last']:g}")
+    elif weight is not None:
+        words.append(f"weight {weight:g}")
+    if (penalty.get("every") or 1) > 1:
+        words.append(f"every {penalty['every']}th step")
+    return {"penalty": ", ".join(words)}
 
 
 def diagnostics_table(
@@ -101,15 +152,19 @@ def _groups(settings: Mapping[str, Any], prefix: str) -> Iterable[str]:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str, caption: str = "") -> str:
     def row(cells: Sequence[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>\n"
+        # Where a screen is too narrow for the columns, each cell stands under the name of its own.
+        names = [f' data-column="{escape(name)}"' if tag == "td" else "" for name in head or [""] * len(cells)]
+        named = zip(cells, names, strict=True)
+        return f"<tr>{''.join(f'<{tag}{name}>{escape(cell)}</{tag}>' for cell, name in named)}</tr>\n"
 
     caption = f"<caption>{escape(caption)}</caption>\n" if caption else ""
-    head = f"<thead>{row(head, 'th')}</thead>\n" if head else ""
+    first = f"<thead>{row(head, 'th')}</thead>\n" if head else ""
     body = "".join(row(cells, "td") for cells in rows)
-    return f'<div class="scroll"><table class="{kind}">{caption}{head}<tbody>\n{body}</tbody></table></div>\n'
+    return f'<div class="scroll"><table class="{kind}">{caption}{first}<tbody>\n{body}</tbody></table></div>\n'
 
 
-def _definitions(values: Mapping[str, Any], kind: str = "names") -> str:
+def definitions(values: Mapping[str, Any], kind: str = "names") -> str:
+    """Return HTML of values beside their names; long ones in lines of their own, below."""
     rows = []
     texts = {name: format_value(value) for name, value in values.items()}
     for name, text in sorted(texts.items(), key=lambda item: len(item[1]) > _LONG):
@@ -120,6 +175,11 @@ def _definitions(values: Mapping[str, Any], kind: str = "names") -> str:
 
 def _plain(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _with_sd(value: Mapping[str, Any]) -> str:
+    mean, sd = value.get("mean"), value.get("sd")
+    return _number(mean) + ("" if sd is None else f" ± {_number(sd, _decimals(mean))}")
 
 
 def _number(value: float | None, decimals: int | None = None) -> str:

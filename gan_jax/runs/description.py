@@ -1,6 +1,8 @@
 """What describes a run in its folder: its settings, its data, its experiment file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +34,7 @@ class Description(NamedTuple):
       source_sha256: of that file and its modules, where the run depends on objects that they define.
       version: of gan_jax.
       class_counts: how many training samples each class has; none of a run whose samples are drawn of no labels.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
       words: of the data's captions, in the order of their numbers.
       captions: of training samples, as samples are drawn of; none of a run whose samples are drawn of none.
     """
@@ -44,6 +47,7 @@ class Description(NamedTuple):
     source_sha256: str | None
     version: str
     class_counts: tuple[int, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
     words: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
 
@@ -55,7 +59,8 @@ class Description(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return dictionaries that JSON can hold."""
         entries = {name: {"shape": list(e.shape), "dtype": str(e.dtype)} for name, e in self.spec.items()}
-        return self._asdict() | {"spec": entries} | {name: list(getattr(self, name)) for name in _LISTS}
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return self._asdict() | {"spec": entries, "files": dict(self.files)} | lists
 
 
 def describe(

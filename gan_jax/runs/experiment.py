@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -20,10 +21,14 @@ from gan_jax.files import expand_user
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import System
 from gan_jax.systems.autoencoder import Autoencoder
+from gan_jax.systems.clip import Clip
+from gan_jax.systems.control import Control
 from gan_jax.systems.diffusion import Diffusion
 from gan_jax.systems.distill import Distill
 from gan_jax.systems.gan.config import GAN
 from gan_jax.systems.latent_diffusion import LatentDiffusion
+from gan_jax.systems.pretrained import Pretrained
+from gan_jax.systems.unclip import Prior, Unclip
 from gan_jax.systems.vae import VAE
 from gan_jax.types import Spec
 
@@ -37,7 +42,7 @@ FREE += ("evaluation",)
 def _check_source(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty; give a folder of images, an .npz or a TFDS name")
-    if isinstance(value, str | Dataset) or callable(value):
+    if value is None or isinstance(value, str | Dataset) or callable(value):
         return value
     expected = "a name or a path, or in Python a Dataset or a function that reads one"
     raise ValueError(f"must be {expected}; got {short(value)}")
@@ -48,9 +53,10 @@ class DataConfig:
     """Where the data come from.
 
     Attributes:
-      source: "digits", "captioned_digits", "captioned_mnist", "8gaussians", "25gaussians", "swissroll", the name of a
-        TFDS data set, a folder of images, perhaps with captions, or an .npz file with an array "images"; in Python also
-        a `Dataset`, or a function that reads one.
+      source: "digits", "captioned_digits", "captioned_mnist", "cropped_digits", "discs", "8gaussians", "25gaussians",
+        "swissroll", the name of a TFDS data set, a folder of images, perhaps with captions, or an .npz file with an
+        array "images"; in Python also a `Dataset`, or a function that reads one; None of a run that was not trained
+        here.
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       fraction: of the training samples, which are drawn once; all by default. Held-out samples stay as they are.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths
@@ -72,6 +78,8 @@ class DataConfig:
     @property
     def name(self) -> str:
         """What scores and reports call the data."""
+        if self.source is None:
+            return "no data"
         return self.source if isinstance(self.source, str) else getattr(self.source, "__name__", "own data")
 
     def read(self) -> Dataset:
@@ -80,6 +88,8 @@ class DataConfig:
         Raises:
           InputError: they cannot be read.
         """
+        if self.source is None:
+            raise InputError("there are none; name some", field="data.source")
         if isinstance(self.source, str):
             data = read(self.source, expand_user(self.dir) if self.dir else None)
         else:
@@ -132,7 +142,19 @@ def _builds(value: Any) -> bool:
     return callable(getattr(value, "build", None))
 
 
-_SYSTEMS = ("gan", "diffusion", "vae", "distill", "autoencoder", "latent_diffusion", "system")
+_SYSTEMS = (
+    "gan",
+    "diffusion",
+    "vae",
+    "distill",
+    "autoencoder",
+    "latent_diffusion",
+    "control",
+    "clip",
+    "prior",
+    "unclip",
+)
+_SYSTEMS += ("pretrained", "system")
 
 
 @config
@@ -149,6 +171,11 @@ class Experiment:
       distill: the system, if it is the one-step student of a diffusion run.
       autoencoder: the system, if it is an autoencoder whose latents another run may be of.
       latent_diffusion: the system, if it is diffusion of an autoencoder's latents.
+      control: the system, if it is a ControlNet of a diffusion run.
+      clip: the system, if it is two towers for images and captions.
+      prior: the system, if it makes CLIP's embeddings of captions.
+      unclip: the system, if it makes images of these.
+      pretrained: the system, if it is public networks, of which `gan-jax import` makes a run.
       system: the system, if it is one of your own: a frozen dataclass whose method
         `build(spec, *, batch_size, classes, sharding, trains) -> System` makes it.
       batch_size: samples of one step.
@@ -171,6 +198,11 @@ class Experiment:
     distill: Distill | None = None
     autoencoder: Autoencoder | None = None
     latent_diffusion: LatentDiffusion | None = None
+    control: Control | None = None
+    clip: Clip | None = None
+    prior: Prior | None = None
+    unclip: Unclip | None = None
+    pretrained: Pretrained | None = None
     system: Annotated[Any, Choice({}, _builds, "a dataclass with a method `build`")] | None = None
     batch_size: Count = 64
     seed: Seed = 0
@@ -240,11 +272,16 @@ class Experiment:
         of_system = getattr(self.system_config, "located", lambda: self.system_config)()
         return replace(self, data=self.data.located(), **{self.system_name: of_system})
 
+    def opened_in(self, folder: Path) -> "Experiment":
+        """Return the same experiment with the paths of files that its run keeps."""
+        settings = self.system_config
+        return replace(self, **{self.system_name: getattr(settings, "opened_in", lambda folder: settings)(folder)})
+
     def summary(self) -> str:
         """Return data and system in a line."""
         settings = self.system_config
         describe = getattr(settings, "summary", lambda: type(settings).__name__)
-        return f"{self.data.name} · {describe()}"
+        return describe() if self.data.source is None else f"{self.data.name} · {describe()}"
 
     def hint(self, shape: tuple[int, ...]) -> str | None:
         """Return what the system suggests for settings that were not given, if it suggests anything."""

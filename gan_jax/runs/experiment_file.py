@@ -83,7 +83,7 @@ def of_run(folder: RunFolder, experiment: Experiment | None = None) -> tuple[Exp
     if experiment is None and path and has_own_objects(described.settings):
         experiment = load(path).experiment
     try:
-        experiment = from_json(Experiment, described.settings, experiment)
+        experiment = from_json(Experiment, described.settings, experiment).opened_in(folder.path)
     except (InputError, TypeError) as error:
         raise InputError(f"{folder.experiment}: {error}") from None
     if path is None or not path.is_file():

@@ -1,11 +1,20 @@
-"""The labels and the captions that samples of a run are drawn of."""
+"""The labels, the captions and what else samples of a run are drawn of."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, Source
 from gan_jax.errors import InputError
 
-__all__ = ["balanced_labels", "captions_like_data", "captions_of", "class_of", "labels_like_data"]
+__all__ = [
+    "balanced_labels",
+    "captions_like_data",
+    "captions_of",
+    "class_of",
+    "conditions_like_data",
+    "labels_like_data",
+]
 
 _CAPTIONS = 500  # of the training data, that a run keeps
 
@@ -21,7 +30,20 @@ def labels_like_data(class_counts: tuple[int, ...], n: int, seed: int) -> np.nda
     return drawn.astype(np.int32)
 
 
-def captions_like_data(captions: tuple[str, ...], n: int, seed: int) -> list[str]:
+def conditions_like_data(source: Source, names: Sequence[str], n: int, seed: int) -> dict[str, np.ndarray]:
+    """Return entries (n, ...) of samples that are drawn with replacement; fewer are the first of more.
+
+    >>> from gan_jax.data.dataset import ArraySource
+    >>> source = ArraySource({"sample": np.zeros((1, 2)), "tokens": np.array([[1, 2]], np.int32)})
+    >>> conditions_like_data(source, ["tokens"], 2, seed=0)["tokens"].tolist()
+    [[1, 2], [1, 2]]
+    """
+    chosen = np.random.Generator(np.random.PCG64(seed)).integers(len(source), size=n)
+    batch = source.batch(chosen)
+    return {name: batch[name] for name in names if name in batch}
+
+
+def captions_like_data(captions: Sequence[str], n: int, seed: int) -> list[str]:
     """Draw n captions of those given; fewer are the first of more.
 
     >>> captions_like_data(["a seven"], 2, seed=0)

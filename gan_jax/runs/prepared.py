@@ -15,6 +15,7 @@ from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.run import runs_below
 from gan_jax.runs.self_evaluation import SelfEvaluation, self_evaluation
 from gan_jax.systems import System
+from gan_jax.systems.pretrained.reading import refuse_training
 from gan_jax.training import hosts
 from gan_jax.training.devices import DataParallel, data_parallel
 from gan_jax.types import Key
@@ -52,6 +53,8 @@ def prepare(
     """
     if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
         raise InputError("JAX_DISABLE_JIT is set, and training is one compiled program; unset it")
+    if experiment.pretrained is not None:
+        refuse_training()
     if shard not in SHARDED:
         raise InputError(f"{shard} is none of {', '.join(SHARDED)}", field="shard")
     raised = devices and devices > jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
@@ -74,6 +77,9 @@ def prepare(
     of = {"classes": classes, "vocabulary": data.vocabulary, "runs": runs}
     system = experiment.build(spec, sharding=parallel.sharding, **of)
     advance(1)
+    if experiment.evaluation.every and system.sample is None:
+        reason = "the system draws nothing that could be scored; leave it out, and `gan-jax evaluate` it"
+        raise InputError(reason, field="evaluation.every")
     if experiment.data.mirror and len(data.shape) != 3:
         raise InputError(f"is of images, {experiment.data.name} is of points; leave it out", field="data.mirror")
     words = data.vocabulary.words if system.captioned and data.vocabulary else ()

@@ -1,14 +1,16 @@
 """A trained run, opened from its folder, and what can be asked of it: samples, paths, latents."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.data.dataset import Source
 from gan_jax.data.images import postprocess, preprocess
 from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError
@@ -16,7 +18,7 @@ from gan_jax.evaluation.samples import SampleSets, chunk_size
 from gan_jax.runs import description, experiment_file
 from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import captions_like_data, labels_like_data
+from gan_jax.runs.labels import captions_like_data, conditions_like_data, labels_like_data
 from gan_jax.systems import State, System
 from gan_jax.training import checkpoint
 from gan_jax.types import Batch, Key, PerSample, Spec
@@ -27,6 +29,7 @@ __all__ = [
     "encode",
     "interpolate",
     "likelihood",
+    "needs_data",
     "open_run",
     "open_without_state",
     "runs_below",
@@ -51,6 +54,8 @@ class Run(NamedTuple):
       class_counts: how many training samples each class has, if samples are drawn of labels.
       vocabulary: of the data's captions, if they have any.
       captions: of training samples, if samples are drawn of captions.
+      files: SHA-256 of files that the run keeps and that were not made here, by their paths in its folder.
+      conditions: data of whose entries samples are drawn, where they are and nothing else is said.
     """
 
     experiment: Experiment
@@ -64,6 +69,8 @@ class Run(NamedTuple):
     class_counts: tuple[int, ...] = ()
     vocabulary: Vocabulary | None = None
     captions: tuple[str, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
+    conditions: Source | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,6 +90,10 @@ def open_run(path: Path | str, *, best: bool = False, experiment: Experiment | N
       InputError: it is not a run folder, or holds no checkpoint that fits.
     """
     run = open_without_state(RunFolder(Path(path)), experiment)
+    if run.system.is_read:
+        if best:
+            raise InputError(f"{path} was not trained here, and has one state; leave it out", field="best")
+        return run._replace(state=run.system.init(jax.random.key(0), run.spec))
     saved = run.folder.best if best else run.folder.checkpoints
     if not checkpoint.newest_step(saved):
         advice = "train with --evaluation.every N" if best else "train the run first"
@@ -103,7 +114,7 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
     spec, classes = described.spec, described.classes
     of = {"classes": len(classes), "vocabulary": described.vocabulary, "runs": runs_below(experiment)}
     system = experiment.build(spec, trains=False, **of)
-    return Run(
+    run = Run(
         experiment,
         system,
         None,
@@ -116,6 +127,13 @@ def open_without_state(folder: RunFolder, experiment: Experiment | None = None) 
         described.vocabulary,
         described.captions,
     )
+    conditions = experiment.data.read().held_out if needs_data(experiment, system) else None
+    return run._replace(files=described.files, conditions=conditions)
+
+
+def needs_data(experiment: Experiment, system: System) -> bool:
+    """Whether samples are drawn of what belongs to data, unless it is said of what."""
+    return bool(system.conditions) and experiment.data.source is not None
 
 
 def runs_below(experiment: Experiment) -> dict[str, Run]:
@@ -152,14 +170,10 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
     for name in options:
         if name not in run.system.options.get("sample", ()):
             raise InputError(f"{run.experiment.summary()} has no {name} in sampling; leave it out", field=name)
-    if condition is None and run.class_counts:
-        condition = {"label": labels_like_data(run.class_counts, n, seed)}
-    if condition is None and run.captions and run.vocabulary:
-        condition = {"tokens": run.vocabulary(captions_like_data(run.captions, n, seed))}
-    if condition is None and run.system.reconstructs:
-        condition = _held_out(run, n, seed)
+    if condition is None:
+        condition = _like_data(run, n, seed) or None
     key, size = jax.random.key(seed), chunk_size(run.shape)
-    draw = _sampler(run.system.sample, size, tuple(sorted(options.items())))
+    draw = _sampler(_function_of(run, "sample"), size, tuple(sorted(options.items())))
     chunks = []
     for i in range(-(-n // size)):
         chunk = None
@@ -168,6 +182,20 @@ def sample(run: Run, n: int, *, seed: int = 0, condition: Batch | None = None, *
             chunk = {name: np.asarray(values)[rows] for name, values in condition.items()}
         chunks.append(np.asarray(draw(run.state, jax.random.fold_in(key, i), chunk)))
     return np.concatenate(chunks)[:n]
+
+
+def _like_data(run: Run, n: int, seed: int) -> dict[str, np.ndarray]:
+    """What samples are drawn of where nothing is said: labels, captions and all else as in the data."""
+    found: dict[str, np.ndarray] = {}
+    if run.class_counts:
+        found["label"] = labels_like_data(run.class_counts, n, seed)
+    if run.captions and run.vocabulary:
+        found["tokens"] = run.vocabulary(captions_like_data(run.captions, n, seed))
+    if run.conditions is not None:
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed)
+    if run.system.reconstructs:
+        found |= _held_out(run, n, seed)
+    return found
 
 
 def _held_out(run: Run, n: int, seed: int) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from gan_jax.data.dataset import Dataset, count_classes
+from gan_jax.data.toy import modes_of
 from gan_jax.errors import RunError
 from gan_jax.figures.samples import save_samples
 from gan_jax.files import write_json
@@ -17,9 +18,9 @@ from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.experiment import FREE, Experiment
 from gan_jax.runs.experiment_file import ExperimentFile
 from gan_jax.runs.folder import RunFolder
-from gan_jax.runs.labels import balanced_labels, captions_of
+from gan_jax.runs.labels import balanced_labels, captions_of, conditions_like_data
 from gan_jax.runs.prepared import Prepared, keys_of, prepare
-from gan_jax.runs.run import Run, sample_sets
+from gan_jax.runs.run import Run, needs_data, sample_sets
 from gan_jax.settings import has_own_objects, resolved, to_json
 from gan_jax.training import callbacks, checkpoint, hosts, loop
 from gan_jax.training.checkpoint import Checkpoint, newest_step
@@ -69,6 +70,7 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
     captions = captions_of(data) if system.captioned else ()
     of_data = pipeline.spec, data.classes, data.train.fingerprint, folder, counts, data.vocabulary, captions
     run = Run(experiment, system, None, 0, *of_data)
+    run = run._replace(conditions=data.held_out if needs_data(experiment, system) else None)
 
     with ExitStack() as stack:
         if hosts.is_first():
@@ -109,12 +111,13 @@ def run_training(prepared: Prepared, folder: RunFolder, console: Console) -> Run
         stack.callback(pipeline.close)
         every, n = experiment.sample_every, 100 if len(data.shape) == 3 else 2_000
         told = every if console.is_terminal else experiment.log_every
+        modes = modes_of(experiment.data.name)
         grids = callbacks.save_sample_grids(
             system,
             sample_key,
             n=n,
             condition=_shown(run, data, n),
-            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples)),
+            write=lambda step, samples: save_samples(folder.sample_grid(step), np.asarray(samples), modes=modes),
             every=every,
         )
         between = [
@@ -172,9 +175,14 @@ def _shown(run: Run, data: Dataset, n: int) -> dict[str, np.ndarray] | None:
     """What a grid's samples are drawn of: one class after the other, the first captions, the first held-out samples."""
     if run.system.reconstructs:
         return {"sample": data.held_out.batch(np.arange(n) % len(data.held_out))["sample"]}
+    found: dict[str, np.ndarray] = {}
+    if run.system.conditional:
+        found["label"] = balanced_labels(len(run.classes), n)
     if run.captions and run.vocabulary:
-        return {"tokens": run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])}
-    return {"label": balanced_labels(len(run.classes), n)} if run.system.conditional else None
+        found["tokens"] = run.vocabulary([run.captions[i % len(run.captions)] for i in range(n)])
+    if run.conditions:
+        found |= conditions_like_data(run.conditions, run.system.conditions, n, seed=0)
+    return found or None
 
 
 def _write_description(run: Run, data: Dataset, file: ExperimentFile | None) -> None:

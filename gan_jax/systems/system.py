@@ -1,8 +1,10 @@
 """What can be trained. The loop, the checkpoints, the scores and the commands know a system by these types alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from gan_jax.types import Array, Batch, Key, Latents, Params, PerSample, Samples, Spec
 
@@ -25,6 +27,7 @@ class Metric(NamedTuple):
       scale: of the plot, where its numbers are positive and their range is wide.
       history: of a diagnosis, what a run's evaluations over time record.
       progress: whether the line of progress shows it.
+      bound: that the number is held to, a line in its plot.
     """
 
     title: str
@@ -33,6 +36,7 @@ class Metric(NamedTuple):
     scale: Literal["linear", "log"] = "linear"
     history: tuple[History, ...] = ()
     progress: bool = False
+    bound: float | None = None
 
 
 class System(NamedTuple):
@@ -41,7 +45,8 @@ class System(NamedTuple):
     Attributes:
       init: `(key, spec) -> state`, the spec one of a training batch's entries, without the batch axis.
       update: `(state, key, batch) -> (state, metrics)`, one whole iteration; the metrics are float32 scalars.
-      sample: `(state, key, n, condition=None) -> samples` (n, ...), images in [-1, 1]. A condition is a batch of n
+      sample: `(state, key, n, condition=None) -> samples` (n, ...), images in [-1, 1]; None where nothing is drawn. A
+        condition is a batch of n
         labels, or whatever else the system is conditioned on.
       metrics: what each number of `update` and of `diagnose` means, by its name.
       counts: what one update counts; `counts["images"]` is the size of the batch that it takes.
@@ -49,6 +54,9 @@ class System(NamedTuple):
       captioned: whether samples are drawn of captions, rows of a vocabulary's numbers under "tokens"; without a
         condition, of none.
       reconstructs: whether samples are reconstructions, of those that a condition has under "sample".
+      conditions: what else of a batch samples are drawn of, as "hint", images.
+      is_read: whether `init` reads the state from files, so that a run of it has no checkpoints and is not trained.
+      tokenize: `captions -> tokens` (n, ...), int32, where it has tokens of its own.
       options: what functions of the names also take, by keyword: `sample` perhaps "truncation", from 1, as trained, to
         0, where all are the average one, or "sampler", "steps", "eta", "guidance"; `likelihood` perhaps "steps".
       evaluations: how often a network is evaluated for one sample.
@@ -64,12 +72,15 @@ class System(NamedTuple):
 
     init: Callable[[Key, Spec], State]
     update: Callable[[State, Key, Batch], tuple[State, dict[str, Array]]]
-    sample: Callable[..., Samples]
+    sample: Callable[..., Samples] | None
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]
     conditional: bool = False
     captioned: bool = False
     reconstructs: bool = False
+    conditions: tuple[str, ...] = ()
+    is_read: bool = False
+    tokenize: Callable[[Sequence[str]], np.ndarray] | None = None
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     evaluations: int = 1
     drawn_with: Callable[[State], Params] | None = None

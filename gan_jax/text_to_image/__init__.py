@@ -5,19 +5,21 @@
 """
 
 from gan_jax.text_to_image.drawing import Control, Networks, TextStates, bind_unet, decode, draw_latents, encode_text
-from gan_jax.text_to_image.pipeline import TextToImage, draw_images, load
+from gan_jax.text_to_image.pipeline import Sizes, TextToImage, draw_images, draw_of_tokens, load
 from gan_jax.text_to_image.scheduler import Scheduler, levels_of, read_scheduler, time_of_level
 
 __all__ = [
     "Control",
     "Networks",
     "Scheduler",
+    "Sizes",
     "TextStates",
     "TextToImage",
     "bind_unet",
     "decode",
     "draw_images",
     "draw_latents",
+    "draw_of_tokens",
     "encode_text",
     "levels_of",
     "load",

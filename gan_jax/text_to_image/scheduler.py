@@ -25,7 +25,8 @@ _SPACINGS: dict[str, Callable[[int, int], np.ndarray]] = {
     "trailing": lambda count, steps: np.round(np.arange(count, 0, -count / steps))[:steps] - 1,
     "linspace": lambda count, steps: np.round(np.linspace(0, count - 1, steps))[::-1],
 }
-_FIXED = {"clip_sample": False, "thresholding": False, "trained_betas": None}
+_FIXED = {"thresholding": False, "trained_betas": None, "clip_sample_range": 1.0}
+_CLIPS = ("DDPMScheduler", "DDIMScheduler")
 _NEAR = 0.02  # steps: by so much a time that is found from a level in float32 may be off
 
 
@@ -38,6 +39,7 @@ class Scheduler(NamedTuple):
       spacing: which of the steps a sampler takes, from "leading", "trailing" and "linspace".
       offset: how many steps later than that, if leading.
       clean: whether a sample ends without noise, or at the first step's.
+      clip: whether what the network says that the data are is held to [-1, 1], as DDPM's are.
     """
 
     schedule: Schedule
@@ -45,6 +47,7 @@ class Scheduler(NamedTuple):
     spacing: str
     offset: int
     clean: bool
+    clip: bool = False
 
 
 def read_scheduler(given: Mapping[str, Any]) -> Scheduler:
@@ -77,6 +80,8 @@ def read_scheduler(given: Mapping[str, Any]) -> Scheduler:
         chosen("timestep_spacing", "leading", _SPACINGS),
         int(given.get("steps_offset", 0)),
         bool(given.get("set_alpha_to_one", True)),
+        # diffusers' samplers of pixels clip where nothing is said, those of latents say that they do not, or never do.
+        bool(given.get("clip_sample", given.get("_class_name") in _CLIPS)),
     )
 
 

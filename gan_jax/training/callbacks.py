@@ -104,8 +104,14 @@ def save_sample_grids(
     every: int,
     condition: Batch | None = None,
 ) -> Callback:
-    """Draw n samples, of the same noise and condition each time, and give them to `write(step, samples)`."""
-    sample = jax.jit(lambda state: postprocess(system.sample(state, key, n, condition)))
+    """Draw n samples, of the same noise and condition each time, and give them to `write(step, samples)`.
+
+    A system that draws nothing is passed over.
+    """
+    draw = system.sample
+    if draw is None:
+        return Callback(every, lambda status: None)
+    sample = jax.jit(lambda state: postprocess(draw(state, key, n, condition)))
     return Callback(every, lambda status: write(status.step, sample(status.state)))
 
 

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceShardin
 
 from gan_jax.data.pipeline import Share
 from gan_jax.errors import InputError
-from gan_jax.sharding import UNSHARDED, BatchSharding, concat_apply
+from gan_jax.sharding import UNSHARDED, BatchSharding, concat, concat_apply
 from gan_jax.types import Array
 
 __all__ = ["SINGLE_DEVICE", "STRATEGIES", "DataParallel", "by_jit", "by_pmap", "by_shard_map", "data_parallel"]
@@ -74,13 +74,19 @@ def by_jit(mesh: Mesh, *, shard_state: bool = False) -> DataParallel:
         return jax.tree.map(lambda leaf: lax.with_sharding_constraint(leaf, spread), whole)
 
     replicated = NamedSharding(mesh, _REPLICATED)
-    sharding = BatchSharding(mesh.size, shard=shard, concat_apply=partial(concat_apply, device_count=mesh.size))
+    sharding = BatchSharding(
+        mesh.size,
+        shard=shard,
+        concat=partial(concat, device_count=mesh.size),
+        concat_apply=partial(concat_apply, device_count=mesh.size),
+    )
 
     layout = partial(_layout, mesh, smallest=_SMALLEST_SHARDED if shard_state else None)
 
     def compiled(function: Callable, *arguments) -> Callable:
         where = jax.tree.map(lambda leaf: leaf.sharding if _is_spread(leaf) else replicated, arguments)
-        return _compile(function, *arguments, in_shardings=where, out_shardings=(where[0], replicated))
+        with jax.set_mesh(mesh):
+            return _compile(function, *arguments, in_shardings=where, out_shardings=(where[0], replicated))
 
     return DataParallel(sharding, partial(_replicate, mesh), layout, compiled, partial(_share, mesh))
 

@@ -3,7 +3,7 @@
 `module, params = load(folder)` reads one network of diffusers, transformers or open_clip. Nothing is unpickled.
 """
 
-from gan_jax.weights.loading import NETWORKS, load
+from gan_jax.weights.loading import NETWORKS, check, load, open_module
 from gan_jax.weights.weight_files import sha256
 
-__all__ = ["NETWORKS", "load", "sha256"]
+__all__ = ["NETWORKS", "check", "load", "open_module", "sha256"]

@@ -20,7 +20,7 @@ from gan_jax.types import Params
 from gan_jax.weights import names, open_clip
 from gan_jax.weights.weight_files import Tensor, find, read, tensors
 
-__all__ = ["NETWORKS", "Network", "load"]
+__all__ = ["NETWORKS", "Network", "check", "load", "open_module"]
 
 _LEARNED = ("kernel", "scale", "embedding")  # what public files call a weight
 _SHOWN = 3  # names in a message
@@ -75,14 +75,38 @@ def load(folder: str | Path, *, dtype: DTypeLike | None = None, variant: str | N
       InputError: the folder has no weights or no configuration that is known, or a tensor is missing, is one too many
         or has another shape; the message is one line that names it. Pickled files are not read.
     """
+    module, plan = _planned(folder, variant)
+    # The largest first, when there is least beside it.
+    plan.sort(key=lambda step: -step.tensor.size)
+    return module, unflatten_dict({step.path: _parameter(step, dtype) for step in plan})
+
+
+def check(folder: str | Path, variant: str | None = None) -> nn.Module:
+    """Return the module of a network whose weights fit it, of which the names and shapes alone are read.
+
+    Raises:
+      InputError: as `load`.
+    """
+    return _planned(folder, variant)[0]
+
+
+def open_module(folder: str | Path, variant: str | None = None) -> nn.Module:
+    """Return the module of a network, of which the configuration alone is read.
+
+    Raises:
+      InputError: the folder has no weights or no configuration that is known.
+    """
+    folder = expand_user(folder)
+    network, config = _configured(folder, find(folder, variant))
+    return network.module(config)
+
+
+def _planned(folder: str | Path, variant: str | None) -> tuple[Any, list["_Step"]]:
     folder = expand_user(folder)
     files = find(folder, variant)
     network, config = _configured(folder, files)
     module = network.module(config)
-    plan = _plan(module, network.table, tensors(files), folder)
-    # The largest first, when there is least beside it.
-    plan.sort(key=lambda step: -step.tensor.size)
-    return module, unflatten_dict({step.path: _parameter(step, dtype) for step in plan})
+    return module, _plan(module, network.table, tensors(files), folder)
 
 
 def _configured(folder: Path, files: list[Path]) -> tuple[Network, Any]:

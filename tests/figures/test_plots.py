@@ -1,5 +1,7 @@
 """The figures of a run's scores and of several kinds of samples."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -9,6 +11,7 @@ from gan_jax.evaluation import Evaluation, Protocol, Value
 from gan_jax.figures.comparison import plot_comparison
 from gan_jax.figures.curves import plot_curves, plot_panel
 from gan_jax.figures.panels import Panel
+from gan_jax.figures.scatter import plot_scatter
 from gan_jax.systems import Metric
 
 PROTOCOL = Protocol("digits", "ab" * 32, "held_out", 30, 30, 30, "pixels", None, "none", 0)
@@ -66,3 +69,39 @@ def test_only_a_wide_range_of_positive_numbers_is_logarithmic(scale, values, is_
     lines = [{"step": step, "a": value} for step, value in enumerate(values)]
     plot_panel(axes, Panel("Loss", "nats", {"a": ""}, scale=scale), lines)
     assert (axes.get_yscale() == "log") == is_log
+
+
+def test_a_bound_is_a_line_that_the_plot_reaches():
+    axes = Figure().add_subplot()
+    plot_panel(axes, Panel("Slope", "score", {"a": ""}, bound=1.0), [{"step": 1, "a": 3.0}, {"step": 2, "a": 4.0}])
+    assert [line.get_label() for line in axes.lines][-1] == "bound"
+    assert axes.get_ylim()[0] <= 1
+
+
+def test_modes_are_marked_and_decide_what_is_shown(tmp_path):
+    axes = Figure().add_subplot()
+    plot_scatter(axes, np.full((5, 2), 100.0), modes=np.array([[0.0, 0.0], [2.0, 0.0]]))
+    assert axes.lines[0].get_xydata().tolist() == [[0, 0], [2, 0]]
+    assert axes.get_xlim() == pytest.approx((-0.7, 2.7))
+
+
+def test_the_caption_keeps_within_the_figure(tmp_path, monkeypatch):
+    shown = {}
+    monkeypatch.setattr("gan_jax.figures.curves.atomic_write", lambda file: nullcontext(file))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: shown.update(figure=figure, text=figure._supxlabel))
+    curves(tmp_path / "a.png", [{"step": 1, "frechet": 1.0, "precision": 0.5}])
+    monkeypatch.undo()
+    shown["figure"].draw_without_rendering()
+    box, width = shown["text"].get_window_extent(), shown["figure"].bbox.width
+    assert 0 <= box.x0 < box.x1 <= width
+
+
+def test_real_data_and_arrows_are_in_a_comparison(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: shown.append(figure))
+    scores = {"frechet": Value((1.0,), 0.5), "recall": Value((0.5,), 1.0), "density": Value((0.5,), 1.0)}
+    samples = np.zeros((40, 4, 4, 1), np.uint8)
+    monkeypatch.setattr("gan_jax.figures.comparison.atomic_write", lambda file: nullcontext(file))
+    plot_comparison(tmp_path / "a.png", [Evaluation("one", PROTOCOL, (0,), scores)], [samples], real=samples)
+    titles = [axes.get_title() for subfigure in shown[0].subfigs for axes in subfigure.axes]
+    assert titles == ["A  one", "real data", "frechet ↓", "recall ↑", "density → real"]

@@ -10,6 +10,8 @@ import pytest
 
 from gan_jax.figures.samples import save_samples
 from gan_jax.report import ReportContents, write_report
+from gan_jax.report.tables import penalty_in_words
+from gan_jax.report.verdict import verdict
 from gan_jax.systems import Metric
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -204,6 +206,104 @@ def test_scores_of_another_protocol_are_told(tmp_path):
     assert "unlike the scores above with n_fake 100." in text
     assert text.count('class="dashed"') == 1
     assert "unlike the scores above" not in report(tmp_path, contents).read_text()
+
+
+def test_real_samples_stand_beside_those_drawn(tmp_path):
+    real = np.zeros((12, 8, 8, 1), np.uint8)
+    page = Page(report(tmp_path, contents_of(tmp_path, pictures=1)._replace(real=real)).read_text())
+    assert [attributes["alt"] for tag, attributes in page.found if tag == "img"] == [
+        "Samples at iteration 0",
+        "Real data",
+    ]
+
+
+def test_what_made_a_run_is_told(tmp_path):
+    environment = {"python": "3.11", "command": "gan-jax train digits", "git_commit": "abc with changes"}
+    settings = {"gan": {"penalty": {"name": "r1", "weight": 0.5, "every": 16}}}
+    contents = contents_of(tmp_path)._replace(environment=environment, settings=settings)
+    cells = Page(report(tmp_path, contents).read_text()).cells()
+    told = {
+        "command": "gan-jax train digits",
+        "commit": "abc with changes",
+        "penalty": "r1, weight 0.5, every 16th step",
+    }
+    for name, value in (told | {"penalty": "r1, weight 0.5, every 16th step"}).items():
+        assert cells[cells.index(name) + 1] == value
+    assert "git_commit" not in cells
+
+
+@pytest.mark.parametrize(
+    ("penalty", "words"),
+    [
+        ({"name": "r1", "weight": {"first": 1.0, "last": 0.3, "images": 9}}, "r1, weight 1 to 0.3"),
+        ({"name": "none", "weight": None}, "none"),
+        ({"name": {"own": "mine"}}, "of the experiment's own"),
+    ],
+)
+def test_the_penalty_is_named(penalty, words):
+    assert penalty_in_words({"gan": {"penalty": penalty}}) == {"penalty": words}
+    assert penalty_in_words({"distill": {"gan": {"penalty": penalty}}}) == {"penalty": words}
+    assert penalty_in_words({"vae": {"beta": 1.0}}) == {}
+
+
+def of(**scores):
+    return {"scores": {name: {"mean": mean, "baseline": real} for name, (mean, real) in scores.items()}}
+
+
+def knowing(train, held_out):
+    parts = {"train": train, "held_out": held_out}
+    return {"diagnostics": {part: {"wasserstein": {"mean": value}} for part, value in parts.items()}}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "kind", "words"),
+    [
+        (
+            of(precision=(0.9, 0.9)) | knowing(0.99, 0.12),
+            "warning",
+            "estimate of 0.99 on it against 0.12",
+        ),
+        (of(precision=(0.9, 0.9)) | knowing(0.5, -0.1), "warning", "by heart"),
+        (of(precision=(0.9, 0.9)) | knowing(0.05, 0.0), "good", "precision 0.90"),
+        ({"modes": {"hit": 5, "of": 8, "high_quality": 0.9}}, "bad", "find 5 of 8"),
+        ({"modes": {"hit": 8, "of": 8, "high_quality": 0.3}}, "bad", "30% are near one"),
+        ({"modes": {"hit": 8, "of": 8, "high_quality": 0.9}}, "good", "8 of 8 modes"),
+        (of(recall=(0.2, 0.9), precision=(0.7, 0.7)), "bad", "a part of the data only: recall 0.20"),
+        (of(precision=(0.2, 0.9), recall=(0.2, 0.9)), "bad", "unlike the data"),
+        (of(precision=(0.6, 0.9), recall=(0.9, 0.9)), "warning", "fall short"),
+        (of(copied=(0.2, 0.01)), "bad", "copies of training data: 20.0%"),
+        (of(precision=(0.9, float("nan"))), "unknown", "Nothing has been measured"),
+    ],
+)
+def test_one_sentence_says_what_is_wrong(evaluation, kind, words):
+    found = verdict(evaluation, [{"step": 3, "penalty": 1.0}])
+    assert found.kind == kind
+    assert words in found.text
+
+
+def test_a_run_that_diverged_is_told_before_all_else():
+    found = verdict(of(precision=(0.9, 0.9)), [{"step": 1, "penalty": 1.0}, {"step": 2000, "penalty": float("nan")}])
+    assert found == ("bad", "The run has diverged: at iteration 2,000 penalty is not finite.")
+
+
+def test_several_runs_share_a_page(tmp_path):
+    one, other = contents_of(tmp_path, pictures=2), contents_of(tmp_path, lines=20, pictures=1)
+    write_report(tmp_path / "both.html", one, other._replace(name="other"))
+    text = (tmp_path / "both.html").read_text()
+    page = Page(text)
+    assert len(page.ids) == len({*page.ids})
+    assert {"side-by-side", "run-a", "run-b", "a-scores", "b-scores", "a-time", "b-time"} <= {*page.ids}
+    cells = page.cells()
+    assert cells[cells.index("frechet \N{DOWNWARDS ARROW}") + 1 :][:2] == ["12.333 ± 0.252"] * 2
+    assert cells[cells.index("iterations") + 1 :][:2] == ["300", "200"]
+    assert text.count("over iterations") > 2 * 9  # and the curves of both
+
+
+def test_scores_of_two_protocols_are_not_side_by_side(tmp_path):
+    one = contents_of(tmp_path, pictures=0)
+    other = one._replace(evaluation=one.evaluation | {"protocol": PROTOCOL | {"n_fake": 5}})
+    write_report(tmp_path / "both.html", one, other)
+    assert "frechet \N{DOWNWARDS ARROW}" not in Page((tmp_path / "both.html").read_text()).cells()
 
 
 SPY = """<script>

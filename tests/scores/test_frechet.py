@@ -47,6 +47,29 @@ def test_equal_to_the_matrix_root():
     np.testing.assert_allclose(frechet_distance(real=real, fake=fake), by_matrix_root(real, fake), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("n", "m"), [(40, 60), (5, 60), (60, 5), (5, 7)])
+@pytest.mark.parametrize("constant", [False, True], ids=["", "a constant feature"])
+def test_equal_in_float64_whatever_the_rank(n, m, constant):
+    """By the roots of eigenvalues of S_f^(1/2) S_r S_f^(1/2), whose zeros cost it half the digits."""
+    real, fake = correlated(0, n, 12), correlated(1, m, 12)
+    real[:, 3] *= not constant
+    values, axes = np.linalg.eigh(np.cov(fake.T))
+    root = axes * np.sqrt(np.maximum(values, 0)) @ axes.T
+    between = np.linalg.eigvalsh(root @ np.cov(real.T) @ root)
+    trace = np.trace(np.cov(real.T) + np.cov(fake.T)) - 2 * np.sqrt(np.maximum(between, 0)).sum()
+    expected = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2) + trace
+    with jax.enable_x64(True):
+        found = frechet_distance(real=jnp.asarray(real), fake=jnp.asarray(fake))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_few_vectors_of_many_numbers_make_no_covariance():
+    points = jax.ShapeDtypeStruct((20, 4096), jnp.float32)
+    program = jax.jit(lambda real, fake: frechet_distance(real=real, fake=fake)).lower(points, points)
+    assert "4096x4096" not in program.as_text()
+    assert program.compile().memory_analysis().temp_size_in_bytes < 4096**2
+
+
 def test_near_sets_keep_their_digits():
     """The distance is 1e-5 of each trace: their difference, in float32, would have two digits."""
     real = correlated(0, 60)

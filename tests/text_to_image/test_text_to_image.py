@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pretrained import GOLDEN, network, values
+from pretrained import GOLDEN, network, values, write_pipeline
 
 from gan_jax import text_to_image
 from gan_jax.errors import InputError
@@ -93,7 +93,7 @@ def test_a_network_is_told_the_steps_of_its_training():
     [
         ({"beta_schedule": "laplace"}, "beta_schedule: 'laplace' is not built, only linear"),
         ({"prediction_type": "flow"}, "prediction_type"),
-        ({"clip_sample": True}, "clip_sample"),
+        ({"thresholding": True}, "thresholding"),
         ({"timestep_spacing": "karras"}, "timestep_spacing"),
     ],
 )
@@ -110,19 +110,7 @@ def test_there_are_as_many_steps_as_in_training_at_most(steps):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder as diffusers' StableDiffusionPipeline writes it, with a small vocabulary."""
-    for part, name in {"unet": "unet_2d_condition_sd", "vae": "autoencoder_kl", "text_encoder": "clip_text"}.items():
-        shutil.copytree(GOLDEN / name, tmp_path / part)
-    shutil.copytree(SAMPLES / "stable_diffusion", tmp_path / "scheduler")
-    letters = [f"{letter}{end}" for letter in "abcdefgh" for end in ("", "</w>")]
-    vocabulary = {token: i for i, token in enumerate(letters)} | {"<|startoftext|>": 38, "<|endoftext|>": 39}
-    (tmp_path / "tokenizer").mkdir()
-    (tmp_path / "tokenizer" / "vocab.json").write_text(json.dumps(vocabulary))
-    (tmp_path / "tokenizer" / "merges.txt").write_text("#version: 0.2\na b</w>\n")
-    index = {name: ["diffusers", "x"] for name in ("unet", "vae", "text_encoder", "tokenizer", "scheduler")}
-    index |= {"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None]}
-    (tmp_path / "model_index.json").write_text(json.dumps(index))
-    return tmp_path
+    return write_pipeline(tmp_path)
 
 
 def test_images_of_captions_are_drawn_from_a_folder(folder):
@@ -166,8 +154,8 @@ def test_the_size_is_a_multiple_of_the_autoencoders(folder):
         (lambda folder: shutil.rmtree(folder / "vae"), "vae: there is no such folder"),
         (lambda folder: shutil.rmtree(folder / "scheduler"), "no scheduler/scheduler_config.json"),
         (
-            lambda folder: (folder / "scheduler" / "scheduler_config.json").write_text('{"clip_sample": true}'),
-            "clip_sam",
+            lambda folder: (folder / "scheduler" / "scheduler_config.json").write_text('{"thresholding": true}'),
+            "thresholding",
         ),
         (lambda folder: shutil.rmtree(folder / "tokenizer"), "cannot be read"),
         (lambda folder: (folder / "model_index.json").write_text("{}"), "no text_encoder"),

@@ -8,6 +8,7 @@ from gan_jax.evaluation.features.network import FeatureNetwork, Features
 FEATURES: dict[str, Callable[..., FeatureNetwork]] = {
     "digits": digits.load,
     "inception": inception.load,
+    "inception_clean": inception.load_clean,
     "efficientnet": efficientnet.load,
     "pixels": plain.load_pixels,
     "coordinates": plain.load_coordinates,

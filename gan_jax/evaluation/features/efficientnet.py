@@ -78,7 +78,7 @@ def apply(params: Params, images: Images) -> Features:
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
             f"efficientnet takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
-            "remove the alpha channel where C = 4, or choose pixels",
+            "remove the alpha channel where C = 4",
             field="features",
         )
     n, _, _, c = images.shape

@@ -1,7 +1,7 @@
 """The features that the Fréchet inception distance is defined on, from the public weights."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +14,13 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation.features import torch_files
 from gan_jax.evaluation.features.conversion import NORM, check_tensors, folded
 from gan_jax.evaluation.features.network import FeatureNetwork, Features
-from gan_jax.evaluation.features.resize import bilinear
+from gan_jax.evaluation.features.resize import bicubic, bilinear
 from gan_jax.evaluation.features.weights import download, verify_sha256
 from gan_jax.files import cache_folder, expand_user
 from gan_jax.networks.inception import SIDE, Inception
 from gan_jax.types import Array, Images, Params
 
-__all__ = ["SHA256", "URL", "apply", "load", "params_from"]
+__all__ = ["SHA256", "URL", "apply", "load", "load_clean", "params_from"]
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -32,15 +32,24 @@ def load(weights: Path | None = None) -> FeatureNetwork:
     Raises:
       InputError: there is no file and no way to fetch it, or it is another file.
     """
+    return _load("inception", f"{SIDE}x{SIDE}, bilinear as in TensorFlow 1", apply, weights)
+
+
+def load_clean(weights: Path | None = None) -> FeatureNetwork:
+    """Return the same network on images that are resized as clean-fid does; its scores compare with that tool's only.
+
+    Raises:
+      InputError: as `load`.
+
+    Source: Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in GAN evaluation.
+    """
+    how = f"{SIDE}x{SIDE}, bicubic with antialiasing as in clean-fid"
+    return _load("inception_clean", how, partial(apply, resize=bicubic), weights)
+
+
+def _load(name: str, resize: str, apply: Callable, weights: Path | None) -> FeatureNetwork:
     path = verify_sha256(_find(weights), SHA256)
-    return FeatureNetwork(
-        name="inception",
-        weights=SHA256,
-        resize=f"{SIDE}x{SIDE}, bilinear as in TensorFlow 1",
-        chunk=50,
-        params=params_from(torch_files.read(path)),
-        apply=apply,
-    )
+    return FeatureNetwork(name, SHA256, resize, chunk=50, params=params_from(torch_files.read(path)), apply=apply)
 
 
 def _find(weights: Path | None) -> Path:
@@ -60,14 +69,14 @@ def _find(weights: Path | None) -> Path:
 
 
 def _advice() -> str:
-    return f"fetch {URL} and give the file as weights, or choose the features efficientnet or pixels"
+    return f"fetch {URL} and give the file as weights, or choose the features efficientnet"
 
 
-def apply(params: Params, images: Images) -> Features:
+def apply(params: Params, images: Images, *, resize: Callable[..., Array] = bilinear) -> Features:
     """Map uint8 images (N, H, W, C), C = 1 or 3, of any size to `Features`: vectors (N, 2048), logits (N, 1008).
 
-    Images are resized to 299x299 without rounding and normalized as (level - 128) / 128. Products are computed in full
-    float32 on every platform, so that a score does not depend on the device.
+    Images are resized to 299x299, by `resize`, without rounding and normalized as (level - 128) / 128. Products are
+    computed in full float32 on every platform, so that a score does not depend on the device.
 
     Raises:
       InputError: the samples are no images, or have another number of channels.
@@ -75,11 +84,11 @@ def apply(params: Params, images: Images) -> Features:
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
             f"inception takes images (N, H, W, C), C = 1 or 3, got {images.shape}; "
-            "remove the alpha channel where C = 4, or choose pixels",
+            "remove the alpha channel where C = 4",
             field="features",
         )
     with jax.default_matmul_precision("float32"):
-        x = (bilinear(images, (SIDE, SIDE)) - 128) / 128
+        x = (resize(images, (SIDE, SIDE)) - 128) / 128
         x = jnp.broadcast_to(x, (*x.shape[:3], 3))
         vectors, logits = cast(tuple[Array, Array], Inception().apply(params, x))
         return Features(vectors, logits)

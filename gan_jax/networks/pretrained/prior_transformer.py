@@ -95,7 +95,7 @@ class PriorTransformer(nn.Module):
         hidden_states: Float[Array, "n e"],
         timestep: ArrayLike,
         proj_embedding: Float[Array, "n p"],
-        encoder_hidden_states: Float[Array, "n k e"],
+        encoder_hidden_states: Float[Array, "n k d"],
         attention_mask: Array | None = None,
     ) -> Float[Array, "n out"]:
         """Say what the image embedding is, at a time for all or at times (N,), float32.

@@ -7,7 +7,7 @@ import flax.linen as nn
 import numpy as np
 from pydantic import BeforeValidator
 
-from gan_jax.config import Choice, Count, Decay, NonNegative, Probability, config
+from gan_jax.config import Choice, Count, Decay, Name, NonNegative, Probability, config
 from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.diffusion import (
     PARAMETERIZATIONS,
@@ -25,6 +25,7 @@ from gan_jax.errors import InputError, within
 from gan_jax.networks import DENOISERS
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems.diffusion.model import Model, Told
+from gan_jax.systems.diffusion.numbers import told_numbers, vector_length
 from gan_jax.systems.diffusion.system import diffusion
 from gan_jax.systems.ema import HalfLife
 from gan_jax.systems.learner import Learner
@@ -33,7 +34,7 @@ from gan_jax.systems.optimizers import AdamConfig, Optimizer, build_optimizer
 from gan_jax.systems.system import System
 from gan_jax.types import Spec
 
-__all__ = ["DenoiserConfig", "Diffusion"]
+__all__ = ["DenoiserConfig", "Diffusion", "denoiser_config"]
 
 
 @config
@@ -71,14 +72,17 @@ class DenoiserConfig:
         """Whether the network is told captions, not labels."""
         return getattr(self._kind, "captioned", False)
 
-    def build(self, classes: int, precision: str, vocabulary: Vocabulary | None = None) -> nn.Module:
-        """Return the module, told labels of so many classes, 0 to be told none, or captions.
+    def build(self, classes: int, precision: str, vocabulary: Vocabulary | None = None, **given: Any) -> nn.Module:
+        """Return the module, told labels of so many classes, 0 to be told none, or captions, with more fields if given.
 
         Raises:
           InputError: the network has no such field; the message names it.
         """
-        words = {"words": vocabulary.size, "length": vocabulary.length} if vocabulary else {}
-        return build_module(self, self._kind, presets={}, classes=classes, precision=precision, **words)
+        kind = self._kind
+        if given and not given.keys() <= kind.__dataclass_fields__.keys():
+            raise InputError(f"{kind.__name__} has no {', '.join(given)}, and is told nothing; choose mlp or unet")
+        given |= {"words": vocabulary.size, "length": vocabulary.length} if vocabulary else {}
+        return build_module(self, kind, presets={}, classes=classes, precision=precision, **given)
 
     def resolved(self) -> "DenoiserConfig":
         """Return the same with the numbers of the preset, or the network's own, where none is given."""
@@ -89,7 +93,8 @@ class DenoiserConfig:
         return DENOISERS[self.name] if isinstance(self.name, str) else self.name
 
 
-def _denoiser_config(value: Any) -> Any:
+def denoiser_config(value: Any) -> Any:
+    """Return the configuration of a network that is given by its name or its class."""
     return DenoiserConfig(name=value) if isinstance(value, str) or is_module(value) else value
 
 
@@ -108,6 +113,7 @@ class Diffusion:
       sampler: how samples are drawn; in Python also a step of one's own.
       steps: of the sampler.
       conditional: whether the network is told the labels; text_unet is told the captions instead, always.
+      numbers: entries of a batch that the network is told beside that, as SDXL is told sizes and crops.
       label_dropout: the probability that a training sample's label or caption is hidden, for guidance.
       guidance: the weight of what that says when samples are drawn: 1 for none, more for plainer samples.
       clip: whether what the network says that the data are is held to [-1, 1] when images are drawn.
@@ -117,7 +123,7 @@ class Diffusion:
       precision: of the network's layers; parameters, errors and samples are float32 all the same.
     """
 
-    network: Annotated[DenoiserConfig, BeforeValidator(_denoiser_config)] = DenoiserConfig()
+    network: Annotated[DenoiserConfig, BeforeValidator(denoiser_config)] = DenoiserConfig()
     preset: Annotated[str, Choice(PRESETS)] = "edm"
     schedule: Annotated[Any, Choice(SCHEDULES, lambda value: isinstance(value, Schedule), "a Schedule")] | None = None
     parameterization: (
@@ -133,6 +139,7 @@ class Diffusion:
     sampler: Annotated[Any, Choice(SAMPLERS, callable, "a function")] | None = None
     steps: Count | None = None
     conditional: bool = False
+    numbers: tuple[Name, ...] = ()
     label_dropout: Probability = 0.1
     guidance: NonNegative = 1.0
     clip: bool = False
@@ -207,9 +214,11 @@ class Diffusion:
         told = Told("label", np.array(classes, np.int32)) if self.conditional else None
         if reads and vocabulary is not None:
             told = Told("tokens", vocabulary([""])[0])
+        beside = told_numbers(spec, self.numbers) if self.numbers else None
         with within("network"):
+            more = {"vectors": vector_length(beside)} if beside else {}
             told_classes = classes if self.conditional else 0
-            network = self.network.build(told_classes, self.precision, vocabulary if reads else None)
+            network = self.network.build(told_classes, self.precision, vocabulary if reads else None, **more)
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)
         return Model(
             network=network,
@@ -220,6 +229,7 @@ class Diffusion:
             label_dropout=self.label_dropout if told else 0.0,
             guidance=self.guidance,
             clip=self.clip and len(spec["sample"].shape) == 3,
+            beside=beside,
         )
 
     def summary(self) -> str:

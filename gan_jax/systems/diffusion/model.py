@@ -1,5 +1,7 @@
 """What a diffusion model is while it trains: what stays the same, and the denoiser that it is."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -8,9 +10,10 @@ import numpy as np
 
 from gan_jax.diffusion import PARAMETERIZATIONS, SCHEDULES, Denoiser, Parameterization, Preset, Schedule, guided
 from gan_jax.systems.learner import Learner
-from gan_jax.types import Array, Batch, Params, Samples
+from gan_jax.types import Array, Batch, Params, Samples, Spec
 
 __all__ = [
+    "Beside",
     "Model",
     "Told",
     "bind_denoiser",
@@ -41,6 +44,35 @@ class Told(NamedTuple):
         return jnp.broadcast_to(jnp.asarray(self.nothing, jnp.int32), (n, *self.nothing.shape))
 
 
+class Beside(NamedTuple):
+    """What a network is told of a sample beside its label or caption.
+
+    Attributes:
+      spec: entries of a condition, without the batch axis.
+      arguments: `(entries) -> keywords`, what the network takes of them, as "vector" (N, V).
+      entries: `(batch) -> entries`, those of a training batch; by default those of these names.
+      hidden: the probability that it is told zeros in training, which say that there is nothing.
+    """
+
+    spec: Spec
+    arguments: Callable[[Batch], dict[str, Array]]
+    entries: Callable[[Batch], Batch] | None = None
+    hidden: float = 0.0
+
+    def of_batch(self, batch: Batch) -> Batch:
+        """Return the entries of a training batch."""
+        return {name: batch[name] for name in self.spec} if self.entries is None else self.entries(batch)
+
+    def of_condition(self, condition: Batch | None, n: int) -> dict[str, Array]:
+        """Return what the network takes of a condition of n samples: zeros for what it does not hold."""
+        given = condition or {}
+        entries = {
+            name: jnp.asarray(given[name]) if name in given else jnp.zeros((n, *entry.shape), entry.dtype)
+            for name, entry in self.spec.items()
+        }
+        return self.arguments(entries)
+
+
 class Model(NamedTuple):
     """What does not change while a diffusion model trains.
 
@@ -54,6 +86,7 @@ class Model(NamedTuple):
       label_dropout: the probability that this is hidden in training.
       guidance: the weight of what is told when samples are drawn.
       clip: whether what is denoised is held to [-1, 1] when samples are drawn.
+      beside: what the network is told beside the label, if anything.
     """
 
     network: nn.Module
@@ -64,6 +97,7 @@ class Model(NamedTuple):
     label_dropout: float = 0.0
     guidance: float = 1.0
     clip: bool = False
+    beside: Beside | None = None
 
 
 def schedule_of(model: Model) -> Schedule:
@@ -106,24 +140,34 @@ def told_in(model: Model, batch: Batch) -> Array | None:
 
 
 def bind_denoiser(
-    model: Model, params: Params, told: Array | None = None, *, guidance: float = 1.0, clip: bool = False
+    model: Model,
+    params: Params,
+    told: Array | None = None,
+    beside: Mapping[str, Array] = MappingProxyType({}),
+    *,
+    guidance: float = 1.0,
+    clip: bool = False,
 ) -> Denoiser:
-    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels or captions if it takes any.
+    """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` of a network, told labels, captions, more if it takes any.
 
-    Guided, it is pushed from what it says untold. Clipped, what it says is held to [-1, 1].
+    Guided, it is pushed from what it says untold, and of zeros where these are told in training. Clipped, what it
+    says is held to [-1, 1].
     """
     parameterization = parameterization_of(model)
 
-    def of(told: Array | None) -> Denoiser:
+    def of(told: Array | None, beside: Mapping[str, Array]) -> Denoiser:
         def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
             alphas, sigmas = (jnp.broadcast_to(level, (len(x), *[1] * (x.ndim - 1))) for level in (alpha, sigma))
             scaled = parameterization.scale(alphas, sigmas) * x
-            said = network_output(model, params, scaled, alphas, sigmas, told)
+            said = network_output(model, params, scaled, alphas, sigmas, told, **beside)
             denoised = parameterization.denoised(said, x, alphas, sigmas)
             return jnp.clip(denoised, -1, 1) if clip else denoised
 
         return denoise
 
-    if guidance == 1 or told is None or model.told is None:
-        return of(told)
-    return guided(of(told), of(model.told.untold(len(told))), weight=guidance)
+    if guidance == 1:
+        return of(told, beside)
+    untold = None if told is None or model.told is None else model.told.untold(len(told))
+    hidden = bool(model.beside and model.beside.hidden)
+    without = {name: jnp.zeros_like(value) if hidden else value for name, value in beside.items()}
+    return guided(of(told, beside), of(untold, without), weight=guidance)

@@ -46,11 +46,12 @@ def sample(
             raise InputError(f"{chosen} has none; choose the sampler ddim, or leave it out", field="eta")
         chosen = partial(SAMPLERS[chosen], eta=eta)
     weight = model.guidance if guidance is None else guidance
-    if weight != 1 and model.told is None:
+    if weight != 1 and model.told is None and not (model.beside and model.beside.hidden):
         reason = "the network is not told the labels or captions, which it pushes towards; leave it out"
         raise InputError(reason, field="guidance")
     told = _told(model, label_key, n, condition)
-    denoiser = bind_denoiser(model, state.ema, told, guidance=weight, clip=model.clip)
+    beside = model.beside.of_condition(condition, n) if model.beside else {}
+    denoiser = bind_denoiser(model, state.ema, told, beside, guidance=weight, clip=model.clip)
     return _drawn(model, denoiser, noise_key, key, n, _levels(model, steps), chosen)
 
 

@@ -50,7 +50,7 @@ def diffusion(model: Model) -> System:
     found = jax.eval_shape(partial(_init_params, model), jax.random.key(0))
     if jax.eval_shape(partial(_said, model), found).shape != (1, *shape):
         raise InputError(f"{type(network).__name__} must make {(1, *shape)} of {(1, *shape)}", field="network")
-    told = model.told is not None
+    alone = model.told is None and model.beside is None
     return System(
         init=lambda key, spec: learner.begin(_init_params(model, key)),
         update=partial(update, model),
@@ -59,14 +59,15 @@ def diffusion(model: Model) -> System:
         counts={"images": learner.batch_size},
         conditional=model.told is not None and model.told.name == "label",
         captioned=model.told is not None and model.told.name == "tokens",
+        conditions=tuple(model.beside.spec) if model.beside else (),
         options={"sample": sampling.OPTIONS, "likelihood": likelihood.OPTIONS},
         evaluations=sampling.evaluations_of(model),
         drawn_with=lambda state: state.ema,
         diagnose=partial(diagnose, model),
-        interpolate=partial(sampling.interpolate, model),
-        encode=None if told else partial(sampling.encode, model),
-        decode=None if told else partial(sampling.decode, model),
-        likelihood=partial(likelihood.likelihood, model),
+        interpolate=None if model.beside else partial(sampling.interpolate, model),
+        encode=partial(sampling.encode, model) if alone else None,
+        decode=partial(sampling.decode, model) if alone else None,
+        likelihood=None if model.beside else partial(likelihood.likelihood, model),
     )
 
 
@@ -76,12 +77,13 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     learner = model.learner
     shard, own_key = learner.sharding.shard, learner.sharding.own_key(network_key)
     x = shard(jnp.asarray(batch["sample"]))
-    told = _hidden(model, drop_key, batch)
+    told, beside = _hidden(model, drop_key, batch), _beside(model, drop_key, batch)
     # Drawn for the whole batch and then sharded: the same on any number of devices.
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        value = _errors(model, params, x, told, uniform, eps, train=True, rngs={"dropout": own_key}).mean()
+        options = {**beside, "train": True, "rngs": {"dropout": own_key}}
+        value = _errors(model, params, x, told, uniform, eps, **options).mean()
         return value, {"loss": value}
 
     return learner.step(state, loss)
@@ -91,10 +93,11 @@ def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, Pe
     """Measure each sample's error, of the average parameters, over a few levels of noise."""
     x = jnp.asarray(batch["sample"])
     told = told_in(model, batch)
+    beside = model.beside.arguments(model.beside.of_batch(batch)) if model.beside else {}
 
     def once(key: Key) -> PerSample:
         uniform, eps = _draws(key, x.shape)
-        return _errors(model, state.ema, x, told, uniform, eps)
+        return _errors(model, state.ema, x, told, uniform, eps, **beside)
 
     return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
 
@@ -132,13 +135,31 @@ def _hidden(model: Model, key: Key, batch: Batch) -> Array | None:
     return model.learner.sharding.shard(jnp.where(hidden, model.told.untold(len(told)), told))
 
 
+def _beside(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
+    """What the network is told of this device's shard, some of it hidden."""
+    if model.beside is None:
+        return {}
+    entries = {name: jnp.asarray(value) for name, value in model.beside.of_batch(batch).items()}
+    shown = model.beside.arguments(model.learner.sharding.shard(entries))
+    if not model.beside.hidden:
+        return shown
+    drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), model.beside.hidden, (model.learner.batch_size,))
+    hidden = model.learner.sharding.shard(drawn)
+    return {
+        name: jnp.where(hidden.reshape(-1, *[1] * (value.ndim - 1)), jnp.zeros_like(value), value)
+        for name, value in shown.items()
+    }
+
+
 def _init_params(model: Model, key: Key) -> Params:
     one = jnp.zeros((1,), jnp.float32)
     told = () if model.told is None else (model.told.untold(1),)
-    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *told)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *told, **beside)
 
 
 def _said(model: Model, params: Params) -> Samples:
     ones = jnp.ones((1, *[1] * len(model.shape)), jnp.float32)
     told = None if model.told is None else model.told.untold(1)
-    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, told)
+    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    return network_output(model, params, jnp.zeros((1, *model.shape), jnp.float32), ones, ones, told, **beside)

@@ -1,6 +1,6 @@
 """What the numbers that a GAN reports mean."""
 
-from gan_jax.penalties import PlainPenalty
+from gan_jax.penalties import SLOPES, BoundedShape, Penalty, PlainPenalty
 from gan_jax.systems.gan.game import Game
 from gan_jax.systems.system import Metric
 
@@ -50,4 +50,8 @@ def metrics_of(game: Game) -> dict[str, Metric]:
         absent |= {"penalty_nonfinite"}
     place = "gradient_norm_at_real" if penalty is None else "gradient_norm_at_points"
     metrics[place] = metrics[place]._replace(history=("quantiles",))
+    if isinstance(penalty, Penalty) and isinstance(penalty.shape, BoundedShape):
+        bound = float(penalty.shape.bound)
+        bounded = ("slope", "gradient_norm_at_points") if penalty.slope is SLOPES["gradient"] else ("slope",)
+        metrics |= {name: metrics[name]._replace(bound=bound) for name in bounded}
     return {name: metric for name, metric in metrics.items() if name not in absent}

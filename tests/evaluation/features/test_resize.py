@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
-from gan_jax.evaluation.features.resize import bilinear
+from gan_jax.evaluation.features.resize import bicubic, bilinear
 
 
 def by_loops(image, size):
@@ -32,3 +33,16 @@ def test_one_size_stays_as_it_is():
     images = np.random.default_rng(0).integers(0, 256, size=(2, 7, 5, 3), dtype=np.uint8)
     np.testing.assert_array_equal(bilinear(jnp.asarray(images), (7, 5)), images)
     np.testing.assert_array_equal(bilinear(jnp.asarray(images, jnp.float32), (7, 5)), images)
+
+
+@pytest.mark.parametrize("size", [(13, 17), (4, 3), (30, 2)])
+def test_bicubic_equals_pillow_on_floats(size):
+    images = np.random.default_rng(0).integers(0, 256, size=(2, 11, 9, 3), dtype=np.uint8)
+    resized = jax.jit(bicubic, static_argnums=1)(images, size)
+    assert resized.dtype == jnp.float32
+
+    def by_pillow(channel):
+        return np.asarray(Image.fromarray(channel.astype(np.float32)).resize(size[::-1], Image.Resampling.BICUBIC))
+
+    expected = np.stack([np.stack([by_pillow(image[..., c]) for c in range(3)], axis=-1) for image in images])
+    np.testing.assert_allclose(resized, expected.clip(0, 255), atol=2e-3)

@@ -1,0 +1,129 @@
+"""What docs/text_to_image.md says and shows: measured and drawn of trained runs.
+
+    python -m benchmarks.text_to_image NAME [--runs runs] [--out docs/text_to_image]
+
+NAME is `unclip`, `control` or `crops`; the runs are those of `captioned_digits_*`, `discs_*` and `digits_crops`. Prints
+a line of JSON, and writes a picture.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from gan_jax import open_run, sample
+from gan_jax.data import read
+from gan_jax.data.captioned_digits import DIGITS
+from gan_jax.data.crops import MOST, centers, cropped
+from gan_jax.data.digits import read_digits
+from gan_jax.data.discs import overlap, read_discs
+from gan_jax.evaluation.features import FEATURES
+from gan_jax.evaluation.features.extract import extract
+from gan_jax.figures.grid import grid, save_png
+from gan_jax.figures.palette import BLUE, VERMILION
+from gan_jax.files import atomic_write
+
+EACH = 50  # samples of each class, or of each crop
+
+
+def unclip(runs: Path, out: Path) -> dict[str, float]:
+    """Read the digits of images of "a zero", "a one", ..., and of held-out captions."""
+    run = open_run(runs / "captioned_digits_decoder")
+    words = np.repeat(DIGITS, EACH)
+    plain = [f"{'an' if word == 'eight' else 'a'} {word}" for word in words]
+    images = sample(run, len(plain), condition={"tokens": run.vocabulary(plain)})
+    right = (_digits(images) == np.repeat(np.arange(10), EACH)).mean()
+
+    shown = ["a thin {}, leaning left", "a thick {}", "a {}, leaning right"]
+    captions = [template.format(word) for template in shown for word in DIGITS]
+    pictures = sample(run, len(captions), condition={"tokens": run.vocabulary(captions)})
+    save_png(out / "unclip.png", grid(pictures, 10), shortest_side=180)
+
+    # Captions as the data have them, of images that nothing was trained on.
+    held_out = read("captioned_digits").held_out.batch(slice(None))
+    images = sample(run, len(held_out["label"]), seed=1, condition={"tokens": held_out["tokens"]})
+    return {
+        "class": float(right),
+        "of": len(plain),
+        "held_out_class": float((_digits(images) == held_out["label"]).mean()),
+        "held_out_of": len(held_out["label"]),
+    }
+
+
+def control(runs: Path, out: Path) -> dict[str, float]:
+    """Compare what is drawn of held-out outlines with the discs that they are of."""
+    run, held_out = open_run(runs / "discs_control"), read_discs().held_out
+    batch = held_out.batch(slice(0, 200))
+    images = sample(run, 200, condition={"hint": batch["hint"]})
+    found = overlap(images, batch["sample"])
+    unseen = sample(open_run(runs / "discs_diffusion"), 200)
+    rows = [np.repeat(batch["hint"][:10], 3, axis=3), images[:10], batch["sample"][:10]]
+    save_png(out / "control.png", grid(np.concatenate(rows), 10), shortest_side=180)
+    return {
+        "overlap": float(found.mean()),
+        "least": float(found.min()),
+        "base": float(overlap(unseen, batch["sample"]).mean()),
+    }
+
+
+def crops(runs: Path, out: Path) -> dict[str, float]:
+    """Compare the mean centers of samples of each crop with those of held-out digits cropped so."""
+    run, asked = open_run(runs / "digits_crops"), [(i, j) for i in range(MOST + 1) for j in range(MOST + 1)]
+    digits = read_digits().held_out.batch(slice(None))["sample"]
+    drawn = {
+        crop: sample(run, 4 * EACH, condition={"crop": np.tile(np.float32(crop), (4 * EACH, 1))}) for crop in asked
+    }
+    found = np.stack([centers(drawn[crop]).mean(axis=0) for crop in asked])
+    real = np.stack([centers(cropped(digits, np.tile(crop, (len(digits), 1)))).mean(axis=0) for crop in asked])
+    pictures = np.concatenate([drawn[crop][:10] for crop in ((0, 0), (0, MOST), (MOST, 0), (MOST, MOST))])
+    save_png(out / "crops.png", grid(pictures, 10), shortest_side=220)
+    _plot_centers(out / "crop_centers.png", real, found)
+    whole = asked.index((0, 0))
+    return {
+        "largest_difference": float(np.abs(found - real).max()),
+        "correlation": float(np.corrcoef(found.ravel(), real.ravel())[0, 1]),
+        "whole": found[whole].round(2).tolist(),
+        "whole_real": real[whole].round(2).tolist(),
+    }
+
+
+def _digits(images: np.ndarray) -> np.ndarray:
+    logits = extract(FEATURES["digits"](None), images).logits
+    assert logits is not None
+    return np.asarray(logits).argmax(axis=1)
+
+
+def _plot_centers(file: Path, real: np.ndarray, found: np.ndarray) -> None:
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(4, 4), layout="constrained")
+    for i, (name, color, marker) in enumerate((("rows", BLUE, "o"), ("columns", VERMILION, "^"))):
+        axes.scatter(real[:, i], found[:, i], color=color, marker=marker, label=name)
+    ends = [min(real.min(), found.min()), max(real.max(), found.max())]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    axes.set(xlabel="mean center of real digits cropped so", ylabel="of samples of this crop", aspect="equal")
+    axes.legend(frameon=False)
+    with atomic_write(file) as part:
+        figure.savefig(part, dpi=110)
+
+
+MEASURES: dict[str, Callable[[Path, Path], dict[str, float]]] = {"unclip": unclip, "control": control, "crops": crops}
+
+
+def main() -> None:
+    """Measure, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=MEASURES)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--out", type=Path, default=Path("docs/text_to_image"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(json.dumps({"name": options.name} | MEASURES[options.name](options.runs, options.out)))
+
+
+if __name__ == "__main__":
+    main()
