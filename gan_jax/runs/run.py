@@ -30,8 +30,8 @@ _SEEDS_AT_ONCE = 16
 class Run(NamedTuple):
     """A trained run, which draws images as uint8 (N, H, W, C), or points as float32 (N, D).
 
-    A label is a class by its name or number, or one of each sample. A condition is a batch of what samples are drawn of,
-    a row each: labels, captions as `{"tokens": run.vocabulary(["a thick three"])}`, hints, or, of a system that
+    A label is a class by its name or number, or one of each sample. A condition is a batch of what samples are drawn
+    of, a row each: labels, captions as `{"tokens": run.vocabulary(["a thick three"])}`, hints, or, of a system that
     reconstructs, samples. Without either, `sample` draws labels, captions and all else as frequent as in the data, and
     reconstructs held-out samples. Options are what the system names in `System.options`, as `truncation=0.7`: samples
     nearer to the average.

@@ -16,14 +16,11 @@ from gan_jax import (
     CriticConfig,
     Experiment,
     PenaltyConfig,
-    encode,
     from_arrays,
-    open_run,
-    sample,
+    load,
     train,
 )
 from gan_jax.errors import InputError
-from gan_jax.runs import decode
 from gan_jax.systems.autoencoder.system import psnr
 from gan_jax.training.devices import STRATEGIES
 
@@ -173,11 +170,11 @@ def test_a_run_goes_on_bit_for_bit_and_reconstructs_what_is_held_out(data, tmp_p
     parts = train(experiment, tmp_path / "parts")
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(parts.state), strict=True):
         np.testing.assert_array_equal(a, b)
-    drawn = sample(whole, 12, seed=3)
+    drawn = whole.sample(12, seed=3)
     assert drawn.shape == (12, 4, 4, 1)
-    np.testing.assert_array_equal(drawn, sample(open_run(tmp_path / "parts", experiment=experiment), 12, seed=3))
+    np.testing.assert_array_equal(drawn, load(tmp_path / "parts", experiment=experiment).sample(12, seed=3))
     held_out = data.held_out.batch(slice(None))["sample"]
-    again = decode(whole, encode(whole, held_out))
+    again = whole.generate(whole.invert(held_out))
     assert {image.tobytes() for image in drawn} == {image.tobytes() for image in again}
 
 

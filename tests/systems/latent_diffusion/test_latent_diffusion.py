@@ -22,8 +22,7 @@ from gan_jax import (
     Experiment,
     LatentDiffusion,
     from_arrays,
-    open_run,
-    sample,
+    load,
     train,
 )
 from gan_jax.cli import main
@@ -183,11 +182,11 @@ def test_a_run_goes_on_bit_for_bit_and_draws_of_captions(run_below, data, tmp_pa
     parts = train(experiment, tmp_path / "parts")
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(parts.state), strict=True):
         np.testing.assert_array_equal(a, b)
-    opened = open_run(tmp_path / "whole", experiment=experiment)
+    opened = load(tmp_path / "whole", experiment=experiment)
     assert opened.vocabulary == WORDS
     assert {*opened.captions} == {"black", "white"}
-    np.testing.assert_array_equal(sample(opened, 5), sample(whole, 5))
-    white = sample(opened, 5, condition={"tokens": WORDS(["white"] * 5)}, guidance=3.0)
+    np.testing.assert_array_equal(opened.sample(5), whole.sample(5))
+    white = opened.sample(5, condition={"tokens": WORDS(["white"] * 5)}, guidance=3.0)
     assert white.shape == (5, 4, 4, 1)
     assert experiment.latent_diffusion.autoencoder_sha256 is None
     assert len(opened.experiment.latent_diffusion.autoencoder_sha256 or "") in (0, 64)
