@@ -1,7 +1,7 @@
 """What a run's numbers say, in one sentence."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["Verdict", "verdict"]
@@ -101,12 +101,12 @@ def _fine(evaluation: Mapping[str, Any]) -> Iterator[Verdict]:
         yield Verdict("good", f"Nothing is plainly wrong: {', '.join(numbers)}.")
 
 
-def _score(evaluation: Mapping[str, Any], name: str) -> tuple[float, float] | tuple[None, None]:
-    """A score's mean and its baseline, where both are known."""
+def _score(evaluation: Mapping[str, Any], name: str) -> tuple[float | None, float]:
+    """A score's mean and its baseline; None and NaN where one of them is not known."""
     value = evaluation.get("scores", {}).get(name, {})
     mean, real = value.get("mean"), value.get("baseline")
     if mean is None or real is None or not (isfinite(mean) and isfinite(real)):
-        return None, None
+        return None, nan
     return mean, real
 
 

@@ -52,7 +52,7 @@ def captions_like_data(captions: Sequence[str], n: int, seed: int) -> list[str]:
     ['a seven', 'a seven']
     """
     drawn = np.random.Generator(np.random.PCG64(seed)).integers(len(captions), size=n)
-    return [captions[i] for i in drawn]
+    return [captions[int(i)] for i in drawn]
 
 
 def captions_of(data: Dataset) -> tuple[str, ...]:

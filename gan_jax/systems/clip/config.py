@@ -1,6 +1,6 @@
 """The configuration of CLIP, which builds its system."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from gan_jax.config import Count, Decay, config
 from gan_jax.data.vocabulary import Vocabulary
@@ -43,7 +43,7 @@ class ClipNetworkConfig:
         """
         if len(shape) != 3 or shape[0] != shape[1] or shape[0] % self.patch:
             raise InputError(f"needs square images with sides that are multiples of {self.patch}, got {shape}")
-        tower = {
+        tower: dict[str, Any] = {
             "hidden_size": self.width,
             "intermediate_size": 4 * self.width,
             "num_hidden_layers": self.depth,

@@ -2,6 +2,7 @@
 
 from functools import partial
 from math import prod
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -156,7 +157,7 @@ def _beside(model: Model, key: Key, batch: Batch) -> dict[str, Array]:
 def _init_params(model: Model, key: Key) -> Params:
     one = jnp.zeros((1,), jnp.float32)
     told = () if model.told is None else (model.told.untold(1),)
-    beside = model.beside.of_condition(None, 1) if model.beside else {}
+    beside: dict[str, Any] = dict(model.beside.of_condition(None, 1)) if model.beside else {}
     return model.network.init(key, jnp.zeros((1, *model.shape), jnp.float32), one, *told, **beside)
 
 

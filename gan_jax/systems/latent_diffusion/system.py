@@ -115,6 +115,7 @@ def _update(
 def _sample(
     inner: System, frozen: Frozen, state: State, key: Key, n: int, condition: Batch | None = None, **options: Any
 ) -> Samples:
+    assert inner.sample
     return frozen.decode(inner.sample(state.diffusion, key, n, condition, **options) / state.scale)
 
 

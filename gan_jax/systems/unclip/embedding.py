@@ -87,7 +87,7 @@ def statistics_of(frozen: Frozen, run: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     train = run.experiment.data.read().train
     rows = np.linspace(0, len(train) - 1, min(len(train), 10_000)).astype(int)
-    embed = jax.jit(lambda batch: frozen.embed(preprocess_batch(batch, jax.random.key(0), 0.0)["sample"]))
+    embed = jax.jit(lambda batch: frozen.embed(jnp.asarray(preprocess_batch(batch, jax.random.key(0), 0.0)["sample"])))
     parts = np.array_split(rows, -(-len(rows) // 500))
     found = np.concatenate([np.asarray(embed({"sample": train.batch(part)["sample"]})) for part in parts])
     return found.mean(axis=0), found.std(axis=0)
