@@ -3,9 +3,11 @@
 import io
 import json
 import os
+from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
+from dataclasses import MISSING, fields
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from docutils import nodes
 from reference import escaped
@@ -13,11 +15,9 @@ from rich.console import Console
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from gan_jax import GAN, VAE, Diffusion, Distill, Experiment
+from gan_jax import Experiment
 from gan_jax.commands import COMMANDS
 from gan_jax.settings import Setting, settings_of, to_json
-
-_SYSTEMS = {"gan": GAN, "vae": VAE, "diffusion": Diffusion, "distill": lambda: Distill(teacher="RUN")}
 
 
 class Commands(SphinxDirective):
@@ -40,9 +40,18 @@ class Settings(SphinxDirective):
         """Read the settings of an experiment of each system."""
         of_all = [setting for setting in settings_of(Experiment()) if not setting.name.startswith("gan.")]
         lines = _settings_table("Of every system", of_all)
-        for name, build in _SYSTEMS.items():
-            lines += _settings_table(f"``{name}``", list(settings_of(build(), f"{name}.")))
+        for name, system in _systems():
+            lines += _settings_table(f"``{name}``", list(settings_of(system, f"{name}.")))
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def _systems() -> Iterator[tuple[str, Any]]:
+    """Each system of an experiment by its field; the folders of runs that it rests on have to be given."""
+    for name, hint in get_type_hints(Experiment).items():
+        for config in get_args(hint):
+            if hasattr(config, "build"):
+                needed = [field.name for field in fields(config) if field.default is MISSING]
+                yield name, config(**dict.fromkeys(needed, "FOLDER"))
 
 
 def _settings_table(title: str, settings: list[Setting]) -> list[str]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from gan_jax import Experiment, train
 from gan_jax.systems.gan import GAN
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -40,6 +41,17 @@ def test_the_experiment_on_own_images_is_one():
     system = experiment.build(spec)
     drawn = jax.eval_shape(lambda key: system.sample(system.init(key, spec), key, 2), jax.random.key(0))
     assert drawn.shape == (2, 64, 64, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
+def test_the_tour_of_the_latents(tmp_path, monkeypatch):
+    """Of a run of a few steps."""
+    monkeypatch.chdir(tmp_path)
+    train(Experiment(data="digits", steps=2), "runs/digits_wgan_gp")
+    names = run_blocks("guides/latent_tour.md")
+    assert names["paths"].shape == (6, 10, 8, 8, 1)
+    assert names["walk"].shape == (8, 8, 8, 1)
 
 
 @pytest.mark.slow
