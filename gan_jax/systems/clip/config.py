@@ -51,8 +51,8 @@ class ClipNetworkConfig:
             "projection_dim": self.embedding,
             "hidden_act": "gelu",
         }
-        text = {"vocab_size": vocabulary.size, "max_position_embeddings": vocabulary.length}
-        vision = {"num_channels": shape[2], "image_size": shape[0], "patch_size": self.patch}
+        text: dict[str, Any] = {"vocab_size": vocabulary.size, "max_position_embeddings": vocabulary.length}
+        vision: dict[str, Any] = {"num_channels": shape[2], "image_size": shape[0], "patch_size": self.patch}
         return CLIPModel(
             CLIPConfig(
                 CLIPTextConfig(**tower, **text, eos_token_id=vocabulary.end),
