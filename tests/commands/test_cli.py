@@ -404,7 +404,7 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     assert "there is no run folder, .npz file or folder of images" in fails(capsys, "evaluate", missing)
     assert "--n: input should be greater than 0, got '0'" in fails(capsys, "sample", run, "--n", "0")
     assert "--seed: " in fails(capsys, "sample", run, "--seed", "x")
-    assert "must be a file that ends in .npz" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
+    assert "must end in .npz, or be a folder" in fails(capsys, "sample", run, "--out", tmp_path / "a.npy")
     assert "--n: 361 is not between 10 and 360" in fails(capsys, "evaluate", run, "--n", "361", "--features", "pixels")
     assert "there is no run folder, .npz file or folder" in fails(capsys, "compare", run, missing)
     assert "must be a file that ends in .png" in fails(capsys, "compare", run, "--out", "a.pdf")
