@@ -107,7 +107,7 @@ def _found(name: str, variant: str | None, console: Console) -> Path:
     if not _HUB.fullmatch(name):
         raise InputError(f"{name}: there is no such folder; give one, or OWNER/NAME of the Hugging Face hub")
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError(f'{name}: there is no such folder; for the hub\'s, pip install "gan_jax[hub]"') from None
     try:

@@ -15,7 +15,7 @@ def hub_client() -> Any:
       InputError: huggingface_hub is not installed.
     """
     try:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi  # pyright: ignore[reportMissingImports]
     except ImportError:
         reason = 'needs huggingface_hub, which is not installed; pip install "gan_jax[hub]"'
         raise InputError(reason, field="push_to_hub") from None
