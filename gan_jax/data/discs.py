@@ -15,9 +15,9 @@ _LINE = 1.0  # width of an outline, pixels
 def disc_masks(centers: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how much of each pixel discs cover, and how much their outlines do: (N, SIDE, SIDE) each, in [0, 1].
 
-    >>> filled, outline = disc_masks(np.array([[8.0, 8.0]]), np.array([5.0]))
+    >>> filled, outline = disc_masks(np.array([[8.0, 8.0]]), np.array([4.9]))
     >>> round(float(filled.sum())), float(filled[0, 8, 8]), float(outline[0, 8, 8])
-    (78, 1.0, 0.0)
+    (76, 1.0, 0.0)
     """
     places = (np.arange(SIDE * _FINE) + 0.5) / _FINE
     down, right = (places[None] - centers[:, axis, None] for axis in (0, 1))

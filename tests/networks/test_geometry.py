@@ -26,7 +26,7 @@ def test_every_convolution_has_a_window(name):
     }
     found = conv_windows(module, IMAGES)
     assert set(found) == {path for path, shape in shapes.items() if len(shape) == 4}
-    assert bool(found) == (name in ("biggan", "dcgan", "resnet"))
+    assert bool(found) == (name in ("biggan", "dcgan", "patch", "resnet"))
 
 
 def test_convolutions_in_groups_have_none():

@@ -18,6 +18,7 @@ SHAPES = {
     "dcgan_mnist": [(28, 28, 3)],
     "resnet": [(8, 16, 3)],
     "biggan": [(8, 12, 3)],
+    "patch": [(8, 12, 3)],
     "r3gan": [(8, 12, 3)],
     "stylegan": [(8, 12, 3)],
     "stylegan2": [(8, 12, 3)],

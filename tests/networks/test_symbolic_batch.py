@@ -11,7 +11,14 @@ from gan_jax.networks import CRITICS, DENOISERS, GENERATORS, VAES
 KEY = jax.random.key(0)
 SHAPES = {"mlp": (2,), "dcgan_mnist": (28, 28, 1), "deep_sets": (2,)}
 SMALL = {"features": (4, 4), "blocks": 1, "attention": (4,)}
-MORE = {"unet": SMALL, "vae mlp": {"numbers": 2, "latents": (2, 2)}, "vae conv": {"numbers": 2, "latents": (2, 2)}}
+CAPTIONS = jnp.array([[0, 2, 0], [1, 2, 0], [2, 0, 0]])
+TEXT = {"features": (4, 4), "heads": 2, "text_width": 4, "text_depth": 1, "words": 3, "length": 3}
+MORE = {
+    "unet": SMALL,
+    "text_unet": TEXT,
+    "vae mlp": {"numbers": 2, "latents": (2, 2)},
+    "vae conv": {"numbers": 2, "latents": (2, 2)},
+}
 NAMES = [*GENERATORS, *(f"critic {name}" for name in CRITICS)]
 NAMES += [*(f"denoiser {name}" for name in DENOISERS), *(f"vae {name}" for name in VAES)]
 
@@ -24,7 +31,8 @@ def network(name):
     if kind == ["critic"]:
         return CRITICS[name](width=4), (samples,)
     if kind == ["denoiser"]:
-        return DENOISERS[name](**MORE.get(name, {"width": 4})), (samples, jnp.ones(3))
+        told = (CAPTIONS,) if name == "text_unet" else ()
+        return DENOISERS[name](**MORE.get(name, {"width": 4})), (samples, jnp.ones(3), *told)
     if kind == ["vae"]:
         return VAES[name](shape=shape, width=4, depth=1, **MORE[f"vae {name}"]), (samples, noise)
     return GENERATORS[name](shape=shape, width=4), (noise,)

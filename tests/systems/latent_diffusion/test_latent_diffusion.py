@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from devices import update_on
 from PIL import Image
@@ -21,7 +22,6 @@ from gan_jax import (
     Diffusion,
     Experiment,
     LatentDiffusion,
-    from_arrays,
     load,
     train,
 )
@@ -56,8 +56,13 @@ def batch_of(count):
 
 
 @pytest.fixture(scope="module")
-def data():
-    return from_arrays(captioned(32), captioned(8), vocabulary=WORDS)
+def data(tmp_path_factory):
+    """A folder of them: a run on a run finds the data of both by their names."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(captioned(40)["sample"]):
+        Image.fromarray(image[..., 0]).save(folder / f"{i}.png")
+        (folder / f"{i}.txt").write_text(("black", "white")[i % 2])
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +169,8 @@ class Inner(NamedTuple):
 @pytest.mark.parametrize("strategy", ["jit", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHERS)])
 def test_devices_share_a_batch_and_change_nothing(run_below, strategy):
     def build(sharding):
-        settings = latent(run_below)
+        # Adam would divide the gradients that are zero but for rounding, as those of attention's biases, by themselves.
+        settings = latent(run_below, optimizer=optax.sgd(0.1))
         return settings.build(SPEC, batch_size=8, vocabulary=WORDS, sharding=sharding, runs={"autoencoder": run_below})
 
     one, metrics = update_on(build, SPEC, batch_of(8), count=1, strategy="jit")
@@ -183,13 +189,13 @@ def test_a_run_goes_on_bit_for_bit_and_draws_of_captions(run_below, data, tmp_pa
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(parts.state), strict=True):
         np.testing.assert_array_equal(a, b)
     opened = load(tmp_path / "whole", experiment=experiment)
-    assert opened.vocabulary == WORDS
+    assert opened.vocabulary.words == WORDS.words
     assert {*opened.captions} == {"black", "white"}
     np.testing.assert_array_equal(opened.sample(5), whole.sample(5))
-    white = opened.sample(5, condition={"tokens": WORDS(["white"] * 5)}, guidance=3.0)
+    white = opened.sample(5, condition={"tokens": opened.vocabulary(["white"] * 5)}, guidance=3.0)
     assert white.shape == (5, 4, 4, 1)
     assert experiment.latent_diffusion.autoencoder_sha256 is None
-    assert len(opened.experiment.latent_diffusion.autoencoder_sha256 or "") in (0, 64)
+    assert len(opened.experiment.latent_diffusion.autoencoder_sha256) == 64
 
 
 def test_the_commands_draw_of_a_prompt_and_refuse_another_autoencoder(tmp_path, capsys):
@@ -229,7 +235,7 @@ def test_the_commands_draw_of_a_prompt_and_refuse_another_autoencoder(tmp_path, 
     assert main(["sample", str(folder), "--prompt", "A cat", "--n", "3", "--guidance", "3", "--out", str(out)]) == 0
     with np.load(out) as found:
         assert found["images"].shape == (3, 4, 4, 1)
-        assert found["captions"].tolist() == ["a cat"] * 3
+        assert found["captions"].tolist() == ["A cat"] * 3
     assert main(["sample", str(folder), "--n", "5", "--out", str(out)]) == 0
     with np.load(out) as found:
         assert {*found["captions"].tolist()} <= {"a cat", "a dog"}
@@ -257,7 +263,7 @@ def test_what_does_not_fit_is_refused(run_below):
         build(replace(latent(run_below), autoencoder_sha256="0" * 64), runs=runs)
     with pytest.raises(InputError, match=r"conditional: the network is told the captions"):
         replace(TOLD, conditional=True).build(SPEC, batch_size=8, classes=3, vocabulary=WORDS)
-    with pytest.raises(InputError, match=r"network.features: 6 cannot be grouped"):
+    with pytest.raises(InputError, match=r"features: 6 cannot be grouped"):
         replace(TOLD, network=replace(NETWORK, features=(6,))).build(SPEC, batch_size=8, vocabulary=WORDS)
     points = {"sample": jax.ShapeDtypeStruct((2,), jnp.float32)}
     with pytest.raises(InputError, match=r"it is of images"):

@@ -103,7 +103,7 @@ def test_a_hint_is_seen_and_has_the_images_size(imported, tmp_path, capsys):
 def test_a_run_is_scored_with_its_files_in_the_protocol_and_reported(imported, tmp_path, capsys):
     data = tmp_path / "data.npz"
     rng = np.random.default_rng(0)
-    np.savez(data, images=rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
+    np.savez(data, images=rng.integers(0, 256, (80, 16, 16, 3), dtype=np.uint8))
     assert "--data: name the real data" in refused(capsys, "evaluate", imported)
     options = ["--data", data, "--features", "pixels", "--scores", "frechet", "--n", 4, "--seeds", 1, "--steps", 1]
     assert gan_jax("evaluate", imported, *options) == 0
