@@ -9,6 +9,7 @@ Source: Isola et al. (2017), Image-to-image translation with conditional adversa
 from math import gcd
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from gan_jax.errors import InputError
@@ -52,5 +53,6 @@ class Critic(nn.Module):
             features = self.width * min(2**stage, 8)
             x = conv(x, features, 2 if stage < self.depth else 1)
             groups = gcd(_GROUPS, max(1, features // 4))
-            x = leaky_relu(nn.GroupNorm(groups, dtype=self.dtype)(x))
+            normalized = nn.GroupNorm(groups, dtype=jnp.float32)(at_least_float32(x))
+            x = leaky_relu(normalized.astype(x.dtype))
         return at_least_float32(conv(x, 1, 1)).mean(axis=(1, 2, 3))

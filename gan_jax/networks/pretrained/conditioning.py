@@ -72,7 +72,7 @@ class TimestepEmbedding(nn.Module):
         return nn.Dense(self.out or self.features, dtype=self.dtype, name="linear_2")(x)
 
 
-def embed_time(timestep: ArrayLike, n: int, features: int, settings: UNetConfig) -> Float[Array, "n f"]:
+def embed_time(timestep: ArrayLike, n: Any, features: int, settings: UNetConfig) -> Float[Array, "n f"]:
     """Return the sinusoids of a time for all, or of times (N,)."""
     times = jnp.broadcast_to(jnp.asarray(timestep, jnp.float32).reshape(-1), (n,))
     return sinusoids(times, features, shift=settings.freq_shift, cosines_first=settings.flip_sin_to_cos)
@@ -80,7 +80,7 @@ def embed_time(timestep: ArrayLike, n: int, features: int, settings: UNetConfig)
 
 def embed_condition(
     settings: UNetConfig,
-    n: int,
+    n: Any,
     timestep: ArrayLike,
     class_labels: Array | None,
     added: Mapping[str, Array] | None,
@@ -92,7 +92,7 @@ def embed_condition(
 
     Args:
       settings: of the U-Net.
-      n: how many images there are.
+      n: how many images there are, an int or a symbolic dimension.
       timestep: a number or (N,).
       class_labels: int32 (N,), or vectors (N, F) where classes are projected or are what is told; None if there are
         none.

@@ -118,7 +118,7 @@ class ControlNetModel(nn.Module):
         """
         config, dtype = self.config, self.dtype
         told = condition(
-            config, dtype, len(sample), timestep, encoder_hidden_states, class_labels, added_cond_kwargs, None
+            config, dtype, sample.shape[0], timestep, encoder_hidden_states, class_labels, added_cond_kwargs, None
         )
         hint = controlnet_cond if config.controlnet_conditioning_channel_order == "rgb" else controlnet_cond[..., ::-1]
         network = _HintNetwork(

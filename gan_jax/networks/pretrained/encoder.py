@@ -118,7 +118,7 @@ def encode(
 def condition(
     config: EncoderConfig,
     dtype: DTypeLike,
-    n: int,
+    n: Any,
     timestep: ArrayLike,
     context: Array,
     class_labels: Array | None,

@@ -89,7 +89,7 @@ class SpatialAttention(nn.Module):
     ) -> Float[Array, "n h w c"]:
         """Let the pixels look at each other; there is no context."""
         y = group_norm(self.groups, self.epsilon, self.dtype, "group_norm")(x)
-        y = y.reshape(len(x), -1, x.shape[3])
+        y = y.reshape(x.shape[0], -1, x.shape[3])
         heads = x.shape[3] // (self.head_features or x.shape[3])
         return x + attention(y, y, heads=heads, dtype=self.dtype).reshape(x.shape)
 
@@ -157,7 +157,7 @@ class SpatialTransformer(nn.Module):
     ) -> Float[Array, "n h w c"]:
         """Let pixels look at each other and at the context; the bias is added to the logits of the latter."""
         features = x.shape[3]
-        y = group_norm(self.groups, _EPSILON, self.dtype, "norm")(x).reshape(len(x), -1, features)
+        y = group_norm(self.groups, _EPSILON, self.dtype, "norm")(x).reshape(x.shape[0], -1, features)
         y = nn.Dense(features, dtype=self.dtype, name="proj_in")(y)
         for i in range(self.depth):
             y = TransformerBlock(self.heads, self.dtype, name=f"transformer_blocks_{i}")(y, context, context_bias=bias)

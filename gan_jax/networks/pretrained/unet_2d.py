@@ -119,7 +119,7 @@ class UNet2DModel(nn.Module):
         """
         config, dtype = self.config, self.dtype
         blocks = config.blocks(dtype)
-        time = embed_condition(config, len(sample), timestep, class_labels, None, added_features=None, dtype=dtype)
+        time = embed_condition(config, sample.shape[0], timestep, class_labels, None, added_features=None, dtype=dtype)
         told = Condition(time)
         x = Conv(config.block_out_channels[0], 3, dtype=dtype, name="conv_in")(sample.astype(dtype))
         said = down(x, config.stages("down_block_types", 0, dtype), blocks, config.downsample_padding, told)

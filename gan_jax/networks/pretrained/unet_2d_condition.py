@@ -125,7 +125,7 @@ class UNet2DConditionModel(nn.Module):
         told = condition(
             config,
             dtype,
-            len(sample),
+            sample.shape[0],
             timestep,
             encoder_hidden_states,
             class_labels,

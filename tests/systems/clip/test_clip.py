@@ -84,16 +84,16 @@ def test_a_caption_is_read_at_its_end_and_what_is_behind_does_not_count():
 
 
 def test_pairs_are_told_apart_after_some_steps_and_classes_by_their_prompts():
-    settings = {"prompts": ("a dark one", "a dark two"), "optimizer": AdamConfig(learning_rate=1e-2, b1=0.9, b2=0.99)}
+    settings = {"prompts": CAPTIONS, "optimizer": AdamConfig(learning_rate=1e-2, b1=0.9, b2=0.99)}
     system = build(**settings, ema_decay=0.5)
     state, update = system.init(KEY, SPEC), jax.jit(system.update)
-    for i in range(40):
+    for i in range(120):
         state, metrics = update(state, jax.random.fold_in(KEY, i), BATCH)
     assert float(metrics["loss"]) < 1.1 * np.log(4)  # of four equal captions each is right
     assert float(metrics["matched"]) > 0.9
     told = system.diagnose(state, KEY, BATCH)["zero_shot"]
     assert told.shape == (16,)
-    assert float(told.mean()) > 0.8
+    assert float(told.mean()) > 0.7  # by chance it would be 0.5; the light one is between the two
     np.testing.assert_allclose(jnp.linalg.norm(system.encode(state, KEY, BATCH), axis=1), 1, rtol=1e-5)
 
 
