@@ -59,13 +59,13 @@ class Control(NamedTuple):
 def encode_text(networks: Networks, params: Mapping[str, Any], tokens: Sequence[Int[Array, "n k"]]) -> TextStates:
     """Return the states of captions, of a row of tokens for each, by each tower's own tokenizer.
 
-    One tower's last states, normalized, are what Stable Diffusion looks at; SDXL looks at the last but one of both of
-    its towers, side by side, and is told the second's embedding.
+    One tower's last states, normalized, are what Stable Diffusion looks at; SDXL looks at the last but one of its
+    towers, side by side, and is told the last tower's embedding.
     """
     said: list[Any] = [
         tower.apply(own, row) for tower, own, row in zip(networks.text, params["text"], tokens, strict=True)
     ]
-    if len(said) == 1:
+    if networks.unet.config.addition_embed_type != "text_time":
         return TextStates(said[0].last_hidden_state)
     return TextStates(jnp.concatenate([each.hidden_states[-2] for each in said], axis=2), said[-1].text_embeds)
 

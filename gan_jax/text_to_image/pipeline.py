@@ -30,6 +30,7 @@ __all__ = [
     "sides",
 ]
 
+_INDEX = "model_index.json"
 _KINDS: dict[str, tuple[type, ...]] = {
     "unet": (pretrained.UNet2DConditionModel,),
     "vae": (pretrained.AutoencoderKL,),
@@ -88,8 +89,11 @@ def load(folder: str | Path, *, dtype: DTypeLike | None = None, variant: str | N
     def params(name: str) -> Any:
         return weights.load(folder / name, dtype=dtype, variant=variant)[1]
 
-    towers = ("text_encoder", "text_encoder_2")[: len(model.networks.text)]
-    read = {"text": tuple(map(params, towers)), "unet": params("unet"), "autoencoder": params("vae")}
+    read = {
+        "text": tuple(map(params, _towers(read_json_entries(folder / _INDEX)))),
+        "unet": params("unet"),
+        "autoencoder": params("vae"),
+    }
     return model._replace(params=read)
 
 
@@ -100,10 +104,10 @@ def open_folder(folder: str | Path, *, variant: str | None = None) -> TextToImag
       InputError: as `load`.
     """
     folder = expand_user(folder)
-    if not (folder / "model_index.json").is_file():
+    if not (folder / _INDEX).is_file():
         raise InputError(f"{folder}: has no model_index.json; a single network is read by gan_jax.weights.load")
-    index = read_json_entries(folder / "model_index.json")
-    towers = [name for name in ("text_encoder", "text_encoder_2") if _is_given(index, name)]
+    index = read_json_entries(folder / _INDEX)
+    towers = _towers(index)
     modules: dict[str, Any] = {
         name: open_part(folder / name, _KINDS[name], variant) for name in (*towers, "unet", "vae")
     }
@@ -125,9 +129,10 @@ def open_folder(folder: str | Path, *, variant: str | None = None) -> TextToImag
     )
 
 
-def _is_given(index: dict[str, Any], name: str) -> bool:
-    """Whether a part is there: an index says `[null, null]` of one that is not."""
-    return isinstance(index.get(name), list) and index[name][0] is not None
+def _towers(index: dict[str, Any]) -> list[str]:
+    """The text towers that are there, of SDXL's refiner only the second: an index says `[null, null]` of others."""
+    names = ("text_encoder", "text_encoder_2")
+    return [name for name in names if isinstance(index.get(name), list) and index[name][0] is not None]
 
 
 def open_part(folder: Path, kinds: tuple[type, ...], variant: str | None = None) -> Any:

@@ -105,7 +105,7 @@ def test_a_run_is_scored_with_its_files_in_the_protocol_and_reported(imported, t
     rng = np.random.default_rng(0)
     np.savez(data, images=rng.integers(0, 256, (80, 16, 16, 3), dtype=np.uint8))
     assert "--data: name the real data" in refused(capsys, "evaluate", imported)
-    options = ["--data", data, "--features", "pixels", "--scores", "frechet", "--n", 4, "--seeds", 1, "--steps", 1]
+    options = ["--data", data, "--features", "pixels", "--scores", "frechet", "--n", 10, "--seeds", 1, "--steps", 1]
     assert gan_jax("evaluate", imported, *options) == 0
     protocol = json.loads((imported / "evaluation.json").read_text())["protocol"]
     assert protocol["files"]["model/unet/config.json"]
