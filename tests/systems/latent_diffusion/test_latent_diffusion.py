@@ -57,10 +57,10 @@ def batch_of(count):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A folder of them: a run on a run finds the data of both by their names."""
+    """A folder of shades of them: a run on a run finds the data of both by their names."""
     folder = tmp_path_factory.mktemp("pictures")
     for i, image in enumerate(captioned(40)["sample"]):
-        Image.fromarray(image[..., 0]).save(folder / f"{i}.png")
+        Image.fromarray(image[..., 0] + np.uint8(i // 2)).save(folder / f"{i}.png")
         (folder / f"{i}.txt").write_text(("black", "white")[i % 2])
     return str(folder)
 
