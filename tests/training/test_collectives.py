@@ -119,7 +119,7 @@ def test_of_every_network(name):
 
 OTHERS = {
     "denoising of points": (Diffusion(network=DenoiserConfig("mlp", width=8, depth=1)), POINT),
-    "denoising of images": (Diffusion(network=DenoiserConfig("unet", width=8, depth=1)), IMAGE),
+    "denoising of images": (Diffusion(network=DenoiserConfig("unet", features=(8, 8), blocks=1)), IMAGE),
     "autoencoding of points": (VAE(network=VAENetworkConfig("mlp", width=8, depth=1, latents=(2,))), POINT),
     "autoencoding of images": (VAE(network=VAENetworkConfig("conv", width=8, depth=1, latents=(2,))), IMAGE),
 }

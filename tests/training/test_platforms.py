@@ -31,7 +31,7 @@ SYSTEMS = {
     "stylegan2": GAN(**small("stylegan2", max_width=8), loss="non_saturating", penalty="r1", style_mixing=0.9),
     "r3gan": GAN(**small("r3gan", max_width=8), loss="relativistic", penalty="r1_r2"),
     "biggan": GAN(**small("biggan"), loss="hinge", penalty="none", constraint="spectral_normalization"),
-    "unet": Diffusion(network=DenoiserConfig("unet", width=8, depth=1)),
+    "unet": Diffusion(network=DenoiserConfig("unet", features=(8, 8), blocks=1)),
 }
 FAST = ["dcgan", "dcgan, bfloat16"]
 systems = pytest.mark.parametrize(
