@@ -124,7 +124,7 @@ def save_sample_grids(
     draw = system.sample
     if draw is None:
         return Callback(every, lambda status: None)
-    sample = jax.jit(lambda state: postprocess(draw(state, key, n, condition)))
+    sample = jax.jit(lambda state: postprocess(draw(state, jax.random.clone(key), n, condition)))
     return Callback(every, lambda status: write(status.step, sample(status.state)))
 
 

@@ -203,4 +203,4 @@ def _parameter(step: _Step, dtype: DTypeLike | None) -> jax.Array:
     # Normalization is in float32, and so are its parameters; other vectors take no memory either.
     kind = np.float32 if array.ndim < 2 else dtype or array.dtype
     # A copy, or the array on the device could be the file itself; waited for, or the next would be read beside it.
-    return jnp.asarray(np.array(array, kind, order="C")).block_until_ready()
+    return jax.device_put(np.array(array, kind, order="C")).block_until_ready()

@@ -63,6 +63,7 @@ def test_of_convolutions_under_every_penalty(penalty):
 
 
 small = {"width": 4, "max_width": 4, "depth": 1}
+attending = {"width": 8, "max_width": 8, "depth": 1}
 spectral = CONSTRAINTS["spectral_normalization"]
 NETWORKS = {
     "pairs": (game(MLP[0], mlp.SetCritic(width=8, depth=1, set_size=SHARD), loss=losses.relativistic), POINT),
@@ -73,8 +74,8 @@ NETWORKS = {
     "resnet": (game(resnet.Generator(shape=IMAGE, width=4, depth=1), resnet.Critic(width=4, depth=1)), IMAGE),
     "biggan": (
         game(
-            biggan.Generator(shape=IMAGE, attention=1, classes=3, **small),
-            biggan.Critic(attention=1, last_blocks=0, classes=3, **small),
+            biggan.Generator(shape=IMAGE, attention=1, classes=3, **attending),
+            biggan.Critic(attention=1, last_blocks=0, classes=3, **attending),
             penalty="none",
             constraint=spectral(),
             generator_constraint=spectral(),

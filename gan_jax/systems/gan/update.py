@@ -30,7 +30,7 @@ def init(game: Game, key: Key, spec: Spec) -> State:
     check_params(game.generator, params)
     critic_params = game.critic.init(critic_key, example["sample"], *labels * is_conditional(game.critic))
     check_params(game.critic, critic_params)
-    return begin(game, key, {"generator": params, "critic": critic_params})
+    return begin(game, jax.random.fold_in(key, 2), {"generator": params, "critic": critic_params})
 
 
 def begin(game: Game, key: Key, weights: Mapping[str, Params]) -> State:
