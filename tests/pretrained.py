@@ -86,6 +86,7 @@ SAYS = {
     "unet_2d_condition_sd": unet_condition,
     "unet_2d_condition_sd2_unclip": unet_condition,
     "unet_2d_condition_sdxl": unet_condition,
+    "unet_2d_condition_sdxl_refiner": unet_condition,
     "controlnet": controlnet,
     "autoencoder_kl": autoencoder,
     "prior_unclip": prior,
@@ -100,6 +101,10 @@ SAYS = {
 _PIPELINES = {
     "StableDiffusionPipeline": {"unet": "unet_2d_condition_sd", "text_encoder": "clip_text"},
     "StableDiffusionXLPipeline": {"unet": "unet_2d_condition_sdxl", "text_encoder_2": "clip_text_with_projection"},
+    "StableDiffusionXLImg2ImgPipeline": {
+        "unet": "unet_2d_condition_sdxl_refiner",
+        "text_encoder_2": "clip_text_with_projection",
+    },
 }
 
 

@@ -17,8 +17,8 @@ from gan_jax.runs.environment import environment, provenance
 from gan_jax.runs.folder import RunFolder
 from gan_jax.settings import to_json
 from gan_jax.systems.pretrained import Pretrained
-from gan_jax.systems.pretrained.copying import control_files, copy_files, files_to_copy
-from gan_jax.systems.pretrained.prompts import CONTROL
+from gan_jax.systems.pretrained.copying import control_files, copy_files, files_to_copy, refiner_files
+from gan_jax.systems.pretrained.prompts import CONTROL, REFINER
 
 __all__ = ["main"]
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str], console: Console) -> int:
     parser.add_argument("folder", help="as diffusers' pipelines are saved, or a name on the Hugging Face hub")
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder, a new one")
     parser.add_argument("--controlnet", metavar="FOLDER", help="of a ControlNet for them, or its name on the hub")
+    parser.add_argument("--refiner", metavar="FOLDER", help="of SDXL's refiner, or its name on the hub")
     parser.add_argument("--variant", metavar="NAME", help="part of the names of the files of weights, as fp16")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers")
     options = parse(parser, arguments)
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str], console: Console) -> int:
     sources = {f"{_MODEL}/{file.as_posix()}": folder / file for file in files_to_copy(given)}
     if options.controlnet:
         sources |= _control(options.controlnet, given, console)
+    if options.refiner:
+        sources |= _refiner(options.refiner, given, console)
 
     # Beside the run, which takes its name when it is whole.
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
@@ -97,6 +100,18 @@ def _control(name: str, given: Pretrained, console: Console) -> dict[str, Path]:
     except InputError as error:
         raise InputError(error.reason, field="controlnet") from None
     return {f"{_MODEL}/{CONTROL}/{file}": folder / file for file in files}
+
+
+def _refiner(name: str, given: Pretrained, console: Console) -> dict[str, Path]:
+    """The files of what draws the last steps."""
+    if not any("text" in part for part in given.parts()):
+        raise InputError(f"{given.folder} draws without captions, and has no refiner; leave it out", field="refiner")
+    folder = _found(name, given.variant, console)
+    try:
+        files = refiner_files(Pretrained(str(folder), variant=given.variant), given)
+    except InputError as error:
+        raise InputError(error.reason, field="refiner") from None
+    return {f"{_MODEL}/{REFINER}/{file.as_posix()}": folder / file for file in files}
 
 
 def _found(name: str, variant: str | None, console: Console) -> Path:

@@ -56,6 +56,7 @@ _SAMPLING: dict[str, tuple[Any, str]] = {
     "size": (sides, "of imported networks' images, height x width as 768x1024"),
     "original_size": (sides, "of the picture that a sample is as if cropped from, where a run is told sizes"),
     "crop": (partial(sides, least=0), "what is as if cut off above and on the left, as 0x0, where a run is told crops"),
+    "refined_from": (Probability, "the part of the steps after which SDXL's refiner draws, by default 0.8"),
 }
 
 DECODING = ("truncation", "steps", "guidance")

@@ -29,15 +29,18 @@ class Networks(NamedTuple):
 
 
 class TextStates(NamedTuple):
-    """What a U-Net is told of captions.
+    """What a U-Net is told of captions and, if it is SDXL's, of sizes.
 
     Attributes:
       context: (N, K, D), what its transformers look at.
       pooled: (N, P), one vector each; None but for SDXL.
+      sizes: (N or 1, S), pixels: original height and width, the crop's top and left, target height and width, or in
+        the place of these two, for a refiner, an aesthetic score; None but for SDXL.
     """
 
     context: Array
     pooled: Array | None = None
+    sizes: Array | None = None
 
 
 class Control(NamedTuple):
@@ -74,7 +77,6 @@ def bind_unet(
     networks: Networks,
     params: Params,
     text: TextStates,
-    sizes: Float[Array, "n 6"] | None = None,
     control: Control | None = None,
 ) -> Denoiser:
     """Return the denoiser `(x, alpha, sigma) -> E[x0 | x]` that a U-Net is once it is told of captions.
@@ -83,10 +85,10 @@ def bind_unet(
       networks: of which it takes the U-Net and its scheduler.
       params: the U-Net's.
       text: of the captions.
-      sizes: original height and width, the crop's top and left, target height and width, for SDXL.
       control: tells the U-Net's layers of a hint.
     """
-    told = {} if sizes is None else {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": sizes}}
+    numbers = {"text_embeds": text.pooled, "time_ids": text.sizes}
+    told = {} if text.sizes is None else {"added_cond_kwargs": numbers}
     scheduler = networks.scheduler
 
     def denoise(x: Samples, alpha: Array, sigma: Array) -> Samples:
@@ -104,33 +106,36 @@ def draw_latents(
     networks: Networks,
     params: Mapping[str, Any],
     key: Key,
-    noise: Float[Array, "n h w c"],
+    x: Float[Array, "n h w c"],
     told: TextStates,
     untold: TextStates,
     levels: Levels,
     *,
     guidance: float = 7.5,
     sampler: str | Sampler = "dpm_2m",
-    sizes: Float[Array, "n 6"] | None = None,
     control: Control | None = None,
 ) -> Float[Array, "n h w c"]:
-    """Draw latents of captions from normal noise, away from what other captions, or none, would give.
+    """Draw latents of captions from noise, away from what other captions, or none, would give.
+
+    Where the first level is one of less noise, this goes on from there: a refiner draws the last steps of what another
+    U-Net has begun.
 
     Args:
       networks, params: what `gan_jax.text_to_image.load` returns.
       key: of fresh noise, for samplers that draw some.
-      noise: (N, H, W, C), of variance 1.
+      x: (N, H, W, C) at the first level, of variance 1 where that is noise.
       told, untold: of the captions, and of those that it is pushed away from.
-      levels: from `levels_of`.
+      levels: from `levels_of`, or a part of them.
       guidance: w of `U + w (C - U)`; 1 for none.
       sampler: from `gan_jax.diffusion.SAMPLERS`, or a step of one's own.
-      sizes, control: as for `bind_unet`.
+      control: as for `bind_unet`.
 
-    Source: Rombach et al. (2022), High-resolution image synthesis with latent diffusion models.
+    Source: Rombach et al. (2022), High-resolution image synthesis with latent diffusion models; Podell et al. (2023),
+    SDXL: improving latent diffusion models for high-resolution image synthesis, of the refiner.
     """
-    denoiser, other = (bind_unet(networks, params["unet"], text, sizes, control) for text in (told, untold))
+    denoiser, other = (bind_unet(networks, params["unet"], text, control) for text in (told, untold))
     denoiser = denoiser if guidance == 1 else guided(denoiser, other, weight=guidance)
-    return draw(denoiser, key, noise, levels, sampler, denoise_last=False)
+    return draw(denoiser, key, x, levels, sampler, denoise_last=False)
 
 
 def decode(

@@ -10,8 +10,10 @@ import pytest
 from pretrained import GOLDEN, network, values, write_pipeline
 
 from gan_jax import text_to_image
+from gan_jax.diffusion import Levels
 from gan_jax.errors import InputError
 from gan_jax.text_to_image import Control, Networks, TextStates, draw_latents, encode_text, levels_of, read_scheduler
+from gan_jax.text_to_image.images import steps_until
 
 SAMPLES = GOLDEN / "samples"
 KEY = jax.random.key(0)
@@ -53,15 +55,37 @@ def test_a_sample_of_sdxl_told_sizes_and_a_crop_is_that_of_diffusers():
     own, params = networks("sdxl", "unet_2d_condition_sdxl")
     given, levels = values("samples"), levels_of(own.scheduler, 20)
     told = TextStates(given["sdxl.states"], given["sdxl.pooled"])
-    untold = TextStates(*(0 * part for part in told))
+    untold = TextStates(*(0 * part for part in told[:2]))
 
     def drawn(params, sizes):
-        options = {"guidance": 4.0, "sampler": "ddim", "sizes": sizes}
-        return draw_latents(own, params, KEY, given["latents"], told, untold, levels, **options)
+        both = (states._replace(sizes=sizes) for states in (told, untold))
+        return draw_latents(own, params, KEY, given["latents"], *both, levels, guidance=4.0, sampler="ddim")
 
     draw = jax.jit(drawn)
     assert error(draw(params, jnp.array([[64.0, 48, 3, 5, 16, 16]])), given["sdxl.drawn"]) < 1e-4
     assert error(draw(params, jnp.array([[64.0, 48, 0, 0, 16, 16]])), given["sdxl.drawn"]) > 1e-3  # of another crop
+
+
+def test_a_sample_that_a_refiner_ends_is_that_of_diffusers():
+    names = ("unet_2d_condition_sdxl", "unet_2d_condition_sdxl_refiner")
+    given, both = values("samples"), [networks("sdxl", name) for name in names]
+    scheduler = both[0][0].scheduler
+    levels = levels_of(scheduler, 20)
+    begun = steps_until(scheduler, levels, 0.8)
+    assert begun == 16
+
+    def drawn(params, x, i, kept, endings, scale):
+        rows = (jnp.array([[64.0, 48, 3, 5, *ending]]) for ending in endings)
+        told = TextStates(given["sdxl.states"], given["sdxl.pooled"], next(rows))
+        untold = TextStates(*(scale * part for part in told[:2]), next(rows))
+        part = Levels(*(each[kept] for each in levels))
+        return draw_latents(both[i][0], params, KEY, x, told, untold, part, guidance=4.0, sampler="ddim")
+
+    x = drawn(both[0][1], given["latents"], 0, slice(begun + 1), ((16, 16), (16, 16)), 0)
+    refined = drawn(both[1][1], x, 1, slice(begun, None), ((6,), (2.5,)), 0.5)
+    assert error(refined, given["sdxl.refined"]) < 1e-4
+    other = drawn(both[1][1], x, 1, slice(begun, None), ((6,), (6,)), 0.5)
+    assert error(other, given["sdxl.refined"]) > 1e-3  # another score
 
 
 def test_the_levels_are_those_of_diffusers():
@@ -139,6 +163,26 @@ def test_a_control_net_changes_images_by_its_hint_and_none_at_first(folder):
         assert (images[0] == images[1]).all() == same
         if same:
             np.testing.assert_array_equal(images[0], text_to_image.draw_images(model, KEY, ["a"], **options))
+
+
+def test_a_refiner_draws_the_last_steps(tmp_path):
+    base = write_pipeline(tmp_path / "base", "StableDiffusionXLPipeline")
+    refiner = write_pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline")
+    shutil.rmtree(refiner / "vae")  # it is the base's
+    alone, model = text_to_image.load(base), text_to_image.load(base, refiner=refiner)
+    assert model.tokenize(["a"]).shape[1] == 2
+
+    def drawn(model, **options):
+        return text_to_image.draw_images(model, KEY, ["a b"], steps=4, size=(16, 16), **options)
+
+    np.testing.assert_array_equal(drawn(model, refined_from=1.0), drawn(alone))
+    refined = drawn(model)
+    assert (refined != drawn(alone)).any()
+    assert (refined != drawn(model, refined_from=0.5)).any()
+    config = json.loads((refiner / "unet" / "config.json").read_text())
+    (refiner / "unet" / "config.json").write_text(json.dumps(config | {"in_channels": 9}))
+    with pytest.raises(InputError, match="has 9 channels, what it refines 4"):
+        text_to_image.load(base, refiner=refiner)
 
 
 def test_the_size_is_a_multiple_of_the_autoencoders(folder):

@@ -1,8 +1,9 @@
 """The configuration of CLIP, which builds its system."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from gan_jax.config import Count, Decay, config
+from gan_jax.augment import AUGMENTATIONS, check_shape
+from gan_jax.config import Choice, Count, Decay, config
 from gan_jax.data.vocabulary import Vocabulary
 from gan_jax.errors import InputError, within
 from gan_jax.networks.pretrained import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
@@ -73,6 +74,8 @@ class Clip:
       loss: "softmax" over the batch, CLIP's, or "sigmoid" of each pair, SigLIP's.
       prompts: captions of each class, as many of one as of another, those of the first class first; an image's class is
         told by the likest mean of a class's captions, without training on labels.
+      augment: what images are seen through while the towers learn, from `gan_jax.augment.AUGMENTATIONS`, one after the
+        other; in Python also functions `(key, image, strength) -> image`, of which the strength is 1.
       optimizer: Adam's configuration, or any optax optimizer.
       ema_decay: decay of the exponential moving average of the parameters, or its half-life in images.
     """
@@ -80,6 +83,7 @@ class Clip:
     network: ClipNetworkConfig = ClipNetworkConfig()
     loss: Literal["softmax", "sigmoid"] = "softmax"
     prompts: tuple[str, ...] = ()
+    augment: tuple[Annotated[Any, Choice(AUGMENTATIONS, callable, "a function")], ...] = ()
     optimizer: Optimizer = AdamConfig(learning_rate=1e-3, b1=0.9, b2=0.98)
     ema_decay: Decay | HalfLife = HalfLife(50_000.0)
     captioned: ClassVar[bool] = True
@@ -97,8 +101,8 @@ class Clip:
         """Return the system for training batches of a spec, whose captions have a vocabulary.
 
         Raises:
-          InputError: the data have no captions, or images that the network cannot take, or the prompts are not as many
-            for each class, in words of the captions.
+          InputError: the data have no captions, or images that the network or an augmentation cannot take, or the
+            prompts are not as many for each class, in words of the captions.
         """
         return clip(self.model(spec, batch_size=batch_size, classes=classes, vocabulary=vocabulary, sharding=sharding))
 
@@ -124,9 +128,13 @@ class Clip:
             raise InputError(error.reason, field="prompts") from None
         with within("network"):
             network = self.network.build(spec["sample"].shape, vocabulary)
+        try:
+            check_shape(self.augment, spec["sample"].shape)
+        except InputError as error:
+            raise InputError(error.reason, field="augment") from None
         optimizer = build_optimizer(self.optimizer, images_each=batch_size)
         learner = Learner(optimizer, self.ema_decay, batch_size, sharding)
-        return Model(network, self.loss, learner, spec["sample"].shape, prompts)
+        return Model(network, self.loss, learner, spec["sample"].shape, prompts, self.augment)
 
     def summary(self) -> str:
         """Return the system in a line.

@@ -4,9 +4,11 @@ from functools import partial
 from math import log
 from typing import Any, NamedTuple, cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.augment import augment
 from gan_jax.contrastive import sigmoid_loss, softmax_loss
 from gan_jax.networks.pretrained import CLIPModel
 from gan_jax.numerics import safe_divide, safe_norm
@@ -39,6 +41,7 @@ class Model(NamedTuple):
       learner: how the parameters move.
       shape: of an image.
       prompts: rows of tokens for each class, int32 (K, M, L), or None.
+      augment: what images are seen through while the towers learn.
     """
 
     network: CLIPModel
@@ -46,6 +49,7 @@ class Model(NamedTuple):
     learner: Learner
     shape: tuple[int, ...]
     prompts: np.ndarray | None
+    augment: tuple[Any, ...] = ()
 
 
 def clip(model: Model) -> System:
@@ -95,7 +99,9 @@ def _init(model: Model, key: Key, spec: Spec) -> State:
 def _update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, dict[str, Array]]:
     """Take one step on a batch of pairs."""
     sharding = model.learner.sharding
-    x, tokens = sharding.shard((jnp.asarray(batch["sample"]), jnp.asarray(batch["tokens"])))
+    draws = jax.random.key_data(jax.random.split(key, model.learner.batch_size))
+    x, tokens, draws = sharding.shard((jnp.asarray(batch["sample"]), jnp.asarray(batch["tokens"]), draws))
+    x = augment(model.augment, jax.random.wrap_key_data(draws), x, 1.0) if model.augment else x
     all_tokens = sharding.all_gather(tokens)
     same = (all_tokens[:, None] == all_tokens[None]).all(axis=2)
 

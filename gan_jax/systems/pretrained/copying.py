@@ -10,9 +10,10 @@ from gan_jax.errors import InputError
 from gan_jax.files import expand_user
 from gan_jax.networks.pretrained import ControlNetModel
 from gan_jax.systems.pretrained.prompts import CONTROL
+from gan_jax.text_to_image.pipeline import open_folder
 from gan_jax.weights.weight_files import find
 
-__all__ = ["control_files", "copy_files", "files_to_copy"]
+__all__ = ["control_files", "copy_files", "files_to_copy", "refiner_files"]
 
 _BLOCK = 1 << 24  # bytes
 _OTHERS = ("tokenizer", "tokenizer_2", "scheduler")
@@ -50,6 +51,16 @@ def control_files(folder: Path, base: Any) -> list[str]:
         if own != of_unet:
             raise InputError(f"{folder}: has {name} {own}, the U-Net {of_unet}; give one that was trained for it")
     return [file.name for file in (*sorted(folder.glob("*.json")), *find(folder))]
+
+
+def refiner_files(refiner: Any, base: Any) -> list[Path]:
+    """Return the files of a refiner, a `Pretrained` that goes on with what another draws, but for its autoencoder's.
+
+    Raises:
+      InputError: its weights do not fit its configuration, or it draws other latents than the base.
+    """
+    open_folder(base.folder, variant=base.variant, refiner=refiner.folder)
+    return [file for file in files_to_copy(refiner) if file.parts[0] != "vae"]
 
 
 def copy_files(sources: dict[str, Path], folder: Path, advance: Callable[[int], None]) -> dict[str, str]:

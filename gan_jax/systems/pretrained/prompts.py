@@ -13,14 +13,14 @@ from gan_jax.files import expand_user
 from gan_jax.networks.pretrained import ControlNetModel
 from gan_jax.systems.pretrained.reading import refuse_training
 from gan_jax.systems.system import State, System
-from gan_jax.text_to_image import Control, Sizes, TextToImage, draw_of_tokens, load
-from gan_jax.text_to_image.pipeline import open_folder, open_part, sides
+from gan_jax.text_to_image import REFINED_FROM, Control, Networks, Sizes, TextToImage, draw_of_tokens, load, sides
+from gan_jax.text_to_image.pipeline import open_folder, open_part
 from gan_jax.types import Batch, Key, Samples, Spec
 
-__all__ = ["CONTROL", "parts_of", "spec_of", "system_of"]
+__all__ = ["CONTROL", "REFINER", "parts_of", "spec_of", "system_of"]
 
-CONTROL = "controlnet"
-_OPTIONS = ("sampler", "steps", "guidance", "size", "original_size", "crop")
+CONTROL, REFINER = "controlnet", "refiner"
+_OPTIONS = ("sampler", "steps", "guidance", "size", "original_size", "crop", "refined_from")
 
 
 def spec_of(config: Any) -> tuple[Spec, tuple[str, ...]]:
@@ -34,27 +34,28 @@ def spec_of(config: Any) -> tuple[Spec, tuple[str, ...]]:
 def parts_of(config: Any) -> dict[str, Path]:
     """Return the folders of the networks."""
     folder = expand_user(config.folder)
-    names = ("text_encoder", "text_encoder_2", "unet", "vae", CONTROL)
+    own = ("text_encoder", "text_encoder_2", "unet", "vae")
+    names = (*own, CONTROL, *(f"{REFINER}/{name}" for name in own))
     return {name: folder / name for name in names if (folder / name).is_dir()}
 
 
 def system_of(config: Any) -> System:
     """Return the system of a `Pretrained`."""
     folder = expand_user(config.folder)
-    model = open_folder(folder, variant=config.variant)
+    refiner = folder / REFINER if (folder / REFINER).is_dir() else None
+    model = open_folder(folder, variant=config.variant, refiner=refiner)
     control = open_part(folder / CONTROL, (ControlNetModel,), None) if (folder / CONTROL).is_dir() else None
     computed = partial(_computed, precision=config.precision)
-    networks = model.networks
-    model = model._replace(
-        networks=networks._replace(
-            text=tuple(map(computed, networks.text)),
-            unet=computed(networks.unet),
-            autoencoder=computed(networks.autoencoder),
-        )
-    )
+
+    def in_precision(model: TextToImage) -> TextToImage:
+        text, unet, autoencoder, scheduler = model.networks
+        networks = Networks(tuple(map(computed, text)), computed(unet), computed(autoencoder), scheduler)
+        return model._replace(networks=networks, refiner=model.refiner and in_precision(model.refiner))
+
+    model = in_precision(model)
 
     def init(key: Key, spec: Spec) -> State:
-        params = load(folder, variant=config.variant).params
+        params = load(folder, variant=config.variant, refiner=refiner).params
         return params | ({"control": weights.load(folder / CONTROL)[1]} if control is not None else {})
 
     return System(
@@ -91,6 +92,7 @@ def _sample(
     size: tuple[int, int] | None = None,
     original_size: tuple[int, int] | None = None,
     crop: tuple[int, int] | None = None,
+    refined_from: float | None = None,
 ) -> Samples:
     """Draw n images of `condition["tokens"]`, by default of the empty caption."""
     given = {name: jnp.asarray(value) for name, value in (condition or {}).items()}
@@ -98,6 +100,8 @@ def _sample(
     for name, value in (("original_size", original_size), ("crop", crop)):
         if value is not None and not sized:
             raise InputError("these networks are told no sizes, as SDXL's are; leave it out", field=name)
+    if refined_from is not None and model.refiner is None:
+        raise InputError("these networks have no refiner; leave it out", field="refined_from")
     seen = None
     if "hint" in given:
         height, width, _ = sides(model.networks, size)
@@ -118,4 +122,5 @@ def _sample(
         size=size,
         sizes=Sizes(original_size, crop or (0, 0)),
         control=seen,
+        refined_from=REFINED_FROM if refined_from is None else refined_from,
     )

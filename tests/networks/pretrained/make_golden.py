@@ -21,6 +21,7 @@ from diffusers import (
     DDIMScheduler,
     PriorTransformer,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UNet2DModel,
@@ -110,6 +111,16 @@ def unet_condition(form: str) -> UNet2DConditionModel:
             "addition_time_embed_dim": 8,
             "projection_class_embeddings_input_dim": 6 * 8 + 10,
         },
+        "sdxl_refiner": {
+            "block_out_channels": (8, 16),
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+            "attention_head_dim": (2, 4),
+            "use_linear_projection": True,
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 8,
+            "projection_class_embeddings_input_dim": 5 * 8 + 10,
+        },
     }[form]
     common = {"layers_per_block": 1, "cross_attention_dim": CONTEXT, "norm_num_groups": 4, "sample_size": 8}
     return UNet2DConditionModel(**common, **options)
@@ -123,16 +134,17 @@ def conditions(n: int) -> dict[str, torch.Tensor]:
 
 
 def make_unets() -> None:
-    for seed, form in enumerate(("sd", "sd2_unclip", "sdxl")):
+    for seed, form in enumerate(("sd", "sd2_unclip", "sdxl", "sdxl_refiner")):
         model = randomize(unet_condition(form), seed)
         inputs = {"sample": normal(2, 4, 7, 6, seed=2), **conditions(2)}
         more, extra = {}, {}
         if form == "sd2_unclip":
             more = {"class_labels": normal(2, 6, seed=4)}
-        if form == "sdxl":
+        if form.startswith("sdxl"):
+            numbers = torch.tensor([[64.0, 48, 0, 5, 56, 48], [1024, 768, 3, 0, 512, 512]])
             extra = {
                 "text_embeds": normal(2, 10, seed=5),
-                "time_ids": torch.tensor([[64.0, 48, 0, 5, 56, 48], [1024, 768, 3, 0, 512, 512]]),
+                "time_ids": numbers if form == "sdxl" else numbers[:, :5],
             }
         added = {"added_cond_kwargs": extra} if extra else {}
         sample = model(*inputs.values(), **more, **added).sample
@@ -316,7 +328,26 @@ def make_sdxl_sample(autoencoder: AutoencoderKL, latents: torch.Tensor) -> dict[
     drawn = pipeline(**options, output_type="latent").images
     (GOLDEN / "samples" / "sdxl").mkdir(exist_ok=True)
     scheduler.save_pretrained(GOLDEN / "samples" / "sdxl")
-    return {"sdxl.states": states, "sdxl.pooled": pooled, "sdxl.drawn": drawn}
+
+    # The same begun, and its last fifth drawn by a refiner.
+    begun = pipeline(**options, denoising_end=0.8, output_type="latent").images
+    refiner = StableDiffusionXLImg2ImgPipeline(
+        autoencoder,
+        None,
+        None,
+        None,
+        None,
+        randomize(unet_condition("sdxl_refiner"), 3),
+        DDIMScheduler(**common, steps_offset=1),
+        requires_aesthetics_score=True,
+        add_watermarker=False,
+    )
+    refiner.set_progress_bar_config(disable=True)
+    options = {name: value for name, value in options.items() if name not in ("latents", "height", "width")}
+    options |= {f"negative_{name}": 0.5 * options[name] for name in ("prompt_embeds", "pooled_prompt_embeds")}
+    options["negative_crops_coords_top_left"] = options["crops_coords_top_left"]
+    refined = refiner(**options, image=begun, denoising_start=0.8, output_type="latent").images
+    return {"sdxl.states": states, "sdxl.pooled": pooled, "sdxl.drawn": drawn, "sdxl.refined": refined}
 
 
 def make_tokens() -> None:

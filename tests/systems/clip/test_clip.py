@@ -40,7 +40,7 @@ def step(devices, system):
 
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
 def test_eight_devices_learn_what_one_does(loss):
-    settings = {"loss": loss, "optimizer": AdamConfig(b1=0.9, b2=0.9)}
+    settings = {"loss": loss, "optimizer": AdamConfig(b1=0.9, b2=0.9), "augment": ("translation",)}
     alone, metrics = jax.jit(build(**settings).update)(build(**settings).init(KEY, SPEC), KEY, BATCH)
     for strategy in ("jit", "shard_map"):
         devices = data_parallel(8, strategy)
@@ -70,6 +70,14 @@ def test_the_scale_begins_as_published_and_is_held(loss):
     assert float(after.params["params"]["logit_scale"]) == pytest.approx(LARGEST_SCALE)
     if loss == "sigmoid":
         assert float(state.params["bias"]) == -10
+
+
+def test_images_are_seen_through_augmentations_while_the_towers_learn_and_as_they_are_afterwards():
+    system, black = build(), build(augment=(lambda key, image, strength: 0 * image,))
+    state = system.init(KEY, SPEC)
+    metrics = [jax.jit(each.update)(state, KEY, BATCH)[1] for each in (system, black)]
+    assert float(metrics[1]["loss"]) != pytest.approx(float(metrics[0]["loss"]), rel=1e-3)
+    np.testing.assert_array_equal(black.encode(state, KEY, BATCH), system.encode(state, KEY, BATCH))
 
 
 def test_a_caption_is_read_at_its_end_and_what_is_behind_does_not_count():
@@ -104,5 +112,12 @@ def test_what_does_not_fit_is_refused():
         build(prompts=CAPTIONS[:1])
     with pytest.raises(InputError, match="prompts: 'cat' is no word"):
         build(prompts=("a cat", "a dog"))
+    with pytest.raises(InputError, match="augment: ada_color turns hues"):
+        Clip(network=TINY, augment=("ada_color",)).build(
+            {"sample": jax.ShapeDtypeStruct((4, 4, 2), jnp.float32)},
+            batch_size=16,
+            classes=2,
+            vocabulary=DATA.vocabulary,
+        )
     with pytest.raises(InputError, match=r"network: needs square images"):
         Clip(network=ClipNetworkConfig(patch=3)).build(SPEC, batch_size=16, classes=2, vocabulary=DATA.vocabulary)

@@ -128,6 +128,24 @@ def test_sdxl_is_told_sizes_and_a_crop(tmp_path, capsys):
     assert np.abs(told[1][0].astype(int) - drawn[0].astype(int)).max() <= 1
 
 
+def test_a_refiner_is_imported_beside_its_base(imported, tmp_path, capsys):
+    base = write_pipeline(tmp_path / "base", "StableDiffusionXLPipeline")
+    refiner = write_pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline")
+    run = tmp_path / "run"
+    assert gan_jax("import", base, "--out", run, "--refiner", refiner) == 0
+    assert gan_jax("check", run) == 0
+    assert (run / "model" / "refiner" / "unet").is_dir()
+    assert not (run / "model" / "refiner" / "vae").exists()
+    options = ["--n", 1, "--prompt", "a", "--size", "16x16"]
+    assert (images(run, *options) != images(run, *options, "--refined-from", 1)).any()
+    assert "--refined-from: these networks have no refiner" in refused(
+        capsys, "sample", imported, "--refined-from", 0.5, *FAST
+    )
+    error = refused(capsys, "import", base, "--out", tmp_path / "a", "--refiner", refiner / "unet")
+    assert "--refiner: " in error
+    assert "model_index.json" in error
+
+
 def test_ddpm_is_drawn_from_and_clipped(tmp_path, capsys):
     folder, run = write_ddpm(tmp_path / "ddpm"), tmp_path / "run"
     assert gan_jax("import", folder, "--out", run) == 0
