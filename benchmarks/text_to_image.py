@@ -2,36 +2,72 @@
 
     python -m benchmarks.text_to_image NAME [--runs runs] [--out docs/text_to_image]
 
-NAME is `unclip`, `control` or `crops`; the runs are those of `captioned_digits_*`, `discs_*` and `digits_crops`. Prints
-a line of JSON, and writes a picture.
+NAME is `autoencoder`, `latent`, `unclip`, `control` or `crops`; the runs are those of `captioned_digits_*`, `discs_*`
+and `digits_crops`. Prints a line of JSON, and writes a picture.
 """
 
 import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 
-from gan_jax import load
+from gan_jax import Run, load
 from gan_jax.data import read
 from gan_jax.data.captioned_digits import DIGITS
 from gan_jax.data.crops import MOST, centers, cropped
 from gan_jax.data.digits import read_digits
 from gan_jax.data.discs import overlap, read_discs
+from gan_jax.data.images import preprocess
 from gan_jax.evaluation.features import FEATURES
 from gan_jax.evaluation.features.extract import extract
 from gan_jax.figures.grid import grid, save_png
 from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.files import atomic_write
+from gan_jax.scores import frechet_distance
+from gan_jax.systems.autoencoder.system import psnr
 
 EACH = 50  # samples of each class, or of each crop
 
 
+AUTOENCODERS = {
+    "no critic": "_alone",
+    "r1": "",
+    "wgan_gp": "_wgan_gp",
+    "lipschitz": "_lipschitz",
+}
+"""What ends the names of the runs of `captioned_digits_autoencoder`, by the critic's penalty."""
+
+
 def unclip(runs: Path, out: Path) -> dict[str, float]:
-    """Read the digits of images of "a zero", "a one", ..., and of held-out captions."""
-    run = load(runs / "captioned_digits_decoder")
+    """Read the digits of images of captions that DALL-E 2's two stages draw."""
+    return _drawn_of_captions(load(runs / "captioned_digits_decoder"), out / "unclip.png")
+
+
+def latent(runs: Path, out: Path) -> dict[str, float]:
+    """Read the digits of images of captions that latent diffusion draws."""
+    return _drawn_of_captions(load(runs / "captioned_digits_latent_diffusion"), out / "latent.png")
+
+
+def autoencoder(runs: Path, out: Path) -> dict[str, list[float]]:
+    """Compare held-out digits with their reconstructions: PSNR and Fréchet distance, without a critic and with one."""
+    images = read("captioned_digits").held_out.batch(slice(None))["sample"]
+    real, found, rows = _features(images), {}, [images[:10]]
+    for name, end in AUTOENCODERS.items():
+        run = load(runs / f"captioned_digits_autoencoder{end}")
+        made = run.sample(len(images), condition={"sample": images})
+        distance = float(frechet_distance(real=real, fake=_features(made)))
+        found[name] = [round(float(psnr(preprocess(images), preprocess(made)).mean()), 2), round(distance, 3)]
+        rows.append(made[:10])
+    save_png(out / "autoencoder.png", grid(np.concatenate(rows), 10), shortest_side=220)
+    return found
+
+
+def _drawn_of_captions(run: Run, file: Path) -> dict[str, float]:
+    """Read the digits of images of "a zero", "a one", ..., and of held-out captions; draw some."""
     words = np.repeat(DIGITS, EACH)
     plain = [f"{'an' if word == 'eight' else 'a'} {word}" for word in words]
     images = run.sample(len(plain), condition={"tokens": run.vocabulary(plain)})
@@ -40,7 +76,7 @@ def unclip(runs: Path, out: Path) -> dict[str, float]:
     shown = ["a thin {}, leaning left", "a thick {}", "a {}, leaning right"]
     captions = [template.format(word) for template in shown for word in DIGITS]
     pictures = run.sample(len(captions), condition={"tokens": run.vocabulary(captions)})
-    save_png(out / "unclip.png", grid(pictures, 10), shortest_side=180)
+    save_png(file, grid(pictures, 10), shortest_side=180)
 
     # Captions as the data have them, of images that nothing was trained on.
     held_out = read("captioned_digits").held_out.batch(slice(None))
@@ -88,6 +124,10 @@ def crops(runs: Path, out: Path) -> dict[str, float]:
     }
 
 
+def _features(images: np.ndarray) -> np.ndarray:
+    return np.asarray(extract(FEATURES["digits"](None), images).vectors)
+
+
 def _digits(images: np.ndarray) -> np.ndarray:
     logits = extract(FEATURES["digits"](None), images).logits
     assert logits is not None
@@ -109,7 +149,13 @@ def _plot_centers(file: Path, real: np.ndarray, found: np.ndarray) -> None:
         figure.savefig(part, dpi=110)
 
 
-MEASURES: dict[str, Callable[[Path, Path], dict[str, float]]] = {"unclip": unclip, "control": control, "crops": crops}
+MEASURES: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    "autoencoder": autoencoder,
+    "latent": latent,
+    "unclip": unclip,
+    "control": control,
+    "crops": crops,
+}
 
 
 def main() -> None:

@@ -139,6 +139,7 @@ def test_the_indicator_has_no_gradient_and_its_smoothing_has():
     assert to_soft(SAMPLE - slope)[0] < soft
 
 
+@pytest.mark.slow
 def test_first_and_second_derivatives():
     tolerances = {"order": 2, "modes": ["rev"], "atol": 2e-2, "rtol": 2e-2, "eps": 1e-2}
     p, q = jnp.array([0.25, 0.3, 0.45]), jnp.array([0.4, 0.25, 0.35])

@@ -51,6 +51,7 @@ def params():
     return jax.tree.map(draw, shapes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bands", [0, 3])
 def test_the_objective_grows_tenfold(bands):
     found = dream(EDGES, KEY, GRAY, octaves=2, steps=20, bands=bands)
@@ -167,6 +168,7 @@ def test_octaves_end_in_the_picture_itself():
         octave_shapes(31, 45, octaves=1)
 
 
+@pytest.mark.slow
 def test_frames_zoom_into_the_middle():
     """A bright square in the middle grows from frame to frame, by an objective that changes nothing."""
     image = jnp.zeros((48, 48, 3)).at[18:30, 18:30].set(200.0)
@@ -182,6 +184,7 @@ def seen(params, images, layers):
     return jax.jit(partial(activations, layers=layers))(params, images)
 
 
+@pytest.mark.slow
 def test_layers_have_the_channels_that_are_said(params):
     images = jax.ShapeDtypeStruct((2, 64, 96, 3), jnp.float32)
     found = jax.eval_shape(partial(activations, layers=list(LAYERS)), params, images)
@@ -203,12 +206,14 @@ def test_channels_and_layers_are_what_is_measured(params):
     np.testing.assert_allclose(found, sum((a[..., 3:6:2] ** 2).mean() / 2 for a in (stem, block)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_channel_grows_tenfold(params):
     objective = layer_objective(params, ["block_0"], channels=[1])
     found = dream(objective, KEY, GRAY[:32, :32], octaves=1, steps=20, step_size=5.0)
     assert mean_value(objective, found) > 10 * mean_value(objective, GRAY[:32, :32])
 
 
+@pytest.mark.slow
 def test_a_guide_is_matched_by_its_best_place(params):
     guide = jax.random.uniform(KEY, (24, 32, 3), maxval=255)
     images = GRAY[None, :32, :32]
@@ -225,6 +230,7 @@ def test_the_guide_of_a_fine_layer_is_thinned(params):
     assert found.args[1][0].shape == (1024, 32)
 
 
+@pytest.mark.slow
 def test_a_class_is_its_logit(params):
     objective = class_objective(params, [7, 9])
 

@@ -11,6 +11,7 @@ from gan_jax.networks.mlp import Generator
 KEY = jax.random.key(0)
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_generator_is_found_again():
     network = Generator(shape=(2, 2, 1), width=8, depth=1)
     params = network.init(KEY, jnp.zeros((1, 2)))
@@ -30,6 +31,7 @@ def test_the_error_is_the_distance_to_the_range():
     np.testing.assert_allclose(found.errors, [0, np.sqrt(0.5)], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_restarts_escape_a_local_minimum():
     """Two valleys, of which only the one right of zero reaches the target."""
 
@@ -43,6 +45,7 @@ def test_restarts_escape_a_local_minimum():
     assert often.errors.max() < 1e-2
 
 
+@pytest.mark.slow
 def test_starts_that_diverge_are_counted_and_left_out():
     """The generator fails above 0.5, from where some starts come; that of the second target fails everywhere."""
 

@@ -184,6 +184,7 @@ def test_holder_exponent_of_a_function_that_is_rough_at_one_point(exponent):
         assert abs(through_all - exponent) > 0.1
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_every_pair_keeps_to_its_holder_fit(seed):
     kernels, x, y = kernels_and_samples(seed)

@@ -20,6 +20,7 @@ def blocks_of(file):
     return re.findall(r"```python\n(.*?)```", file.read_text(), flags=re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 def test_a_run_is_trained_opened_and_asked(tmp_path, monkeypatch):
     """The first two examples, as they stand but for the number of steps."""
@@ -35,6 +36,7 @@ def test_a_run_is_trained_opened_and_asked(tmp_path, monkeypatch):
     assert names["again"].dtype == names["images"].dtype == "uint8"
 
 
+@pytest.mark.slow
 def test_the_examples_run_in_order():
     blocks = blocks_of(README)[2:]
     assert len(blocks) == 4
@@ -56,6 +58,7 @@ def test_the_examples_run_in_order():
     assert jnp.allclose(steep, 16.0)
 
 
+@pytest.mark.slow
 def test_the_recipes_train():
     """Each experiment of CONTRIBUTING, an iteration, on points, or on images if it augments them."""
     blocks = blocks_of(CONTRIBUTING)

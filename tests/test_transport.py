@@ -122,6 +122,7 @@ def test_points_outside_the_grid_are_clamped():
     assert jnp.isnan(jitted_normal(outside * jnp.nan, BOXES, QUARTERS)).all()
 
 
+@pytest.mark.slow
 def test_first_and_second_derivatives():
     """By the points, away from the grid's and from the median, where the tail changes; and by the densities."""
     grid = jnp.linspace(0, 1, 5)

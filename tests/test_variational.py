@@ -45,6 +45,7 @@ def test_probabilities_of_all_levels_are_one_and_those_of_scipys_logistics():
     np.testing.assert_allclose(found, np.diff(logistic.cdf(edges), axis=0) @ share, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_logistic_far_from_a_level_has_finite_probabilities_and_gradients():
     numbers = jnp.array([[[0.0, 0.9, -7.0]]])
     value, gradient = jax.value_and_grad(
@@ -73,6 +74,7 @@ def test_gray_levels_are_made_binary_as_often_as_they_are_bright():
     assert float(found.mean()) == pytest.approx(0.2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_importance_weighting_nears_the_exact_likelihood_from_below():
     """x = z + noise with z standard normal, and a posterior that is off."""
     x = jnp.array([[0.7], [-1.0]])

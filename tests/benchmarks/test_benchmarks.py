@@ -72,6 +72,7 @@ def test_rows_of_every_mode_hold_what_a_reader_needs(tiny, tmp_path, monkeypatch
     assert "mlp_2d, batch 8" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("penalty", "loss", "passes"),
     [
@@ -102,6 +103,7 @@ def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, 
     assert contestants.gflop(work, penalty)["critic_step_gflop"] / forward == pytest.approx(passes, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_lazy_penalty_is_measured_over_whole_periods(tiny):
     contestant = contestants.ours("mlp_2d", "r1/16", "scan")
     assert contestant.row["penalty"] == "r1/16"
@@ -185,6 +187,7 @@ def test_the_table_of_penalties_goes_on_where_it_stopped(tiny, tmp_path, monkeyp
     assert "r1" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_ruler_is_read_with_the_strength_that_reads_it_best():
     game = trials.GAMES["ruler"]()._replace(steps=20, width=16)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):

@@ -51,6 +51,7 @@ def fails(capsys, *arguments):
     return error
 
 
+@pytest.mark.slow
 def test_train_leaves_a_run_folder(run):
     names = {"experiment.json", "source", "environment.json", "checkpoints", "training_metrics.jsonl", "samples"}
     assert {path.name for path in run.iterdir()} >= names
@@ -68,6 +69,7 @@ def test_train_leaves_a_run_folder(run):
         assert image.mode == "L"
 
 
+@pytest.mark.slow
 def test_train_says_where_the_run_is_and_what_is_next(file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("tiny", "tiny-2"):
@@ -100,6 +102,7 @@ def labeled_run(file, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_of_labels(labeled_run, tmp_path):
     """As often as in the data, equally, or of one class; the file says which."""
     described = json.loads((labeled_run / "experiment.json").read_text())
@@ -161,6 +164,7 @@ def test_truncated_samples_are_more_alike_and_scored_as_they_are(file, tmp_path)
     assert scores["1"] != scores["0.2"]
 
 
+@pytest.mark.slow
 def test_a_class_is_scored_alone(labeled_run, run, tmp_path, capsys):
     """Its samples, against the held-out samples of that class."""
     out = tmp_path / "three.json"
@@ -225,6 +229,7 @@ def test_networks_and_augmentations_that_do_not_fit_are_one_line(file, capsys):
         assert message in fails(capsys, "train", file, *options), options
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_and_writes_it(run, capsys):
     assert main(["evaluate", str(run), "--n", "50"]) == 0
     printed = capsys.readouterr().out
@@ -288,6 +293,7 @@ def test_compare_puts_runs_and_files_side_by_side(run, tmp_path, capsys):
         assert image.size[0] > 500
 
 
+@pytest.mark.slow
 def test_report_is_one_file(run, tmp_path):
     file = tmp_path / "new" / "report.html"
     assert main(["report", str(run), "--out", str(file), "--n", "20", "--scores", "frechet"]) == 0
@@ -296,6 +302,7 @@ def test_report_is_one_file(run, tmp_path):
     assert not re.search("https?://(?!www.w3.org)", page)
 
 
+@pytest.mark.slow
 def test_a_run_scores_itself_and_keeps_its_best(file, tmp_path, capsys):
     folder = tmp_path / "run"
     command = [
@@ -336,6 +343,7 @@ def test_a_run_scores_itself_and_keeps_its_best(file, tmp_path, capsys):
     assert len(plain) == 2
 
 
+@pytest.mark.slow
 def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys):
     folder = tmp_path / "run"
     assert main(["train", file, "--workdir", str(folder), "--steps", "5"]) == 0
@@ -425,6 +433,7 @@ def test_bad_arguments_of_every_command(file, run, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_checkpoints_that_cannot_be_read(run, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
@@ -488,6 +497,7 @@ def test_a_damaged_experiment_json_is_one_line(run, tmp_path, capsys, text):
     assert "experiment.json: " in fails(capsys, "evaluate", copy)
 
 
+@pytest.mark.slow
 def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
     source, folder = tmp_path / "mine.npz", tmp_path / "run"
     options = ["train", file, "--workdir", str(folder), "--data.source", str(source)]
@@ -502,6 +512,7 @@ def test_a_run_refuses_to_go_on_with_other_data(file, tmp_path, capsys):
     assert "of shape (6, 6, 1), these were trained on (8, 8, 1)" in fails(capsys, "evaluate", folder)
 
 
+@pytest.mark.slow
 def test_data_that_have_moved_are_the_same_data(file, tmp_path, capsys):
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
@@ -516,6 +527,7 @@ def test_data_that_have_moved_are_the_same_data(file, tmp_path, capsys):
     assert "gan.critic_steps: " in fails(capsys, *options, *moved, "--gan.critic_steps", "3")
 
 
+@pytest.mark.slow
 def test_a_diverging_run_exits_with_1_and_can_be_started_anew(file, tmp_path, capsys):
     command = ["train", file, "--workdir", str(tmp_path / "run"), "--steps", "30"]
     assert main([*command, "--gan.critic_optimizer.learning_rate", "1e30"]) == 1
@@ -524,6 +536,7 @@ def test_a_diverging_run_exits_with_1_and_can_be_started_anew(file, tmp_path, ca
     assert main(command) == 0
 
 
+@pytest.mark.slow
 def test_seeds_and_settings_reach_the_run(file, tmp_path):
     def drawn(name, *options):
         folder = tmp_path / name
@@ -558,6 +571,7 @@ def test_help(file, capsys):
     assert re.search("--data.dir( VALUE)?, --data-dir( VALUE)?", printed)  # Python 3.13 says the value once
 
 
+@pytest.mark.slow
 def test_a_group_stands_for_its_name_and_lists_are_of_commas_or_spaces(file, tmp_path):
     settings = []
     for i, (penalty, policies) in enumerate([("", ["translation,cutout"]), (".name", ["translation", "cutout"])]):
@@ -571,6 +585,7 @@ def test_a_group_stands_for_its_name_and_lists_are_of_commas_or_spaces(file, tmp
     assert settings[0]["steps"] == 1
 
 
+@pytest.mark.slow
 def test_experiments_of_the_package_are_listed_copied_and_trained_by_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["experiments"]) == 0

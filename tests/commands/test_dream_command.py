@@ -18,6 +18,7 @@ def photograph(tmp_path):
 COMMAND = ["--layers", "stem", "--octaves", "1", "--steps", "2"]
 
 
+@pytest.mark.slow
 def test_a_dream_is_written(photograph, tmp_path, capsys):
     out = tmp_path / "a.png"
     assert main(["dream", str(photograph), "--out", str(out), *COMMAND, "--step-size", "2"]) == 0
@@ -27,6 +28,7 @@ def test_a_dream_is_written(photograph, tmp_path, capsys):
     assert 1 < np.abs(after - before).mean() < 4.5
 
 
+@pytest.mark.slow
 def test_frames_make_an_animation(photograph, tmp_path):
     out = tmp_path / "a.gif"
     assert main(["dream", str(photograph), "--out", str(out), *COMMAND, "--frames", "3", "--zoom", "1.1"]) == 0
@@ -34,6 +36,7 @@ def test_frames_make_an_animation(photograph, tmp_path):
         assert (getattr(image, "n_frames", 1), image.size) == (3, (45, 48))
 
 
+@pytest.mark.slow
 def test_a_gray_photograph_and_a_guide_make_a_jpeg(photograph, tmp_path):
     gray, out = tmp_path / "gray.png", tmp_path / "a.jpg"
     Image.fromarray(read_picture(photograph)[..., 0]).save(gray)

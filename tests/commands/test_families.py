@@ -48,6 +48,7 @@ def fails(capsys, *arguments):
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_options_of_a_sampler_change_the_samples_and_are_kept_in_the_scores(diffusion, tmp_path):
     out, drawn = tmp_path / "a.npz", {}
     for options in ([], ["--steps", "4"], ["--guidance", "2"], ["--sampler", "ddim", "--eta", "1"]):
@@ -60,6 +61,7 @@ def test_options_of_a_sampler_change_the_samples_and_are_kept_in_the_scores(diff
     assert json.loads(scores.read_text())["samples"] == f"{diffusion}, steps 2"
 
 
+@pytest.mark.slow
 def test_a_vae_is_sampled_scored_and_reported(vae, tmp_path, capsys):
     assert main(["sample", vae, "--n", "8", "--grid", "--out", str(tmp_path / "a.npz")]) == 0
     options = ["--n", "20", "--seeds", "1", "--scores", "frechet", "--features", "pixels"]
@@ -68,6 +70,7 @@ def test_a_vae_is_sampled_scored_and_reported(vae, tmp_path, capsys):
     assert main(["check", vae]) == 0
 
 
+@pytest.mark.slow
 def test_likelihoods_are_printed_and_written_for_each_sample(diffusion, vae, tmp_path, capsys):
     out = tmp_path / "likelihood.json"
     for run, options, names in (
@@ -84,6 +87,7 @@ def test_likelihoods_are_printed_and_written_for_each_sample(diffusion, vae, tmp
             assert found["estimates"][name]["bits_per_dimension"] == pytest.approx(-nats / (64 * np.log(2)))
 
 
+@pytest.mark.slow
 def test_what_a_family_has_not_is_refused_in_one_line(diffusion, vae, tiny_run, capsys, tmp_path):
     gan = str(tiny_run)
     error = fails(capsys, "likelihood", gan)

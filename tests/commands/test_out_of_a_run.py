@@ -62,6 +62,7 @@ def test_a_folder_holds_a_png_for_each_sample(tiny_run, tmp_path):
     np.testing.assert_array_equal(read_samples(folder), expected)
 
 
+@pytest.mark.slow
 def test_labeled_samples_lie_in_the_folders_of_their_classes(labeled, tmp_path):
     folder = tmp_path / "drawn"
     assert main(["sample", labeled, "--n", "12", "--labels", "balanced", "--out", str(folder)]) == 0
@@ -94,6 +95,7 @@ def test_what_cannot_be_drawn_is_one_line(tiny_run, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
 
 
+@pytest.mark.slow
 def test_a_film_goes_round(labeled, tmp_path):
     out = tmp_path / "walk.gif"
     assert (
@@ -113,6 +115,7 @@ def test_a_film_goes_round(labeled, tmp_path):
     assert steps[0] <= max(steps[1:])  # from the last to the first no further than between others
 
 
+@pytest.mark.slow
 def test_films_that_cannot_be_are_one_line(tiny_run, tmp_path, capsys, monkeypatch):
     video = ["video", tiny_run, "--out"]
     assert "must be a file that ends in .gif or .mp4" in fails(capsys, *video, tmp_path / "a.avi")
@@ -151,6 +154,7 @@ np.save(sys.argv[3], np.concatenate([generator.call(*[given[name][rows] for name
 """
 
 
+@pytest.mark.slow
 def test_an_exported_function_needs_jax_alone(labeled, tmp_path):
     file = tmp_path / "out" / "digits.stablehlo"
     assert main(["export", labeled, "--to", "stablehlo", "--out", str(file)]) == 0

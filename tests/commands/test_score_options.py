@@ -36,6 +36,7 @@ def stored(run):
     return [protocol[name] for name in ("split", "n_real", "n_fake", "seed")] + [evaluation["seeds"]]
 
 
+@pytest.mark.slow
 def test_a_report_shows_what_its_options_ask_for(run):
     """A run that was scored otherwise is scored anew; without options its scores stay."""
     assert main(["evaluate", str(run), *FRECHET, "--n", "12"]) == 0
@@ -52,6 +53,7 @@ def test_a_report_shows_what_its_options_ask_for(run):
         assert f"<dt>seeds</dt><dd>{', '.join(map(str, expected[-1]))}</dd>" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option",
     ["--split held_out", "--seed 0", "--seeds 3", "--data-dir nowhere", "--n-real 12", "--n-fake 12"],
@@ -66,6 +68,7 @@ def test_every_option_of_scores_scores_anew(run, monkeypatch, option):
     assert read_json(run / "evaluation.json")["anew"]
 
 
+@pytest.mark.slow
 def test_more_samples_than_real_ones_are_scored(run, tmp_path, capsys):
     np.savez(tmp_path / "a.npz", images=np.random.default_rng(0).integers(0, 256, (400, 8, 8), np.uint8))
     command = ["compare", str(tmp_path / "a.npz"), str(run), "--out", str(tmp_path / "a.png"), *FRECHET]
@@ -79,6 +82,7 @@ def test_more_samples_than_real_ones_are_scored(run, tmp_path, capsys):
     assert "--n-fake: " in fails(capsys, *command, "--n-fake", "401")
 
 
+@pytest.mark.slow
 def test_samples_are_scored_against_statistics(run, tmp_path, capsys):
     mean, covariance = np.full(64, 0.5), np.eye(64)
     np.savez(tmp_path / "real.npz", mu=mean, sigma=covariance)
@@ -104,6 +108,7 @@ def test_samples_are_scored_against_statistics(run, tmp_path, capsys):
         assert message in fails(capsys, "evaluate", run, *against, *options)
 
 
+@pytest.mark.slow
 def test_scores_of_the_best_checkpoint_say_what_chose_it(run, capsys):
     told = "the checkpoint was chosen by frechet on the same held-out data"
     assert main(["evaluate", str(run), "--best", *FRECHET, "--n", "12"]) == 0

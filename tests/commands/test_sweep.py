@@ -37,6 +37,7 @@ def here(monkeypatch):
     return trained
 
 
+@pytest.mark.slow
 def test_combinations_are_trained_once_and_compared_over_seeds(experiment, here, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     folder = tmp_path / "sweep"
@@ -82,12 +83,14 @@ def test_combinations_are_trained_once_and_compared_over_seeds(experiment, here,
     assert "..." not in table
 
 
+@pytest.mark.slow
 def test_each_gpu_has_one_run_at_a_time(experiment, here, tmp_path):
     words = ["--workdir", str(tmp_path / "sweep"), "--seed", "0,1", "--gpus", "3"]
     assert main(["sweep", experiment, *words]) == 0
     assert [gpu for _, gpu in here] == ["3", "3"]
 
 
+@pytest.mark.slow
 def test_a_run_is_a_process_of_its_own_and_a_failure_is_told(experiment, tmp_path, capsys):
     """A file that fails once it is trained, though it can be read."""
     assert (
@@ -113,6 +116,7 @@ def test_what_cannot_be_swept_is_refused_before_anything_is_trained(experiment, 
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow
 def test_runs_are_joined_by_a_setting_they_have(experiment, here, tmp_path, capsys):
     folder = tmp_path / "sweep"
     assert main(["sweep", experiment, "--workdir", str(folder), "--seed", "0,1"]) == 0

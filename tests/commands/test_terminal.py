@@ -40,6 +40,7 @@ def printed(monkeypatch, encoding, command):
     return stream.buffer.getvalue().decode(encoding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "encoding", ["ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cp1252", "cp437"))]
 )
@@ -48,12 +49,14 @@ def test_every_command_prints_to_every_terminal(run, tmp_path, monkeypatch, enco
         assert printed(monkeypatch, encoding, command)
 
 
+@pytest.mark.slow
 def test_a_spread_is_told_from_a_number_on_every_terminal(run, tmp_path, monkeypatch):
     command = ["evaluate", str(run), *QUICK, "--out", str(tmp_path / "a.json")]
     for encoding, sign in {"ascii": " +- ", "cp437": " ± ", "utf-8": " ± "}.items():
         assert sign in printed(monkeypatch, encoding, command)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_stops_no_command(run, tmp_path, monkeypatch, capfd):
     for i, command in enumerate(commands(run, tmp_path)):
         reader, writer = os.pipe()

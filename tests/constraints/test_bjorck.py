@@ -44,6 +44,7 @@ def test_the_nearest_orthonormal_matrix_is_the_polar_factor():
     np.testing.assert_allclose(orthonormalize(kernel.T), (left @ right).T, atol=1e-5)
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 2**31 - 1),
     st.sampled_from([(3, 3), (6, 2), (2, 5)]),
@@ -122,6 +123,7 @@ def test_whole_critics_are_1_lipschitz(name):
     assert 0.02 < norm <= 1 + 1e-4
 
 
+@pytest.mark.slow
 def test_sorting_keeps_the_whole_gradient_where_layers_narrow():
     """Orthonormal columns, a permutation, orthonormal columns, ...: a gradient of norm 1 everywhere."""
     critic = critic_of(mlp.Critic(width=8, depth=2, activation=group_sort), jnp.ones((1, 12)), steps=5)

@@ -156,6 +156,7 @@ def test_first_and_second_derivatives_by_the_samples(name):
     check_both_derivatives(lambda x: jnp.sin(critic(x)).sum(), X[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bjorck", "gradient_normalization"])
 def test_first_and_second_derivatives_by_the_parameters(name):
     """Power iteration takes its vectors for constants: see `test_spectral.py`."""

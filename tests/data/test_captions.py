@@ -153,6 +153,7 @@ def test_of_several_captions_the_first_is_taken():
             tfds._caption(none, "coco: image 7")
 
 
+@pytest.mark.slow
 def test_digits_are_described_by_what_is_measured_of_them():
     data = with_captions(read_digits())
     vocabulary = data.vocabulary

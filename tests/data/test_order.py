@@ -20,6 +20,7 @@ def test_indices_reach_the_ends():
     assert {*np.asarray(order(KEY, 0)).tolist()} == {*range(7)}
 
 
+@pytest.mark.slow
 @given(st.integers(1, 300), st.integers(0, 99))
 def test_a_permutation_has_every_index_once(length, seed):
     found = permute(jax.random.key(seed), jnp.arange(length), length)

@@ -58,6 +58,7 @@ def test_dequantization_is_uniform_and_as_wide_as_chosen():
     np.testing.assert_allclose(changed, np.linspace(-0.1, 0.1, len(changed)), atol=6e-3)
 
 
+@pytest.mark.slow
 def test_streamed_batches_are_the_resident_ones():
     """In turn, out of turn, and several iterations at a time."""
     options = {"size": 5, "dequantization": 0.3}

@@ -234,6 +234,7 @@ def test_a_call_that_was_broken_off_goes_on(tmp_path, monkeypatch):
         prepare(originals, tmp_path / "out", Preparation(), source="mine")
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_one_does(tmp_path, monkeypatch):
     from gan_jax.data import preparation
 

@@ -41,6 +41,7 @@ def test_a_mixtures_density_is_found_by_its_flow(schedule):
         log_likelihood(oracles.gaussian_mixture(*MIXTURE), KEY, points, levels("karras", SCHEDULES["edm"], steps=5))
 
 
+@pytest.mark.slow
 def test_normal_data_of_the_spread_are_exact():
     normal = jnp.zeros((1, 2)), jnp.array([0.25]), jnp.ones(1)
     points = 0.5 * jax.random.normal(KEY, (100, 2))
@@ -56,6 +57,7 @@ def test_one_dimension_agrees_with_a_sum_over_the_line():
     np.testing.assert_allclose(total, 1, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_probes_estimate_the_trace_and_keep_to_their_sign():
     denoiser, steps = oracles.gaussian_mixture(*MIXTURE), levels("log_snr", SCHEDULES["edm"], steps=30)
     exact, _ = log_likelihood(denoiser, KEY, POINTS, steps)
@@ -65,6 +67,7 @@ def test_probes_estimate_the_trace_and_keep_to_their_sign():
     assert 0 < float(jnp.abs(one - exact).mean()) < 2
 
 
+@pytest.mark.slow
 def test_the_flow_leads_back_to_the_data():
     denoiser, steps = oracles.gaussian_mixture(*MIXTURE), levels("log_snr", SCHEDULES["edm"], steps=60)
     points = of_mixture(200)

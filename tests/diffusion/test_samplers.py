@@ -137,6 +137,7 @@ def test_every_sampler_draws_the_mixture(schedule, spacing, sampler):
         np.testing.assert_allclose(own.var(axis=0).mean(), VARIANCES[k], rtol=0.3)
 
 
+@pytest.mark.slow
 def test_more_steps_and_higher_orders_are_nearer_to_the_flow():
     exact = drawn("edm", "karras", "heun", steps=400, n=200)
 
@@ -149,6 +150,7 @@ def test_more_steps_and_higher_orders_are_nearer_to_the_flow():
     np.testing.assert_array_equal(drawn("edm", "karras", "ddim"), drawn("edm", "karras", "ddim"))
 
 
+@pytest.mark.slow
 def test_evaluations_are_counted():
     counted = []
 

@@ -90,6 +90,7 @@ def test_an_error_is_the_mean_over_a_sample_of_the_target_missed():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_bound_weighs_errors_so_that_their_mean_is_the_variational_bound():
     """Of normal data by the exact denoiser: the integral over t of 1/2 |dSNR/dt| var(x0 | x)."""
     schedule = SCHEDULES["vp"]
@@ -111,6 +112,7 @@ def test_the_bound_weighs_errors_so_that_their_mean_is_the_variational_bound():
     assert "output" in WEIGHTINGS
 
 
+@pytest.mark.slow
 def test_a_variational_bound_is_the_log_density_for_the_exact_denoiser_and_below_it_for_others():
     mixture = (jnp.array([[-1.0, 0.0], [1.0, 0.5]]), jnp.array([0.2, 0.1]), jnp.array([0.4, 0.6]))
     which = (jnp.arange(20_000) % 5 >= 2).astype(int)

@@ -23,6 +23,7 @@ def run_blocks(page, **replaced):
     return names
 
 
+@pytest.mark.slow
 def test_the_loop_of_ones_own_trains():
     """As it stands but for the number of iterations, with narrower networks."""
     with jax.numpy_dtype_promotion("standard"):  # optax's own counts
@@ -34,6 +35,7 @@ def test_the_loop_of_ones_own_trains():
     assert min(jax.tree.leaves(moved)) > 0
 
 
+@pytest.mark.slow
 def test_the_experiment_on_own_images_is_one():
     experiment = run_blocks("guides/own_images.md")["experiment"]
     assert isinstance(experiment.gan, GAN)

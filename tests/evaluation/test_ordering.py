@@ -91,6 +91,7 @@ def test_the_distance_grows_with_the_damage(worse, strengths):
     assert distances[-1] > 3 * distances[0]
 
 
+@pytest.mark.slow
 def test_training_brings_samples_nearer_and_real_digits_are_nearest():
     adam = optax.adam(2e-3, b1=0.5, b2=0.9)
     system = gan(

@@ -41,6 +41,7 @@ def against():
     return reference(DATA, CLASSES, name="mine", n=30)
 
 
+@pytest.mark.slow
 def test_every_score_is_taken_for_every_set(against):
     found = evaluate(RNG.integers(0, 256, (95, 2, 2, 1)).astype(np.uint8), against, seeds=(4, 5, 6, 7))
     assert found.seeds == (4, 5, 6)  # there are no four sets of 30
@@ -98,6 +99,7 @@ def test_samples_that_are_drawn_have_each_seed_of_their_own(against):
     assert len({*found.scores["frechet"].values}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [

@@ -110,6 +110,7 @@ def test_a_generator_can_be_trained_on_a_histogram(script, monkeypatch):
     assert js(histogram(fake, experiment.CELLS), histogram(real, experiment.CELLS)) < 0.01
 
 
+@pytest.mark.slow
 def test_a_critic_measures_a_distance(script):
     experiment = script("10_ruler")
     pair = experiment.PAIRS["uniform, widened"]

@@ -60,6 +60,7 @@ def test_standing_moments_make_a_sample_its_own():
     assert float(jnp.abs(layer.apply(params, x)[1:] - layer.apply(params, x[1:])).max()) > 0.01
 
 
+@pytest.mark.slow
 def test_self_attention_is_numpys():
     x = jax.random.normal(KEY, (2, 4, 5, 16))
     layer = SelfAttention()
@@ -158,6 +159,7 @@ SYSTEM = CONFIG.build(SPEC, batch_size=8, classes=3)
 init, sample = jax.jit(lambda: SYSTEM.init(KEY, SPEC)), jax.jit(SYSTEM.sample, static_argnums=2)
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_within_the_constraint_and_each_by_itself():
     state, labels = init(), jnp.array([0, 2, 1, 1, 0], jnp.int32)
     samples = sample(state, KEY, 5, {"label": labels})
@@ -174,6 +176,7 @@ def test_samples_are_drawn_within_the_constraint_and_each_by_itself():
     assert float(jnp.abs(with_ema(1, 2) - samples).max()) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_step_moves_the_vectors_of_both_constraints():
     state = init()
     batch = {"sample": jax.random.normal(KEY, (8, 8, 8, 1)), "label": jnp.arange(8, dtype=jnp.int32) % 3}

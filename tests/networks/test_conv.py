@@ -91,6 +91,7 @@ any_window = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, derandomize=True)
 @given(**any_window)
 def test_any_size_kernel_stride_and_padding(**case):

@@ -22,6 +22,7 @@ def test_the_published_unet_has_the_published_parameters():
     assert sum(prod(leaf.shape) for leaf in jax.tree.leaves(params)) == 35_746_307
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in DENOISERS if not getattr(DENOISERS[name], "captioned", False)])
 def test_denoisers_keep_the_shape_say_nothing_at_first_and_hear_time_and_label(name):
     denoiser = DENOISERS[name](**TINY[name], classes=3)
@@ -66,6 +67,7 @@ def test_sizes_that_no_unet_takes_are_refused(fields, shape, match):
         jax.eval_shape(unet.Denoiser(**fields).init, KEY, jnp.ones((1, *shape)), jnp.ones(1))
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_in_training_alone():
     denoiser = unet.Denoiser(features=(8,), attention=(), blocks=1, dropout=0.5)
     x, time = jax.random.normal(KEY, (2, 4, 4, 1)), jnp.ones(2)
@@ -84,6 +86,7 @@ def test_sinusoids_are_the_published_ones():
     np.testing.assert_allclose(sinusoids(jnp.asarray(t, jnp.float32), 32), expected, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VAES)
 def test_vaes_draw_encode_and_decode(name):
     latents, fields = (2, 3), {"features": 4} if name == "conv" else {}

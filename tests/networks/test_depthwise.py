@@ -76,6 +76,7 @@ def test_no_convolution_is_left_for_a_cpu_to_run():
     assert "convolution" not in program
 
 
+@pytest.mark.slow
 def test_half_precision_is_added_up_in_float32():
     x, w = (array.astype(jnp.bfloat16) for array in arrays((9, 9), (5, 5)))
     y = depthwise_conv(x, w)

@@ -36,6 +36,7 @@ init = jax.jit(lambda network, x: network.init(KEY, x), static_argnums=0)
 apply = jax.jit(lambda network, params, x: network.apply(params, x), static_argnums=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "shape"), cases(GENERATORS), ids=str)
 def test_generators_draw_the_shape_in_range_and_without_mixing(name, shape):
     generator = GENERATORS[name](shape=shape, width=4)
@@ -66,6 +67,7 @@ def _norms_and_scores(critic, params, samples):
     return gradient_norm(lambda x: critic.apply(params, x), samples), critic.apply(params, samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CRITICS)
 def test_half_precision_layers_leave_parameters_scores_and_norms_in_float32(name):
     shape = (8, 8, 1)
@@ -79,6 +81,7 @@ def test_half_precision_layers_leave_parameters_scores_and_norms_in_float32(name
         assert 0 < jnp.abs(exact - rounded).max() < 0.05 * jnp.abs(exact).max()  # rounded, and no worse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in GENERATORS if name != "dcgan_mnist"])
 def test_half_precision_generators_draw_float32(name):
     noise = jax.random.normal(KEY, (4, 3))
@@ -121,6 +124,7 @@ class TestSetCritic:
         mixed = self.score(jnp.concatenate([a, a, b, b, b, a])).mean()
         assert abs(alike - mixed) > 1e-3
 
+    @pytest.mark.slow
     def test_gradient_norms_bound_the_change_per_mean_distance(self):
         """Moving all samples of a set by one vector moves D by at most the largest norm times its length."""
         norms = gradient_norm(self.score, self.samples[:6])

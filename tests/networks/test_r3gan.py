@@ -49,6 +49,7 @@ def test_blocks_begin_as_the_identity():
     assert all(leaf.ndim == 1 or leaf.any() or leaf.shape == (8, 4) for leaf in jax.tree.leaves(params))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [r3gan.Generator, r3gan.Critic])
 def test_a_label_says_which_class(kind):
     is_critic = kind is r3gan.Critic

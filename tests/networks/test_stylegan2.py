@@ -37,6 +37,7 @@ def by_hand(x, kernel, style, demodulate, up):
     return jnp.concatenate(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("demodulate", [True, False])
 @pytest.mark.parametrize("up", [True, False])
 def test_modulated_convolutions_are_those_of_explicit_kernels_to_second_order(demodulate, up):
@@ -58,6 +59,7 @@ def test_modulated_convolutions_are_those_of_explicit_kernels_to_second_order(de
         np.testing.assert_allclose(mine, expected, rtol=2e-3, atol=2e-4 * float(jnp.abs(expected).max()))
 
 
+@pytest.mark.slow
 def test_minibatch_std_is_numpys_and_tells_sets_apart():
     x = np.random.default_rng(0).normal(size=(6, 2, 3, 4)).astype(np.float32)
     found = minibatch_std(jnp.asarray(x), 3)
@@ -109,6 +111,7 @@ def test_adaptive_instance_normalization_gives_means_and_spreads():
     chex.assert_tree_all_finite(jax.grad(lambda x: stylegan.adain(x, scale, shift).sum())(jnp.ones_like(X)))
 
 
+@pytest.mark.slow
 def test_layers_with_an_equalized_rate_keep_the_variance_and_scale_their_steps():
     x = jax.random.normal(KEY, (500, 300))
     for rate in (1.0, 0.01):
@@ -124,6 +127,7 @@ def test_layers_with_an_equalized_rate_keep_the_variance_and_scale_their_steps()
     assert made.shape == (2, 8, 6, 30)
 
 
+@pytest.mark.slow
 def test_half_the_image_is_that_of_a_blurred_one():
     """A kernel that passes its middle on takes every second pixel of the smoothed image."""
     layer = EqualizedConv(1, 3, down=True, use_bias=False)
@@ -133,6 +137,7 @@ def test_half_the_image_is_that_of_a_blurred_one():
     np.testing.assert_allclose(made, blur(image, padding=(1, 1))[:, ::2, ::2], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [stylegan.Generator, stylegan2.Generator])
 def test_noise_is_a_samples_own_and_begins_at_nothing(kind):
     generator = kind(shape=(8, 8, 1), width=4, max_width=4, depth=1, mapping_depth=1)
@@ -151,6 +156,7 @@ def test_noise_is_a_samples_own_and_begins_at_nothing(kind):
         generator.init(KEY, z[:, :1])
 
 
+@pytest.mark.slow
 def test_labels_are_mapped_and_projected_on():
     small = {"width": 4, "max_width": 8, "depth": 1, "mapping_depth": 1, "classes": 3}
     plain = stylegan.Critic(width=4, max_width=8, depth=1, classes=3, set_size=1)

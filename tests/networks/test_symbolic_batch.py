@@ -56,6 +56,7 @@ def test_networks_take_a_symbolic_batch(name):
     assert out.shape[0] == batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dcgan", "vae conv"])
 def test_what_is_exported_computes_the_same_at_any_size(name):
     module, given = network(name)

@@ -95,6 +95,7 @@ def gradients_and_terms(strategy):
     return run(strategy, all_penalties, REAL, FAKE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy", [pytest.param("jit", marks=pytest.mark.slow), "shard_map"]
 )  # "pmap" has the program of "shard_map"
@@ -185,6 +186,7 @@ def under_labels(strategy):
     return run(strategy, all_points, REAL, FAKE, LABELS)
 
 
+@pytest.mark.slow
 def test_on_one_device_each_sample_is_scored_by_its_label():
     real, fake = np.sort(labeled(REAL, LABELS)), np.sort(labeled(FAKE, LABELS))
     for name, found in under_labels(None).items():
@@ -197,6 +199,7 @@ def test_on_one_device_each_sample_is_scored_by_its_label():
             np.testing.assert_allclose(found["points"], np.sort([*real, *fake]), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 @every_strategy
 def test_on_eight_devices_labels_stay_with_their_samples(strategy):
     of_one = under_labels(None)

@@ -92,6 +92,7 @@ def test_noisy_differences_estimate_the_square_of_the_gradients_norm():
         assert error < 0.2
 
 
+@pytest.mark.slow
 def test_the_adversarial_slope_of_a_linear_critic_is_the_norm_of_its_weight():
     """Where the range of the data, which two samples make wide, has room for the step."""
     real, fake = normal(0, 5, 3).at[0].set(-9), normal(1, 5, 3).at[0].set(9)
@@ -100,6 +101,7 @@ def test_the_adversarial_slope_of_a_linear_critic_is_the_norm_of_its_weight():
         np.testing.assert_allclose(jnp.delete(slopes, jnp.array([0, 5])), [3.0] * 8, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_adversarial_step_stays_in_the_range_of_the_data():
     """Of black and white images every coordinate is at an end of the range."""
     real, fake = jnp.sign(normal(0, 8, 16, 16)), jnp.sign(normal(1, 8, 16, 16))
@@ -119,6 +121,7 @@ def test_the_adversarial_step_stays_in_the_range_of_the_data():
     np.testing.assert_allclose(slopes, change / np.sqrt((moved**2).sum(axis=(1, 2))), rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_adversarial_slope_is_zero_where_the_data_have_no_range():
     same = jnp.full((4, 3), 0.5)
     np.testing.assert_array_equal(slope("adversarial", linear, same, same), np.zeros(8))
@@ -147,6 +150,7 @@ def test_the_adversarial_step_leads_uphill_or_downhill_by_a_length_between_the_b
     assert slopes.min() > 9
 
 
+@pytest.mark.slow
 def test_the_adversarial_derivative_takes_the_step_for_a_constant():
     real, fake = normal(0, 4, 3), normal(1, 4, 3)
     points, scored = jnp.concatenate([real, fake]), []

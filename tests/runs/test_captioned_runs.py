@@ -62,6 +62,7 @@ def runs(tmp_path_factory):
     return folder, experiments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["control", "clip", "prior", "unclip"])
 def test_a_run_that_stopped_goes_on_bit_for_bit(runs, tmp_path, name):
     from dataclasses import replace
@@ -73,6 +74,7 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(runs, tmp_path, name):
     jax.tree.map(np.testing.assert_array_equal, again.state, whole.state)
 
 
+@pytest.mark.slow
 def test_prompts_and_hints_are_drawn_of_by_the_command(runs, tmp_path, capsys):
     from PIL import Image
 
@@ -92,6 +94,7 @@ def test_prompts_and_hints_are_drawn_of_by_the_command(runs, tmp_path, capsys):
     assert "cannot sample" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_clip_is_measured_by_evaluate_and_reported(runs, capsys):
     folder, _ = runs
     assert main(["evaluate", str(folder / "clip")]) == 0

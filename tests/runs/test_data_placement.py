@@ -32,6 +32,7 @@ def experiment(folder, **data):
     return Experiment(data=DataConfig(str(folder), **data), gan=gan, batch_size=8, steps=6, log_every=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["with_replacement", "epochs"])
 @pytest.mark.parametrize("devices", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 8))])
 def test_resident_and_streamed_runs_are_the_same(folder, tmp_path, sampling, devices):

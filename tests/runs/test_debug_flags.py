@@ -10,6 +10,7 @@ from gan_jax.cli import main
 FLAGS = {"x64": jax.enable_x64, "nans": jax.debug_nans, "keys": jax.debug_key_reuse}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["nans", *(pytest.param(flag, marks=pytest.mark.slow) for flag in ("x64", "keys"))])
 def test_a_run_goes_through_every_command(flag, tiny_run, tmp_path):
     file = next((tiny_run / "source").glob("*.py"))

@@ -103,6 +103,7 @@ def own(tmp_path):
     return folder / "own.py"
 
 
+@pytest.mark.slow
 def test_everything_may_be_of_ones_own(own):
     gan = load(own).experiment.gan
     assert isinstance(gan.loss, Loss)

@@ -14,6 +14,7 @@ from gan_jax.training import checkpoint
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_averages_of_another_and_says_so(tiny_run, tmp_path, capsys):
     folder = tmp_path / "tuned"
     options = ["--steps", "1", "--seed", "7", "--evaluation.every", "null", "--workdir", str(folder)]

@@ -29,6 +29,7 @@ def settings_in(folder):
     return read_json(folder / "experiment.json")["settings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_a_run_goes_on_without_its_options(run, place, capsys):
     words = {"before": ["--resume", str(run)], "after": [str(run), "--resume"]}[place]
@@ -47,6 +48,7 @@ def test_a_run_is_not_trained_anew_by_mistake(run, capsys):
     assert "--workdir: the run goes on in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_run_is_trained_like_it(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(run / "experiment.json"), "--seed", "1"]) == 0
@@ -89,6 +91,7 @@ def test_what_is_resolved_means_the_same(experiment):
         assert again.diffusion.steps == 1000
 
 
+@pytest.mark.slow
 def test_a_run_of_before_that_left_presets_open_goes_on(run):
     """Its settings are null where a preset speaks."""
     described = json.loads((run / "experiment.json").read_text())

@@ -89,6 +89,7 @@ def damage(folder):
         manifest.write_bytes(b"torn")
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_or_harmless(whole, tmp_path):
     expected, rng, found = runs.load(whole), random.Random(0), 0
     for _ in range(12):
@@ -120,6 +121,7 @@ def test_another_state_under_the_same_name_is_found(tmp_path):
     assert digests(Checkpoint(3, {"x": np.arange(3.0)[:, None]}, {}))["arrays"]["x"] != saved["arrays"]["x"]
 
 
+@pytest.mark.slow
 def test_swapped_checkpoints_are_found_and_the_run_goes_back(whole, run, file, capsys):
     checkpoints = run / "checkpoints"
     for source, target in (("30", "x"), ("20", "30"), ("x", "20")):
@@ -133,6 +135,7 @@ def test_swapped_checkpoints_are_found_and_the_run_goes_back(whole, run, file, c
     assert_same(run, whole)
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_goes_back_to_the_one_before(whole, run, file, capsys):
     damage(run / "checkpoints" / "30")
     assert resume(file, run) == 0
@@ -143,6 +146,7 @@ def test_a_damaged_newest_checkpoint_goes_back_to_the_one_before(whole, run, fil
     assert_same(run, whole)
 
 
+@pytest.mark.slow
 def test_a_damaged_best_checkpoint_is_set_aside_and_the_next_score_is_the_best(run, file, capsys):
     (best,) = checkpoint.steps(run / "best")
     damage(run / "best" / str(best))
@@ -181,6 +185,7 @@ def test_a_run_whose_checkpoints_are_gone_does_not_start_from_scratch(run, file,
     assert "its checkpoints are gone" in refused_check(capsys, run)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_before_its_first_checkpoint_goes_on(whole, run, file):
     """It has the one of its beginning, and lines of metrics."""
     for name in ("20", "30"):
@@ -190,6 +195,7 @@ def test_a_run_stopped_before_its_first_checkpoint_goes_on(whole, run, file):
     assert_same(run, whole)
 
 
+@pytest.mark.slow
 def test_torn_lines_are_cut_or_written_anew(whole, run, file):
     for name in ("training_metrics.jsonl", "evaluation_history.jsonl"):
         with (run / name).open("a") as torn:
@@ -205,6 +211,7 @@ def test_a_protocol_of_another_shape_is_one_line(run, file, capsys, text):
     assert "evaluation_protocol.json: is not" in refused(capsys, 2, "train", file, "--workdir", run, "--resume")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "evaluate --best"])
 def test_a_protocol_of_another_shape_is_one_line_to_readers(run, capsys, command):
     (run / "evaluation_protocol.json").write_text('{"n_real": 3}')
@@ -255,6 +262,7 @@ def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["gan_jax.files._dumps", "gan_jax.runs.training.save_samples"])
 def test_a_full_disk_is_one_line_and_the_run_goes_on(whole, run, file, capsys, monkeypatch, written):
     shutil.rmtree(run / "checkpoints" / "30")
@@ -311,6 +319,7 @@ def refused_check(capsys, folder):
     return [line for line in told.out.splitlines() if not line.endswith(": ok")].pop()
 
 
+@pytest.mark.slow
 def test_check_finds_what_is_damaged(whole, run, capsys):
     assert main(["check", str(whole)]) == 0
     told = capsys.readouterr().out.splitlines()

@@ -26,6 +26,7 @@ experiment = Experiment(
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Orbax's event loops, closed when collected
 
 
+@pytest.mark.slow
 def test_it_goes_through_every_command(tmp_path, capsys):
     shutil.copy(Path(__file__).parent.parent / "moments.py", tmp_path)
     file, run = tmp_path / "fit.py", tmp_path / "run"

@@ -35,6 +35,7 @@ def error(found, expected):
     return float(jnp.abs(found - expected).max() / jnp.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stable_diffusion", "trailing"])
 def test_a_sample_of_20_steps_with_guidance_is_that_of_diffusers(name):
     own, params = networks(name)
@@ -51,6 +52,7 @@ def test_a_sample_of_20_steps_with_guidance_is_that_of_diffusers(name):
     assert error(images, given[f"{name}.image"]) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_sample_of_sdxl_told_sizes_and_a_crop_is_that_of_diffusers():
     own, params = networks("sdxl", "unet_2d_condition_sdxl")
     given, levels = values("samples"), levels_of(own.scheduler, 20)
@@ -137,6 +139,7 @@ def folder(tmp_path):
     return write_pipeline(tmp_path)
 
 
+@pytest.mark.slow
 def test_images_of_captions_are_drawn_from_a_folder(folder):
     model = text_to_image.load(folder)
     options = {"steps": 4, "guidance": 3.0, "size": (16, 12)}
@@ -150,6 +153,7 @@ def test_images_of_captions_are_drawn_from_a_folder(folder):
     assert (pushed != again).any()
 
 
+@pytest.mark.slow
 def test_a_control_net_changes_images_by_its_hint_and_none_at_first(folder):
     model, (module, params) = text_to_image.load(folder), network("controlnet")
     hints = jnp.stack([jnp.zeros((16, 16, 3)), jnp.ones((16, 16, 3))])

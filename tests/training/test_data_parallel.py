@@ -86,6 +86,7 @@ def ten_iterations(strategy, paired_up):
     return run, half, whole, metrics, np.concatenate(seen) if seen else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "paired_up"),
     [*((strategy, False) for strategy in devices.STRATEGIES), ("jit", True), ("shard_map", True)],
@@ -112,6 +113,7 @@ def test_what_a_network_draws_itself_differs_from_device_to_device(strategy):
     assert len(set(np.asarray(drawn).tolist())) == 8
 
 
+@pytest.mark.slow
 def test_a_state_can_be_sharded(monkeypatch):
     """Every device keeps its part of the large arrays, whole ones of the others, and trains what one device does."""
     monkeypatch.setattr(devices, "_SMALLEST_SHARDED", 16)
@@ -130,6 +132,7 @@ def test_a_state_can_be_sharded(monkeypatch):
     chex.assert_trees_all_close(metrics, metrics_of_one, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", devices.STRATEGIES)
 def test_every_device_holds_the_same_state(strategy):
     for leaf in jax.tree.leaves(ten_iterations(strategy, False)[2]):
@@ -204,6 +207,7 @@ def test_a_label_stays_with_its_sample(strategy):
     assert length == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", devices.STRATEGIES)
 def test_a_labeled_game_keeps_each_label_with_its_sample(strategy):
     """Through shuffles, critic steps, penalty points and the generator's step, on eight devices."""

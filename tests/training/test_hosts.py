@@ -76,6 +76,7 @@ def test_options_that_do_not_go_together(options, message):
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 def test_several_processes_need_one_folder(tmp_path):
     process = start(
         tmp_path / "never", ["--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "0"], named=False
@@ -101,6 +102,7 @@ def test_a_lost_host_is_one_line():
     assert filtered(f"{gloo} external/gloo/...] 128 vs 4. Received data size doesn't match\n") == "one line\n"
 
 
+@pytest.mark.slow
 def test_hosts_read_disjoint_parts_which_make_the_batch():
     """Two batches of an iteration, of each of which two hosts read halves."""
     images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)

@@ -298,6 +298,7 @@ def test_an_index_names_files_of_its_folder_alone(tmp_path, listed):
         weights.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_parameters_outlive_their_file(tmp_path):
     folder = folder_of("unet_2d_ddpm", tmp_path)
     module, params = weights.load(folder)

@@ -34,6 +34,7 @@ def features(network):
     return jax.jit(network.apply)(network.params, IMAGES)
 
 
+@pytest.mark.slow
 def test_features_are_the_stored_ones(features):
     stored = json.loads(efficientnet_reference.FILE.read_text())
     assert features.vectors.shape == (2, 1280)

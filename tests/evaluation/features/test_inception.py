@@ -51,6 +51,7 @@ def test_the_shapes_are_the_published_ones(shapes):
     assert sum(leaf.size for leaf in leaves) == 23_834_568 - 17_216 - 1000 * 2049 + 1008 * 2048
 
 
+@pytest.mark.slow
 def test_normalization_is_folded_into_the_convolution(state, shapes):
     rng = np.random.default_rng(0)
     name = "Mixed_6b.branch7x7_2"  # a row of 7

@@ -29,6 +29,7 @@ TOLERANCE = 1e-4
 SEEN = 20 * TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAYS)
 def test_a_network_says_what_the_original_says(name):
     found = errors(name)
@@ -64,6 +65,7 @@ def test_a_setting_mistaken_for_another_is_seen(name, wrong):
     assert max(errors(name, module.clone(config=replace(module.config, **wrong)), params).values()) > SEEN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "wrong"), [("autoencoder_kl", ("_EPSILON", 1e-5)), ("autoencoder_kl", ("_UNPADDED", 1))]
 )
@@ -73,6 +75,7 @@ def test_what_only_the_autoencoder_has_is_seen(module, wrong, monkeypatch):
     assert max(found["mean"], found["out"]) > SEEN
 
 
+@pytest.mark.slow
 def test_the_transformer_within_a_unet_has_an_epsilon_of_its_own(monkeypatch):
     monkeypatch.setattr("gan_jax.networks.pretrained.transformer._EPSILON", 1e-5)
     assert errors("unet_2d_condition_sd")["out"] > SEEN
@@ -97,6 +100,7 @@ def test_sdxl_looks_at_states_that_are_not_normalized():
     assert not np.allclose(states.hidden_states[-1], states.last_hidden_state, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_control_net_says_nothing_at_first_and_leaves_its_base_as_it_is_to_the_bit():
     base, params = network("unet_2d_condition_sd")
     given = values("controlnet")
@@ -117,6 +121,7 @@ def test_a_control_net_says_nothing_at_first_and_leaves_its_base_as_it_is_to_the
     assert not gradients["conv_in"]["kernel"].any()
 
 
+@pytest.mark.slow
 def test_channels_of_a_hint_are_reversed_where_it_was_trained_so():
     module, params = network("controlnet")
     given = values("controlnet")
@@ -137,6 +142,7 @@ def test_the_prior_looks_back_alone_if_there_is_a_mask():
     np.testing.assert_allclose(said, given["out"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_text_states_that_are_masked_change_nothing():
     module, params = network("unet_2d_condition_sd")
     inputs = taken(values("unet_2d_condition_sd"), *UNET)
@@ -147,6 +153,7 @@ def test_text_states_that_are_masked_change_nothing():
     assert not np.allclose(apply(inputs[2], mask), apply(inputs[2], jnp.ones((2, 7))), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_half_precision_is_near():
     module, params = network("unet_2d_condition_sd")
     assert TOLERANCE < errors("unet_2d_condition_sd", module.clone(dtype=jnp.bfloat16), params)["out"] < 0.2
@@ -198,6 +205,7 @@ PUBLIC = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_sizes_have_the_public_numbers_of_parameters(name):
     module, count = PUBLIC[name]

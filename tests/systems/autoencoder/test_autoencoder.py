@@ -131,6 +131,7 @@ def test_the_loss_is_summed_over_an_image_and_the_latents():
     np.testing.assert_allclose(found["psnr"], psnr(BATCH["sample"], jnp.clip(images, -1, 1)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_adaptive_weight_makes_the_terms_alike_at_the_last_layer():
     """With lambda, both terms' gradients by the last layer have one length, whatever the critic's scale is."""
     settings = replace(TOLD, kl_weight=0.0)
@@ -159,6 +160,7 @@ def test_the_adaptive_weight_makes_the_terms_alike_at_the_last_layer():
     assert float(said["adaptive_weight"]) == pytest.approx(float(quiet["adaptive_weight"]) / 10, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_critic_is_heard_only_after_so_many_images_and_none_moves_the_other():
     before, after, _ = stepped(replace(TOLD, adversary=replace(CRITIC, after=8)))
     _, alone, _ = stepped(PLAIN)
@@ -176,6 +178,7 @@ def test_any_penalty_of_the_family_holds_the_critic(penalty):
     assert "penalty" in metrics
 
 
+@pytest.mark.slow
 def test_perceptual_features_count_by_their_direction():
     def perceive(images):
         return jnp.stack([images.mean(axis=(1, 2, 3)) + 3, 1 + 0 * images[:, 0, 0, 0]], axis=1)
@@ -187,6 +190,7 @@ def test_perceptual_features_count_by_their_direction():
     assert float(ten["reconstruction"]) == pytest.approx(float(told["reconstruction"]), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["jit", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHERS)])
 def test_devices_share_a_batch_and_change_nothing(strategy):
     def build(sharding):

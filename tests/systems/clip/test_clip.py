@@ -38,6 +38,7 @@ def step(devices, system):
     return devices.compile(update, state, *rest)(state, *rest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
 def test_eight_devices_learn_what_one_does(loss):
     settings = {"loss": loss, "optimizer": AdamConfig(b1=0.9, b2=0.9), "augment": ("translation",)}
@@ -52,6 +53,7 @@ def test_eight_devices_learn_what_one_does(loss):
             np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_embeddings_that_are_not_gathered_are_another_loss():
     devices = data_parallel(8, "shard_map")
     _, right = step(devices, build(devices.sharding))
@@ -59,6 +61,7 @@ def test_embeddings_that_are_not_gathered_are_another_loss():
     assert abs(float(right["loss"]) - float(wrong["loss"])) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
 def test_the_scale_begins_as_published_and_is_held(loss):
     system = build(loss=loss)
@@ -91,6 +94,7 @@ def test_a_caption_is_read_at_its_end_and_what_is_behind_does_not_count():
     np.testing.assert_allclose(jnp.linalg.norm(read(tokens), axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_pairs_are_told_apart_after_some_steps_and_classes_by_their_prompts():
     settings = {"prompts": CAPTIONS, "optimizer": AdamConfig(learning_rate=1e-2, b1=0.9, b2=0.99)}
     system = build(**settings, ema_decay=0.5)

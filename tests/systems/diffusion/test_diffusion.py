@@ -55,6 +55,7 @@ def fitted():
     return system, state, metrics
 
 
+@pytest.mark.slow
 def test_it_learns_a_normal_and_its_likelihood(fitted):
     system, state, metrics = fitted
     assert metrics["loss"][-100:].mean() < metrics["loss"][:100].mean()
@@ -78,6 +79,7 @@ def test_samples_are_encoded_to_noise_and_decoded_to_themselves(fitted):
     np.testing.assert_allclose(jax.jit(system.decode)(state, latents), batch["sample"], atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_options_of_sampling_change_what_is_drawn(fitted):
     system, state, _ = fitted
     draw = jax.jit(lambda **options: system.sample(state, KEY, 3, **options), static_argnames=system.options["sample"])
@@ -98,6 +100,7 @@ def test_more_steps_than_a_schedule_has_are_refused():
         system.sample(system.init(KEY, SPEC), KEY, 2, steps=2000)
 
 
+@pytest.mark.slow
 def test_labels_are_heard_and_guidance_pushes_towards_them():
     def batch(key):
         label = jax.random.bernoulli(jax.random.fold_in(key, 1), shape=(BATCH,)).astype(jnp.int32)
@@ -118,6 +121,7 @@ def test_labels_are_heard_and_guidance_pushes_towards_them():
     assert float(draw(0 * ones, 1.0).mean()) == pytest.approx(-1, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_devices_share_a_batch_and_change_nothing(strategy):
     def build(sharding):
@@ -131,6 +135,7 @@ def test_devices_share_a_batch_and_change_nothing(strategy):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_denoised_is_held_to_the_range_of_images_if_told_so():
     spec = {"sample": jax.ShapeDtypeStruct((2, 2, 1), jnp.float32)}
     system = replace(TINY, clip=True, preset="ddpm", steps=20).build(spec, batch_size=8)

@@ -33,6 +33,7 @@ def test_each_number_has_sinusoids_of_its_own_cosines_first():
     np.testing.assert_allclose(vector[0, [32, 48]], [np.cos(2), np.sin(2)], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network", [DenoiserConfig("mlp", width=8, depth=1), DenoiserConfig("unet", features=(8,), blocks=1)]
 )

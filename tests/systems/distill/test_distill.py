@@ -34,6 +34,7 @@ def taught():
     return SimpleNamespace(experiment=experiment, system=system, state=state._replace(ema=moved), shape=(2,))
 
 
+@pytest.mark.slow
 def test_a_student_begins_as_its_teacher_at_its_level(taught):
     distill = Distill("teacher", noise=1.5, gan=GAME)
     system = distill.build(SPEC, batch_size=8, runs={"teacher": taught})
@@ -47,6 +48,7 @@ def test_a_student_begins_as_its_teacher_at_its_level(taught):
     assert system.evaluations == 1
 
 
+@pytest.mark.slow
 def test_both_networks_move_and_the_teacher_is_reported(taught):
     system = Distill("teacher", gan=GAME).build(SPEC, batch_size=8, runs={"teacher": taught})
     state = system.init(KEY, SPEC)
@@ -87,6 +89,7 @@ def test_what_does_not_fit_is_refused(taught):
         of.build(SPEC, batch_size=8, classes=2, runs={"teacher": taught})
 
 
+@pytest.mark.slow
 def test_a_student_is_trained_and_drawn_from_by_the_commands(tmp_path, capsys):
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     (tmp_path / "teacher.py").write_text(

@@ -156,6 +156,7 @@ def test_scores_that_are_not_finite_do_not_hide_that_samples_are_mixed():
         system(critic=Rooted(start=-1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["wgan_gp", "r1", "none"])
 def test_a_critic_that_mixes_samples_is_one_function_everywhere(penalty):
     """In its own step, in the generator's, in the diagnosis: real samples are scored apart from generated ones."""
@@ -183,6 +184,7 @@ def test_a_critic_that_mixes_samples_is_one_function_everywhere(penalty):
     np.testing.assert_allclose(measured["wasserstein"], real_score - fake_score, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_diagnosis_has_sets_of_the_size_that_is_trained_on():
     """Ten samples in batches of four: sets neither straddle real and generated samples, nor is the last one smaller."""
     critic = mlp.SetCritic(width=4, depth=1, set_size=4)
@@ -197,6 +199,7 @@ def test_a_diagnosis_has_sets_of_the_size_that_is_trained_on():
     np.testing.assert_allclose(measured["wasserstein"], real_score - fake_score, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_generator_that_mixes_makes_the_fakes_of_each_critic_step_by_themselves():
     generator, critic = NormalizingGenerator(), mlp.Critic(width=5, depth=1)
     game = system(generator=generator, critic_steps=3, penalty=None)
@@ -240,6 +243,7 @@ def test_a_state_is_refused_where_a_system_is_put_together_by_hand_too():
         jax.eval_shape(lambda: system(critic=Averaging(), trains=False).init(KEY, SPEC))
 
 
+@pytest.mark.slow
 def test_an_optimizer_may_read_the_losss_value():
     """A plateau: the rate falls where the loss does, or does not. Of each network the value is its own loss."""
     seen = optax.GradientTransformationExtraArgs(
@@ -257,6 +261,7 @@ def test_an_optimizer_may_read_the_losss_value():
     jax.eval_shape(lambda: game.update(game.init(KEY, SPEC), KEY, {"sample": jnp.ones((BATCH, 3))}))
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_searches_along_a_line_is_refused():
     with pytest.raises(InputError, match=r"^critic_optimizer: needs more than .*missing.*; choose another") as error:
         system(critic_optimizer=optax.lbfgs())

@@ -78,6 +78,7 @@ def after_five_iterations(system):
     return state
 
 
+@pytest.mark.slow
 def test_the_system_is_the_one_described():
     chex.assert_trees_all_close(after_five_iterations(build()), after_five_iterations(by_hand()), rtol=1e-5, atol=1e-8)
 
@@ -166,6 +167,7 @@ def first_critic_step(**changes):
     return float(max(jax.tree.leaves(moved))), optax.tree.get(after.critic.optimizer, "count")
 
 
+@pytest.mark.slow
 def test_the_critics_optimizer_is_told_of_a_lazy_penalty():
     """Adam's first step has the length of its rate; a penalty without weight adds nothing to the second."""
     weightless = PenaltyConfig("r1", weight=0.0)
@@ -177,6 +179,7 @@ def test_the_critics_optimizer_is_told_of_a_lazy_penalty():
     np.testing.assert_allclose((length, count), (0.03 * 3 / 4 * (1 + second), 2), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_lazy_penaltys_schedule_ends_with_the_iterations():
     """3 iterations of 2 steps, with a step of the penalty's own after each second one, are 9 of the optimizer's."""
     built = build(penalty=PenaltyConfig("r1", every=2), loss="hinge")
@@ -196,6 +199,7 @@ def test_a_lazy_penaltys_schedule_ends_with_the_iterations():
     chex.assert_trees_all_close(after_five_iterations(built), after_five_iterations(made), rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_penaltys_weight_follows_the_images_that_the_critic_has_seen():
     """After five iterations of two steps of four images, and of none of it before."""
     falls = build(penalty=PenaltyConfig("r1", weight=Cosine(first=8.0, last=8.0, images=1)))
@@ -208,6 +212,7 @@ def test_a_penaltys_weight_follows_the_images_that_the_critic_has_seen():
     np.testing.assert_allclose(weights, [3, 2, 1], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_constraint_is_the_one_described():
     def largest(**chosen):
         system = build(constraint=ConstraintConfig(**chosen))
@@ -220,6 +225,7 @@ def test_the_constraint_is_the_one_described():
     assert largest(bound=0.02) == largest()  # of nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_either_precision_learns_a_distribution(precision):
     """A Gaussian that lies three away from where the generator starts."""

@@ -61,6 +61,7 @@ def test_each_network_moves_at_its_own_steps():
     assert int(after.step) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "points"),
     [("wasserstein", "interpolated"), ("wasserstein", "real"), ("relativistic", "fake"), ("relativistic", "both")],
@@ -171,6 +172,7 @@ def test_counts_and_batches_agree():
         game.update(game.init(KEY, SPEC), KEY, {"sample": REAL[:-1]})
 
 
+@pytest.mark.slow
 def test_the_critic_learns_the_gap_and_the_generator_closes_it():
     """Points far from where the generator starts: after a while its samples are there."""
     adam = optax.adam(2e-3, 0.5)
@@ -188,6 +190,7 @@ def test_the_critic_learns_the_gap_and_the_generator_closes_it():
     assert metrics["wasserstein"][:20].mean() > 5 * jnp.abs(metrics["wasserstein"][-20:].mean())
 
 
+@pytest.mark.slow
 def test_without_a_penalty_there_is_none():
     """As with a weight of zero, and without the gradient: no second derivative is taken."""
     state = system().init(KEY, SPEC)
@@ -199,6 +202,7 @@ def test_without_a_penalty_there_is_none():
     assert {*measured} == {"wasserstein", "critic_loss", "gradient_norm_at_real", "gradient_norm_at_fake"}
 
 
+@pytest.mark.slow
 def test_a_lazy_penalty_has_a_step_of_its_own_at_every_third_of_the_critics():
     """Eight steps of the critic in two iterations, in Python: a step on the loss, and thrice one on the penalty."""
     every, steps, weight = 3, 4, 2.0
@@ -319,6 +323,7 @@ def test_the_critic_is_projected_at_first_and_after_each_of_its_steps(every, mov
     chex.assert_trees_all_close(after.critic.params, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 2])
 def test_what_a_constraint_iterates_on_is_carried_from_step_to_step(every):
     """Once for each step on the loss; the parameters themselves stay as they are."""
@@ -343,6 +348,7 @@ def test_what_a_constraint_iterates_on_is_carried_from_step_to_step(every):
     np.testing.assert_array_equal(metrics["slope"], 0)
 
 
+@pytest.mark.slow
 def test_the_critic_is_wrapped_wherever_it_is_used():
     def doubled(critic):
         return lambda x: 2 * critic(x)
@@ -372,6 +378,7 @@ LABELED = {"sample": REAL.at[:, -1].set(LABELS.astype(jnp.float32)), "label": LA
 LABELED_SPEC = SPEC | {"label": jax.ShapeDtypeStruct((), jnp.int32)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", ["interpolated", "real", "both"])
 @pytest.mark.parametrize("every", [1, 2])
 def test_a_label_stays_with_its_sample(points, every):
@@ -399,6 +406,7 @@ def test_points_between_unlike_labels_are_refused():
     jax.eval_shape(lambda: game.update(game.init(KEY, LABELED_SPEC), KEY, LABELED))
 
 
+@pytest.mark.slow
 def test_samples_are_encoded_and_decoded():
     game = system(generator=mlp.Generator(shape=(3,), width=16, depth=1))
     state = game.init(KEY, SPEC)
@@ -420,6 +428,7 @@ def test_every_metric_is_described():
 LINEAR_IMAGES = jax.random.uniform(KEY, (BATCH, 6, 6, 1), minval=-1)
 
 
+@pytest.mark.slow
 def test_penalties_are_taken_through_the_augmentation_in_the_image_as_it_is():
     """Of a linear critic, the slope behind a box of zeros is the norm of the weights outside it."""
 
@@ -444,6 +453,7 @@ def test_penalties_are_taken_through_the_augmentation_in_the_image_as_it_is():
     assert "augment_strength" not in system(**settings, penalty=penalty).metrics
 
 
+@pytest.mark.slow
 def test_augmentations_without_strength_change_nothing():
     settings = {"generator": mlp.Generator(shape=(6, 6, 1), width=4), "critic": mlp.Critic(width=4), "critic_steps": 1}
     spec, data = {"sample": jax.ShapeDtypeStruct((6, 6, 1), jnp.float32)}, {"sample": LINEAR_IMAGES}
@@ -454,6 +464,7 @@ def test_augmentations_without_strength_change_nothing():
     chex.assert_trees_all_close(*states, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_strength_follows_the_signs_of_real_scores():
     """Up while the critic is sure of what is real, every fourth step, whatever the number of critic steps."""
     augment = AugmentConfig(("translation",), strength=0.25, target=0.0, images=4 * BATCH * 10)
@@ -511,6 +522,7 @@ class Cliff(nn.Module):
         return 3 + jnp.sqrt(x.sum(axis=1) * 0 + bias[0]) + bias[1]
 
 
+@pytest.mark.slow
 def test_gradients_that_are_not_finite_are_hidden_and_counted():
     game = system(critic=Cliff(), penalty=None, nan_to_num=True, critic_optimizer=optax.sgd(1.0))
     state = game.init(KEY, SPEC)

@@ -80,6 +80,7 @@ def latent(run_below, **changes):
     return LatentDiffusion(str(run_below.folder.path), diffusion=replace(TOLD, **changes))
 
 
+@pytest.mark.slow
 def test_captions_are_heard_and_guidance_pushes_towards_them():
     system = TOLD.build(SPEC, batch_size=32, vocabulary=WORDS)
     assert system.captioned
@@ -102,6 +103,7 @@ def test_captions_are_heard_and_guidance_pushes_towards_them():
     np.testing.assert_allclose(pushed[2], means[2], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_hidden_captions_are_the_empty_one():
     """The guided network must have seen in training what it is pushed away from: an empty caption, not zeros."""
     settings = replace(TOLD, label_dropout=1.0)
@@ -117,6 +119,7 @@ def test_hidden_captions_are_the_empty_one():
     assert float(kept(state, KEY, batch)[1]["loss"]) != float(hidden["loss"])
 
 
+@pytest.mark.slow
 def test_what_is_behind_a_captions_end_is_not_looked_at():
     network = Denoiser(features=(8,), heads=2, text_width=8, text_depth=1, words=4, length=5)
     x, time = jax.random.normal(KEY, (1, 4, 4, 1)), jnp.ones(1)
@@ -129,6 +132,7 @@ def test_what_is_behind_a_captions_end_is_not_looked_at():
     assert not np.allclose(said, network.apply(params, x, time, jnp.array([[2, 3, 0, 0, 0]])), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_latents_have_unit_variance_whatever_the_autoencoders_are(run_below):
     """Without the scale, noise that is meant for unit variance hides nothing, or everything."""
     system = latent(run_below).build(SPEC, batch_size=8, vocabulary=WORDS, runs={"autoencoder": run_below})
@@ -166,6 +170,7 @@ class Inner(NamedTuple):
     step: jax.Array
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["jit", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHERS)])
 def test_devices_share_a_batch_and_change_nothing(run_below, strategy):
     def build(sharding):
@@ -181,6 +186,7 @@ def test_devices_share_a_batch_and_change_nothing(run_below, strategy):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_bit_for_bit_and_draws_of_captions(run_below, data, tmp_path, capsys):
     experiment = Experiment(data=data, latent_diffusion=latent(run_below), batch_size=8, steps=4, log_every=2)
     whole = train(experiment, tmp_path / "whole")
@@ -198,6 +204,7 @@ def test_a_run_goes_on_bit_for_bit_and_draws_of_captions(run_below, data, tmp_pa
     assert len(opened.experiment.latent_diffusion.autoencoder_sha256) == 64
 
 
+@pytest.mark.slow
 def test_the_commands_draw_of_a_prompt_and_refuse_another_autoencoder(tmp_path, capsys):
     file, below, folder = tmp_path / "ae.py", tmp_path / "ae", tmp_path / "ld"
     pictures = tmp_path / "pictures"
@@ -270,6 +277,7 @@ def test_what_does_not_fit_is_refused(run_below):
         TOLD.build(points, batch_size=8, vocabulary=WORDS)
 
 
+@pytest.mark.slow
 def test_a_bound_denoiser_is_told_nothing_by_the_empty_caption():
     model = TOLD.model(SPEC, batch_size=8, classes=0, vocabulary=WORDS)
     params = TOLD.build(SPEC, batch_size=8, vocabulary=WORDS).init(KEY, SPEC).params

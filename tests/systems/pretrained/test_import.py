@@ -59,6 +59,7 @@ def imported(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_an_imported_run_draws_what_the_library_draws(imported, tmp_path):
     folder = write_pipeline(tmp_path)
     found = images(imported, "--n", 1, "--prompt", "a b", "--negative-prompt", "h")
@@ -87,6 +88,7 @@ def test_every_file_is_hashed_and_named(imported, capsys, tmp_path):
     assert "model/tokenizer/merges.txt: damaged (" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_hint_is_seen_and_has_the_images_size(imported, tmp_path, capsys):
     for name, shade in (("dark", 0), ("light", 255)):
         Image.new("RGB", (12, 16), (shade, shade, 0)).save(tmp_path / f"{name}.png")
@@ -100,6 +102,7 @@ def test_a_hint_is_seen_and_has_the_images_size(imported, tmp_path, capsys):
     assert "--hint: none.png cannot be read" in refused(capsys, "sample", imported, "--hint", "none.png")
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_with_its_files_in_the_protocol_and_reported(imported, tmp_path, capsys):
     data = tmp_path / "data.npz"
     rng = np.random.default_rng(0)
@@ -113,6 +116,7 @@ def test_a_run_is_scored_with_its_files_in_the_protocol_and_reported(imported, t
     assert "public networks" in (imported / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_sdxl_is_told_sizes_and_a_crop(tmp_path, capsys):
     folder = write_pipeline(tmp_path / "xl", "StableDiffusionXLPipeline")
     run = tmp_path / "run"
@@ -146,6 +150,7 @@ def test_a_refiner_is_imported_beside_its_base(imported, tmp_path, capsys):
     assert "model_index.json" in error
 
 
+@pytest.mark.slow
 def test_ddpm_is_drawn_from_and_clipped(tmp_path, capsys):
     folder, run = write_ddpm(tmp_path / "ddpm"), tmp_path / "run"
     assert gan_jax("import", folder, "--out", run) == 0
@@ -167,6 +172,7 @@ def test_ddpm_is_drawn_from_and_clipped(tmp_path, capsys):
     assert "--guidance" in refused(capsys, "sample", run, "--guidance", "2")
 
 
+@pytest.mark.slow
 def test_ddpm_of_classes_draws_a_class(tmp_path):
     run = tmp_path / "run"
     assert gan_jax("import", write_ddpm(tmp_path / "ddpm", "unet_2d_classes"), "--out", run) == 0
@@ -213,6 +219,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(tmp_path, capsys, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["pipeline"]
 
 
+@pytest.mark.slow
 def test_natural_mistakes_are_answered_in_a_line(imported, tmp_path, capsys, monkeypatch):
     folder = write_pipeline(tmp_path / "pipeline")
     assert "is there already" in refused(capsys, "import", folder, "--out", imported)

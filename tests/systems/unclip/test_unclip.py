@@ -58,6 +58,7 @@ def decoder(clip, prior, **settings):
     return Unclip("clip", "prior", network=network, steps=2, **settings)
 
 
+@pytest.mark.slow
 def test_embeddings_are_standardized_by_what_clip_was_trained_on(clip, prior):
     frozen = frozen_clip(clip, (4, 4, 1), path="clip")
     mean, std = statistics_of(frozen, clip)
@@ -70,6 +71,7 @@ def test_embeddings_are_standardized_by_what_clip_was_trained_on(clip, prior):
     np.testing.assert_allclose(found.std(axis=0), 1, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_steps_move_neither_clip_nor_the_statistics(clip, prior):
     before = sha256_of(clip.state.ema)
     state, metrics = jax.jit(prior.system.update)(prior.state, KEY, BATCH)
@@ -81,6 +83,7 @@ def test_steps_move_neither_clip_nor_the_statistics(clip, prior):
     assert bool(moved.any())
 
 
+@pytest.mark.slow
 def test_the_prior_hears_the_caption_and_what_is_behind_its_end_does_not_count(clip, prior):
     settings = prior.experiment.prior
     model = settings.model(SPEC, batch_size=8, runs={"clip": clip})
@@ -92,6 +95,7 @@ def test_the_prior_hears_the_caption_and_what_is_behind_its_end_does_not_count(c
     assert said.mask.sum() == 4  # three words, and the end
 
 
+@pytest.mark.slow
 def test_of_two_embeddings_the_likelier_is_kept(clip, prior):
     model = prior.experiment.prior.model(SPEC, batch_size=8, runs={"clip": clip})
     tokens = jnp.asarray(DATA.vocabulary(["a dark one"] * 6))
@@ -105,6 +109,7 @@ def test_of_two_embeddings_the_likelier_is_kept(clip, prior):
     assert float(likeness(many).mean()) > float(likeness(single).mean())
 
 
+@pytest.mark.slow
 def test_images_are_drawn_of_captions_of_embeddings_and_of_nothing(clip, prior):
     runs = {"clip": clip, "prior": prior}
     settings = decoder(clip, prior).resting_on(runs)

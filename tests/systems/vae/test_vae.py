@@ -46,6 +46,7 @@ def fitted():
     return system, state, metrics
 
 
+@pytest.mark.slow
 def test_bounds_are_below_the_exact_likelihood_and_near_it(fitted):
     system, state, metrics = fitted
     np.testing.assert_allclose(metrics["elbo"], -metrics["reconstruction"] - metrics["kl"], rtol=1e-4, atol=1e-4)
@@ -76,6 +77,7 @@ def test_latents_lead_back_to_their_samples(fitted):
     assert float(jnp.abs(again - batch["sample"]).mean()) < 0.15
 
 
+@pytest.mark.slow
 def test_noisy_points_are_denoised_and_strange_ones_told(fitted):
     """What variational autoencoders are used for: the decoded mean of the latents, and a low bound."""
     system, state, _ = fitted
@@ -87,6 +89,7 @@ def test_noisy_points_are_denoised_and_strange_ones_told(fitted):
     assert bounds[1] < bounds[0] - 3
 
 
+@pytest.mark.slow
 def test_beta_and_free_bits_weigh_the_divergence():
     batch = line(KEY)
 
@@ -99,6 +102,7 @@ def test_beta_and_free_bits_weigh_the_divergence():
     assert float(free["loss"]) == pytest.approx(float(plain["reconstruction"] + 50), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("likelihood", "free_bits", "strategy"),
     [("logistic_mixture", 0.0, "jit"), ("bernoulli", 0.0, "jit")]
@@ -120,6 +124,7 @@ def test_images_have_a_ladder_and_the_devices_change_nothing(likelihood, free_bi
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_are_means_or_drawn():
     def images(**changes):
         system = replace(TINY, **changes).build(IMAGES, batch_size=8)
