@@ -103,7 +103,7 @@ class Generator(nn.Module):
 
     >>> import jax
     >>> generator = Generator(shape=(28, 20, 3), width=4, depth=2)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 8)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 8)))[0].shape
     (2, 28, 20, 3)
     """
 
@@ -155,7 +155,7 @@ class Critic(nn.Module):
     Width, classes and attention are as the generator's. Raises `InputError` where a side is no multiple of `2**depth`.
 
     >>> import jax
-    >>> Critic(width=4, depth=2).init_with_output(jax.random.key(0), jnp.ones((2, 28, 20, 3)))[0].shape
+    >>> jax.eval_shape(Critic(width=4, depth=2).init_with_output, jax.random.key(0), jnp.ones((2, 28, 20, 3)))[0].shape
     (2,)
     """
 

@@ -170,7 +170,7 @@ class Conv(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Conv(features=8, kernel_size=3, stride=2)
-    >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
+    >>> jax.eval_shape(layer.init_with_output, jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 3, 3, 8)
     """
 
@@ -196,7 +196,7 @@ class ConvTranspose(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> layer = ConvTranspose(features=8, kernel_size=5, stride=2)
-    >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
+    >>> jax.eval_shape(layer.init_with_output, jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 12, 12, 8)
     """
 

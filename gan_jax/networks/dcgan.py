@@ -39,7 +39,7 @@ class Critic(nn.Module):
     Raises `InputError` where an image has fewer than `2**depth` pixels a side.
 
     >>> import jax, jax.numpy as jnp
-    >>> Critic(width=4).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
+    >>> jax.eval_shape(Critic(width=4).init_with_output, jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
     (2,)
     """
 
@@ -70,7 +70,7 @@ class Generator(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(28, 20, 3), width=4)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 8)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 8)))[0].shape
     (2, 28, 20, 3)
     """
 
@@ -103,7 +103,7 @@ class MnistGenerator(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> generator = MnistGenerator(shape=(28, 28, 1), width=4)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 8)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 8)))[0].shape
     (2, 28, 28, 1)
     """
 

@@ -80,7 +80,7 @@ class DepthwiseConv(nn.Module):
     (kh, kw, 1, C), the bias (C,).
 
     >>> layer = DepthwiseConv(kernel_size=3, stride=2)
-    >>> layer.init_with_output(jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
+    >>> jax.eval_shape(layer.init_with_output, jax.random.key(0), jnp.ones((1, 6, 6, 2)))[0].shape
     (1, 3, 3, 2)
     """
 

@@ -57,7 +57,7 @@ class Projection(nn.Module):
     """Features (N, F) and labels (N,) to what the label adds to a score, (N,): `project` on a table of its own.
 
     >>> layer = Projection(classes=3)
-    >>> layer.init_with_output(jax.random.key(0), jnp.ones((2, 4)), jnp.array([0, 2]))[0].shape
+    >>> jax.eval_shape(layer.init_with_output, jax.random.key(0), jnp.ones((2, 4)), jnp.array([0, 2]))[0].shape
     (2,)
     """
 

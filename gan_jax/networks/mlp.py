@@ -36,7 +36,7 @@ class Generator(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(8, 8, 1), width=16)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 4)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 4)))[0].shape
     (2, 8, 8, 1)
     """
 
@@ -60,7 +60,7 @@ class Critic(nn.Module):
     With `classes` it also takes labels (N,), which it projects on.
 
     >>> import jax, jax.numpy as jnp
-    >>> Critic(width=16).init_with_output(jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
+    >>> jax.eval_shape(Critic(width=16).init_with_output, jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
     (2,)
     """
 
@@ -127,7 +127,7 @@ class Denoiser(nn.Module):
     (N, vectors). The last layer is zero at first.
 
     >>> denoiser = Denoiser(width=16)
-    >>> denoiser.init_with_output(jax.random.key(0), jnp.ones((2, 3)), jnp.ones(2))[0].shape
+    >>> jax.eval_shape(denoiser.init_with_output, jax.random.key(0), jnp.ones((2, 3)), jnp.ones(2))[0].shape
     (2, 3)
     """
 

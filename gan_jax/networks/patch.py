@@ -30,7 +30,7 @@ class Critic(nn.Module):
     one for each sample. Raises `InputError` where an image has fewer than `2**depth` pixels a side.
 
     >>> import jax, jax.numpy as jnp
-    >>> Critic(width=8, depth=2).init_with_output(jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
+    >>> jax.eval_shape(Critic(width=8, depth=2).init_with_output, jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
     (2,)
     """
 

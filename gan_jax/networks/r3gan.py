@@ -94,7 +94,7 @@ class Generator(nn.Module):
 
     >>> import jax
     >>> generator = Generator(shape=(28, 20, 3), width=8, max_width=16, depth=2)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 4)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 4)))[0].shape
     (2, 28, 20, 3)
     """
 
@@ -140,7 +140,7 @@ class Critic(nn.Module):
     where a side is no multiple of `patch * 2**depth`.
 
     >>> import jax
-    >>> Critic(width=8, depth=2).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
+    >>> jax.eval_shape(Critic(width=8, depth=2).init_with_output, jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
     (2,)
     """
 

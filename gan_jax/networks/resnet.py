@@ -38,7 +38,7 @@ class Critic(nn.Module):
     With `classes` it also takes labels (N,). Raises `InputError` where a side is no multiple of `2**depth`.
 
     >>> import jax, jax.numpy as jnp
-    >>> Critic(width=4).init_with_output(jax.random.key(0), jnp.ones((2, 32, 32, 3)))[0].shape
+    >>> jax.eval_shape(Critic(width=4).init_with_output, jax.random.key(0), jnp.ones((2, 32, 32, 3)))[0].shape
     (2,)
     """
 
@@ -66,7 +66,7 @@ class Generator(nn.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> generator = Generator(shape=(32, 32, 3), width=4)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 8)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 8)))[0].shape
     (2, 32, 32, 3)
     """
 

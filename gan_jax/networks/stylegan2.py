@@ -84,7 +84,7 @@ class Generator(StyleGenerator):
 
     >>> import jax
     >>> generator = Generator(shape=(28, 20, 3), width=4, max_width=8, depth=2)
-    >>> generator.init_with_output(jax.random.key(0), jnp.ones((2, 4)))[0].shape
+    >>> jax.eval_shape(generator.init_with_output, jax.random.key(0), jnp.ones((2, 4)))[0].shape
     (2, 28, 20, 3)
     """
 
@@ -117,7 +117,8 @@ class Critic(nn.Module):
     a side is no multiple of `2**depth`.
 
     >>> import jax
-    >>> Critic(width=4, max_width=8).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
+    >>> critic = Critic(width=4, max_width=8)
+    >>> jax.eval_shape(critic.init_with_output, jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
     (2,)
     """
 

@@ -43,7 +43,7 @@ class TimeEmbedding(nn.Module):
 
     >>> import jax
     >>> layer = TimeEmbedding(features=8, classes=3)
-    >>> layer.init_with_output(jax.random.key(0), jnp.ones(2), jnp.array([0, 3]))[0].shape
+    >>> jax.eval_shape(layer.init_with_output, jax.random.key(0), jnp.ones(2), jnp.array([0, 3]))[0].shape
     (2, 8)
     """
 

@@ -136,7 +136,7 @@ class Denoiser(nn.Module):
     halve evenly, or features cannot be grouped by four.
 
     >>> denoiser = Denoiser(features=(8, 8), attention=(4,))
-    >>> denoiser.init_with_output(jax.random.key(0), jnp.ones((2, 8, 12, 1)), jnp.ones(2))[0].shape
+    >>> jax.eval_shape(denoiser.init_with_output, jax.random.key(0), jnp.ones((2, 8, 12, 1)), jnp.ones(2))[0].shape
     (2, 8, 12, 1)
     """
 
