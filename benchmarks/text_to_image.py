@@ -27,7 +27,7 @@ from gan_jax.evaluation.features.extract import extract
 from gan_jax.figures.grid import grid, save_png
 from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.files import atomic_write
-from gan_jax.scores import frechet_distance
+from gan_jax.scores.frechet import frechet_distance
 from gan_jax.systems.autoencoder.system import psnr
 
 EACH = 50  # samples of each class, or of each crop
@@ -37,7 +37,7 @@ AUTOENCODERS = {
     "no critic": "_alone",
     "r1": "",
     "wgan_gp": "_wgan_gp",
-    "lipschitz": "_lipschitz",
+    "wgan_lp": "_wgan_lp",
 }
 """What ends the names of the runs of `captioned_digits_autoencoder`, by the critic's penalty."""
 
