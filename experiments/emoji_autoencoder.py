@@ -15,7 +15,7 @@ from gan_jax import (
     PenaltyConfig,
 )
 
-STEPS, BATCH = 3_000, 16
+STEPS, BATCH = 2_000, 16
 
 experiment = Experiment(
     data="emoji",
