@@ -1,7 +1,7 @@
 """Digits of captions: diffusion of an autoencoder's latents that is told "a thin seven, leaning left".
 
-`gan-jax train captioned_digits_latent_diffusion` takes 4 minutes on two CPU cores. The package's classifier then reads the
-digit that was asked for in all of 500 images of "a zero", "a one", ..., and in all of 360 of held-out captions.
+`gan-jax train captioned_digits_latent_diffusion` takes 4 minutes on two CPU cores. The package's classifier then reads
+the digit that was asked for in all of 500 images of "a zero", "a one", ..., and in all of 360 of held-out captions.
 """
 
 from gan_jax import AdamConfig, Cosine, DenoiserConfig, Diffusion, Experiment, HalfLife, LatentDiffusion
