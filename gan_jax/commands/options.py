@@ -125,6 +125,8 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     options, unknown = parser.parse_known_args([_spelled(argument) for argument in arguments])
     if unknown:
         word = next((word.partition("=")[0] for word in unknown if word.startswith("-")), unknown[0])
+        if not word.startswith("-"):
+            raise InputError(f"{word}: is one argument too many; leave it out, or name its option")
         known = [name for action in parser._actions for name in action.option_strings]
         raise InputError(f"{word}: there is no such option{nearest(word, known)}")
     return options

@@ -367,6 +367,7 @@ def test_resume_goes_on_and_refuses_a_changed_experiment(file, tmp_path, capsys)
         ("--steps 1.5e0", "--steps: .*1.5e0"),
         ("--vae.width 5", "--vae.width: there is no such option"),
         ("--st 5", "--st: there is no such option"),
+        ("digits", "digits: is one argument too many"),
         ("--steps many", "--steps: .*many"),
         ("--batch_size -4", "--batch-size: .*-4"),
         ("--gan.critic_steps 0", "--gan.critic-steps: .*0"),
