@@ -2,8 +2,8 @@
 
     python -m benchmarks.text_to_image NAME [--runs runs] [--out docs/text_to_image]
 
-NAME is `autoencoder`, `latent`, `unclip`, `control` or `crops`; the runs are those of `captioned_digits_*`, `discs_*`
-and `digits_crops`. Prints a line of JSON, and writes a picture.
+NAME is `autoencoder`, `latent`, `unclip`, `emoji`, `control` or `crops`; the runs are those of `captioned_digits_*`,
+`emoji_*`, `discs_*` and `digits_crops`. Prints a line of JSON, and writes a picture.
 """
 
 import argparse
@@ -89,6 +89,24 @@ def _drawn_of_captions(run: Run, file: Path) -> dict[str, float]:
     }
 
 
+def emoji(runs: Path, out: Path) -> dict[str, float]:
+    """Compare held-out emoji with their reconstructions, and with what is drawn of their names."""
+    encoder, drawer = (load(runs / f"emoji_{name}") for name in ("autoencoder", "latent_diffusion"))
+    held_out = read("emoji").held_out.batch(slice(None))
+    images, tokens = held_out["sample"], held_out["tokens"]
+    made = encoder.sample(len(images), condition={"sample": images})
+    drawn = drawer.sample(len(images), condition={"tokens": tokens})
+    shown = np.arange(0, len(images), len(images) // 8)[:8]
+    print(drawer.vocabulary.captions(tokens[shown]))
+    save_png(out / "emoji.png", grid(np.concatenate([rows[shown] for rows in (images, made, drawn)]), 8))
+    real = _features(images, "efficientnet")
+    return {
+        "psnr": float(psnr(preprocess(images), preprocess(made)).mean()),
+        "reconstructed": float(frechet_distance(real=real, fake=_features(made, "efficientnet"))),
+        "drawn": float(frechet_distance(real=real, fake=_features(drawn, "efficientnet"))),
+    }
+
+
 def control(runs: Path, out: Path) -> dict[str, float]:
     """Compare what is drawn of held-out outlines with the discs that they are of."""
     run, held_out = load(runs / "discs_control"), read_discs().held_out
@@ -124,8 +142,8 @@ def crops(runs: Path, out: Path) -> dict[str, float]:
     }
 
 
-def _features(images: np.ndarray) -> np.ndarray:
-    return np.asarray(extract(FEATURES["digits"](None), images).vectors)
+def _features(images: np.ndarray, name: str = "digits") -> np.ndarray:
+    return np.asarray(extract(FEATURES[name](None), images).vectors)
 
 
 def _digits(images: np.ndarray) -> np.ndarray:
@@ -153,6 +171,7 @@ MEASURES: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "autoencoder": autoencoder,
     "latent": latent,
     "unclip": unclip,
+    "emoji": emoji,
     "control": control,
     "crops": crops,
 }
