@@ -55,6 +55,7 @@ class ValuesTest(chex.TestCase):
         np.testing.assert_allclose(self.variant(soft_histogram)(SAMPLE, EDGES, 0.3), truth, atol=1e-6)
 
 
+@pytest.mark.slow
 @given(probabilities, probabilities)
 def test_divergences_keep_their_bounds(p, q):
     value = jitted_js(p, q)

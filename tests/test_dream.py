@@ -106,6 +106,7 @@ def test_a_constant_is_in_the_last_band_alone():
     np.testing.assert_allclose(rest, 7, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_equalized_bands_are_alike():
     """Fine noise, and a hundredth of it as a coarse pattern: afterwards both are of one size."""
     fine = jax.random.normal(KEY, (64, 64, 3))
@@ -193,6 +194,7 @@ def test_layers_have_the_channels_that_are_said(params):
     assert found[-1].shape == (2, 2, 3, 1280)
 
 
+@pytest.mark.slow
 def test_activations_are_linear_in_the_last_kernel(params):
     """Before relu6: they are negative, too."""
     for found in seen(params, GRAY[None, :32, :32], ["stem", "block_0", "block_1"]):

@@ -81,6 +81,7 @@ def test_train_says_where_the_run_is_and_what_is_next(file, tmp_path, monkeypatc
     assert (tmp_path / "runs" / "tiny-2" / "checkpoints" / "4").is_dir()
 
 
+@pytest.mark.slow
 def test_sample_gives_the_same_bytes_for_the_same_seed(run, tmp_path):
     for name, seed, n in (("a", 0, 7), ("b", 0, 7), ("c", 1, 7), ("d", 0, 600)):
         out = tmp_path / "new" / f"{name}.npz"
@@ -126,6 +127,7 @@ def test_samples_are_drawn_of_labels(labeled_run, tmp_path):
     assert (arrays["one"]["images"] != arrays["balanced"]["images"]).any()
 
 
+@pytest.mark.slow
 def test_labels_that_are_none_are_one_line(run, labeled_run, file, capsys):
     error = fails(capsys, "sample", labeled_run, "--label", "eleven")
     assert error == "gan-jax: --label: eleven is none of the 10 classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n"
@@ -260,6 +262,7 @@ def test_evaluate_prints_a_table_and_writes_it(run, capsys):
 QUICK = ["--features", "pixels", "--scores", "precision_recall", "--n", "20"]
 
 
+@pytest.mark.slow
 def test_samples_of_a_run_score_as_the_run_does(run, tmp_path):
     """A file of a run's samples, a folder of them as pictures, and the run itself."""
     file, folder, out = tmp_path / "a.npz", tmp_path / "pictures", tmp_path / "run.json"

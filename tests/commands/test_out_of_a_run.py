@@ -52,6 +52,7 @@ def pixels(file):
         return np.asarray(image)[:, :, None]
 
 
+@pytest.mark.slow
 def test_a_folder_holds_a_png_for_each_sample(tiny_run, tmp_path):
     folder = tmp_path / "new" / "drawn"
     assert main(["sample", str(tiny_run), "--n", "3", "--seed", "5", "--out", f"{folder}/", "--grid"]) == 0
@@ -71,6 +72,7 @@ def test_labeled_samples_lie_in_the_folders_of_their_classes(labeled, tmp_path):
     assert {"0/000000.png", "0/000010.png", "9/000009.png"} <= {*names}
 
 
+@pytest.mark.slow
 def test_each_seed_has_a_sample_of_its_own(tiny_run, labeled, tmp_path):
     assert main(["sample", str(tiny_run), "--seeds", "7,2-3", "--out", str(tmp_path / "some")]) == 0
     assert main(["sample", str(tiny_run), "--seeds", "3", "--out", str(tmp_path / "one")]) == 0

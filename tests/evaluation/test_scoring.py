@@ -79,6 +79,7 @@ def test_scores_are_those_of_the_features():
     assert found.scores["recall"].mean == pytest.approx(float(expected.recall))
 
 
+@pytest.mark.slow
 def test_copies_of_the_training_data_are_found(against):
     found = evaluate(TRAIN[:30], against)
     assert found.scores["closer"].mean > 0.8

@@ -169,6 +169,7 @@ def test_labels_are_mapped_and_projected_on():
         critic.apply(params, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "classes"), [(stylegan2.Generator, 0), (stylegan2.Generator, 3), (stylegan.Generator, 3)]
 )

@@ -25,6 +25,7 @@ def normal(seed, *shape):
 compiled_interpolate = jax.jit(interpolate)
 
 
+@pytest.mark.slow
 @given(st.sampled_from([(2,), (6, 3), (3, 1, 4), (4, 2, 3, 1)]), st.integers(0, 2**31 - 1))
 def test_interpolated_points_lie_on_their_own_segment(samples, seed):
     n, *shape = samples

@@ -104,6 +104,7 @@ def test_clip_is_measured_by_evaluate_and_reported(runs, capsys):
     assert main(["report", str(folder / "clip")]) == 0
 
 
+@pytest.mark.slow
 def test_the_hash_of_what_it_rests_on_is_in_the_run(runs, tmp_path):
     folder, experiments = runs
     settings = json.loads((folder / "unclip" / "experiment.json").read_text())["settings"]["unclip"]

@@ -165,6 +165,7 @@ def test_what_orbax_leaves_to_asyncio_is_not_told_twice(caplog):
     assert [record.args for record in caplog.records] == [("elsewhere",)]
 
 
+@pytest.mark.slow
 def test_where_no_checkpoint_is_whole_nothing_is_changed(run, file, capsys):
     for step in ("10", "20", "30"):
         shutil.rmtree(run / "checkpoints" / step / "sha256")
@@ -243,6 +244,7 @@ def test_a_second_training_in_a_folder_is_refused(run, file, capsys):
     assert (run / "training_metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_process_locks_nothing(tmp_path):
     program = "import os, signal, sys; from pathlib import Path; from gan_jax.runs.folder import RunFolder\n"
     program += "with RunFolder(Path(sys.argv[1])).locked(): os.kill(os.getpid(), signal.SIGKILL)"

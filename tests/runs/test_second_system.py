@@ -65,6 +65,7 @@ def test_it_goes_through_every_command(tmp_path, capsys):
     assert "gan." not in printed
 
 
+@pytest.mark.slow
 def test_a_program_opens_the_run_of_its_own_system(tmp_path):
     from moments import Moments
 

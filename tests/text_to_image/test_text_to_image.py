@@ -68,6 +68,7 @@ def test_a_sample_of_sdxl_told_sizes_and_a_crop_is_that_of_diffusers():
     assert error(draw(params, jnp.array([[64.0, 48, 0, 0, 16, 16]])), given["sdxl.drawn"]) > 1e-3  # of another crop
 
 
+@pytest.mark.slow
 def test_a_sample_that_a_refiner_ends_is_that_of_diffusers():
     names = ("unet_2d_condition_sdxl", "unet_2d_condition_sdxl_refiner")
     given, both = values("samples"), [networks("sdxl", name) for name in names]
@@ -169,6 +170,7 @@ def test_a_control_net_changes_images_by_its_hint_and_none_at_first(folder):
             np.testing.assert_array_equal(images[0], text_to_image.draw_images(model, KEY, ["a"], **options))
 
 
+@pytest.mark.slow
 def test_a_refiner_draws_the_last_steps(tmp_path):
     base = write_pipeline(tmp_path / "base", "StableDiffusionXLPipeline")
     refiner = write_pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline")

@@ -141,6 +141,7 @@ def test_every_device_holds_the_same_state(strategy):
             np.testing.assert_array_equal(shard.data, leaf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", devices.STRATEGIES)
 def test_no_two_devices_draw_the_same_noise(strategy):
     fakes, fakes_of_one = (np.unique(ten_iterations(of, False)[-1], axis=0) for of in (strategy, None))

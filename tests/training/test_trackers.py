@@ -42,6 +42,7 @@ class Broken(Memory):
         raise OSError("gone")
 
 
+@pytest.mark.slow
 def test_a_tracker_is_told_settings_metrics_and_pictures_and_tensorboard_weights_too(tmp_path):
     game = GAN(generator=GeneratorConfig(width=8, depth=1, latent=4), critic=CriticConfig(width=8, depth=1))
     experiment = Experiment(gan=game, batch_size=16, steps=2, log_every=1, sample_every=2, trackers=(Memory, Broken))

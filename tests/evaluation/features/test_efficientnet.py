@@ -46,6 +46,7 @@ def test_features_are_the_stored_ones(features):
         np.testing.assert_allclose(array[:, ::step], stored[name], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_features_are_pytorchs(features):
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite_pytorch")

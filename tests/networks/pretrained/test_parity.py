@@ -39,6 +39,7 @@ def test_a_network_says_what_the_original_says(name):
     assert max(found.values()) < TOLERANCE, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [

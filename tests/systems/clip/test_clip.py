@@ -75,6 +75,7 @@ def test_the_scale_begins_as_published_and_is_held(loss):
         assert float(state.params["bias"]) == -10
 
 
+@pytest.mark.slow
 def test_images_are_seen_through_augmentations_while_the_towers_learn_and_as_they_are_afterwards():
     system, black = build(), build(augment=(lambda key, image, strength: 0 * image,))
     state = system.init(KEY, SPEC)

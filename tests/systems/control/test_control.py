@@ -69,6 +69,7 @@ def test_steps_move_it_but_not_its_base_and_the_hint_is_seen(base):
     assert float(jnp.abs(dark - light).max()) > 1e-3
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(base):
     control = Control("base", widths=(4, 4))
     with pytest.raises(InputError, match=r"data\.source: the data have no hint beside the samples, but nothing"):

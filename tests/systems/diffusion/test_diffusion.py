@@ -70,6 +70,7 @@ def test_it_learns_a_normal_and_its_likelihood(fitted):
     assert float(found["bound"].mean()) < float(exact.mean()) + 0.1
 
 
+@pytest.mark.slow
 def test_samples_are_encoded_to_noise_and_decoded_to_themselves(fitted):
     system, state, _ = fitted
     batch = normal_batch(jax.random.key(6))

@@ -61,6 +61,7 @@ def test_both_networks_move_and_the_teacher_is_reported(taught):
     assert "teaching" not in alone.metrics
 
 
+@pytest.mark.slow
 def test_a_teachers_word_is_its_distance_and_has_no_gradient_of_its_own(taught):
     model = TEACHER.model(SPEC, batch_size=8, classes=0)
     teach = teacher_of(model, taught.state.ema, 2.0)

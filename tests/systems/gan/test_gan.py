@@ -47,6 +47,7 @@ def moved(before, after):
     return jax.tree.map(lambda a, b: b - a, before, after)
 
 
+@pytest.mark.slow
 def test_each_network_moves_at_its_own_steps():
     """Optimizers that add one: three for the critic, one for the generator."""
     game = system(generator_optimizer=plus_one, critic_optimizer=plus_one)
@@ -145,6 +146,7 @@ def test_the_average_follows_the_generator_and_draws_the_samples():
     np.testing.assert_array_equal(game.sample(state, KEY, 5), GENERATOR.apply(state.generator_ema, noise))
 
 
+@pytest.mark.slow
 def test_a_diagnosis_measures_each_sample_against_the_generator_that_trains():
     """Not against its EMA, which the critic never met."""
     game = system()
@@ -488,6 +490,7 @@ def test_points_between_samples_of_unlike_augmentations_are_refused():
         system(penalty=penalty, augment=AugmentConfig(("cutout",)))
 
 
+@pytest.mark.slow
 def test_shuffled_labels_are_the_batchs_in_another_order_for_generator_and_critic():
     """A sample that meets another's label costs 1000: none does, though the generated ones are of other labels."""
     met = []

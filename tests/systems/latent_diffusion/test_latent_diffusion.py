@@ -254,6 +254,7 @@ def test_the_commands_draw_of_a_prompt_and_refuse_another_autoencoder(tmp_path, 
     assert "autoencoder_sha256" in refused(*command, "--resume", "--steps", "4")
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(run_below):
     build = partial(LatentDiffusion.build, spec=SPEC, batch_size=8, vocabulary=WORDS)
     runs = {"autoencoder": run_below}

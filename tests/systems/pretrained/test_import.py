@@ -73,6 +73,7 @@ def test_an_imported_run_draws_what_the_library_draws(imported, tmp_path):
     assert found.shape == (1, 16, 16, 3)
 
 
+@pytest.mark.slow
 def test_every_file_is_hashed_and_named(imported, capsys, tmp_path):
     described = json.loads((imported / "experiment.json").read_text())
     names = {file.relative_to(imported).as_posix() for file in (imported / "model").rglob("*") if file.is_file()}
@@ -132,6 +133,7 @@ def test_sdxl_is_told_sizes_and_a_crop(tmp_path, capsys):
     assert np.abs(told[1][0].astype(int) - drawn[0].astype(int)).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_refiner_is_imported_beside_its_base(imported, tmp_path, capsys):
     base = write_pipeline(tmp_path / "base", "StableDiffusionXLPipeline")
     refiner = write_pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline")

@@ -129,6 +129,7 @@ def test_images_are_drawn_of_captions_of_embeddings_and_of_nothing(clip, prior):
     np.testing.assert_allclose(of_nothing, of_zeros, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_belong_together_are_refused(clip, prior):
     changed = SimpleNamespace(
         **vars(clip) | {"state": clip.state._replace(ema=jax.tree.map(lambda x: 2 * x, clip.state.ema))}

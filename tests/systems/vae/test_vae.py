@@ -61,6 +61,7 @@ def test_bounds_are_below_the_exact_likelihood_and_near_it(fitted):
     assert found["iwae"] > exact - 0.4
 
 
+@pytest.mark.slow
 def test_samples_lie_where_the_data_do(fitted):
     system, state, _ = fitted
     samples = jax.jit(lambda state: system.sample(state, KEY, 4000))(state)
