@@ -5,7 +5,7 @@ The folder `emoji` is what `emoji_data.py` makes of an npm package; the autoenco
 
 from gan_jax import AdamConfig, Cosine, DenoiserConfig, Diffusion, Experiment, HalfLife, LatentDiffusion
 
-STEPS, BATCH = 3_000, 32
+STEPS, BATCH = 1_600, 32
 
 experiment = Experiment(
     data="emoji",
@@ -16,8 +16,8 @@ experiment = Experiment(
             preset="flow",
             steps=20,
             guidance=2.0,
-            optimizer=AdamConfig(learning_rate=Cosine(first=1e-3, last=1e-5, images=STEPS * BATCH), b1=0.9, b2=0.99),
-            ema_decay=HalfLife(100 * BATCH),
+            optimizer=AdamConfig(learning_rate=Cosine(first=2e-3, last=2e-5, images=STEPS * BATCH), b1=0.9, b2=0.99),
+            ema_decay=HalfLife(50 * BATCH),
         ),
     ),
     batch_size=BATCH,

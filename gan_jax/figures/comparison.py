@@ -97,7 +97,7 @@ def plot_comparison(
     caption = f"{evaluations[0].protocol.describe()}; dashed: real data; arrows: what is better"
     below.supxlabel(fill(caption, int(_CAPTION_WIDTH * figure.get_figwidth())), fontsize=6)
     with atomic_write(file) as part:
-        figure.savefig(part, format="png", dpi=110)
+        figure.savefig(part, format="png", dpi=110, bbox_inches="tight")
 
 
 def _plot_samples(axes: Any, samples: _Samples, modes: Float[np.ndarray, "k d"] | None) -> None:
