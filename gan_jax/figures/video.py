@@ -1,5 +1,6 @@
 """Frames as a film: GIF by Pillow, MP4 by imageio-ffmpeg."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def save_video(path: Path, frames: Iterable[UInt8[np.ndarray, "h w 3"]], *, fps:
             size = first.shape[1], first.shape[0]
             # macro_block_size 1: it would otherwise stretch the picture to a multiple of 16.
             writer = imageio_ffmpeg.write_frames(str(part), size, fps=fps, quality=8, macro_block_size=1)
-            writer.send(None)
+            with warnings.catch_warnings():  # JAX warns of a fork, which here begins another program at once
+                warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                writer.send(None)
             for frame in _chain(first, even):
                 writer.send(np.ascontiguousarray(frame))
             writer.close()

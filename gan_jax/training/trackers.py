@@ -54,6 +54,9 @@ class _MLflow:
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
+        # Its small package, the extra's, is a client alone.
+        if not os.environ.get("MLFLOW_TRACKING_URI") and find_spec("sqlalchemy") is None:
+            raise ValueError("MLFLOW_TRACKING_URI names no server")
         self._client = client = MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "gan_jax")
         experiment = client.get_experiment_by_name(name)

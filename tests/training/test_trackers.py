@@ -1,8 +1,10 @@
 """Whatever tracks a run is told metrics and pictures, costs no run its life, and finds a run again that goes on."""
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +97,14 @@ def test_what_is_not_there_is_one_line(tmp_path, capsys, monkeypatch):
     with pytest.raises(InputError, match=r"^trackers: closed cannot be opened \(log in first\); see to its server"):
         trackers.open_trackers((closed,), tmp_path, {}, print)
     assert replace(Experiment(), trackers=(closed,)).trackers == (closed,)
+
+
+def test_mlflows_client_alone_needs_a_server(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=None))
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(InputError, match=r"mlflow cannot be opened \(MLFLOW_TRACKING_URI names no server\)"):
+        trackers.open_trackers(("mlflow",), tmp_path, {}, print)
 
 
 def test_a_run_that_goes_on_is_the_same_to_a_service(tmp_path):
