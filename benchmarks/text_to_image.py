@@ -89,21 +89,25 @@ def _drawn_of_captions(run: Run, file: Path) -> dict[str, float]:
     }
 
 
-def emoji(runs: Path, out: Path) -> dict[str, float]:
-    """Compare held-out emoji with their reconstructions, and with what is drawn of their names."""
+def emoji(runs: Path, out: Path) -> dict[str, Any]:
+    """Compare held-out emoji with their reconstructions, and draw some of their names and of learned names."""
     encoder, drawer = (load(runs / f"emoji_{name}") for name in ("autoencoder", "latent_diffusion"))
-    held_out = read("emoji").held_out.batch(slice(None))
-    images, tokens = held_out["sample"], held_out["tokens"]
+    data = read("emoji")
+    images = data.held_out.batch(slice(None))["sample"]
     made = encoder.sample(len(images), condition={"sample": images})
-    drawn = drawer.sample(len(images), condition={"tokens": tokens})
-    shown = np.arange(0, len(images), len(images) // 8)[:8]
-    print(drawer.vocabulary.captions(tokens[shown]))
-    save_png(out / "emoji.png", grid(np.concatenate([rows[shown] for rows in (images, made, drawn)]), 8))
-    real = _features(images, "efficientnet")
+    held_out, learned = (
+        source.batch(np.linspace(0, len(source) - 1, 10, dtype=int)) for source in (data.held_out, data.train)
+    )
+    tokens = np.concatenate([held_out["tokens"], learned["tokens"]])
+    drawn = drawer.sample(len(tokens), condition={"tokens": tokens})
+    shown = np.linspace(0, len(images) - 1, 10, dtype=int)
+    rows = [images[shown], made[shown], drawn[:10], learned["sample"], drawn[10:]]
+    save_png(out / "emoji.png", grid(np.concatenate(rows), 10))
+    distance = frechet_distance(real=_features(images, "efficientnet"), fake=_features(made, "efficientnet"))
     return {
         "psnr": float(psnr(preprocess(images), preprocess(made)).mean()),
-        "reconstructed": float(frechet_distance(real=real, fake=_features(made, "efficientnet"))),
-        "drawn": float(frechet_distance(real=real, fake=_features(drawn, "efficientnet"))),
+        "frechet": float(distance),
+        "names": drawer.vocabulary.captions(tokens),
     }
 
 
