@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -63,6 +63,7 @@ def plot_comparison(
     columns = min(kinds, _COLUMNS)
     high = 3.2 * -(-kinds // columns)
     figure = Figure(figsize=(max(2.6 * columns, 9), high + 1.9 * rows), layout="constrained")
+    cast(Any, figure.get_layout_engine()).set(h_pad=0.12)  # or the titles of pictures are cut off
     subfigures: Any = figure.subfigures(2, 1, height_ratios=(high, 1.9 * rows))
     above, below = subfigures
     letters = [letter(place) for place in range(len(evaluations))]
@@ -97,7 +98,7 @@ def plot_comparison(
     caption = f"{evaluations[0].protocol.describe()}; dashed: real data; arrows: what is better"
     below.supxlabel(fill(caption, int(_CAPTION_WIDTH * figure.get_figwidth())), fontsize=6)
     with atomic_write(file) as part:
-        figure.savefig(part, format="png", dpi=110, bbox_inches="tight")
+        figure.savefig(part, format="png", dpi=110)
 
 
 def _plot_samples(axes: Any, samples: _Samples, modes: Float[np.ndarray, "k d"] | None) -> None:

@@ -120,10 +120,8 @@ def draw_of_tokens(
         parts.append((model.refiner, params["refiner"], slice(towers, None), slice(first, None), None))
     for i, (part, own, columns, rows, seen) in enumerate(parts):
         states = _states(part, own, told[:, columns], None if untold is None else untold[:, columns], given, target)
-        part_key, part_levels = (
-            jax.random.fold_in(draw_key, i) if i else draw_key,
-            Levels(*(each[rows] for each in levels)),
-        )
+        part_key = jax.random.fold_in(draw_key, i) if i else draw_key
+        part_levels = Levels(*(each[rows] for each in levels))
         options: dict[str, Any] = {"guidance": guidance, "sampler": sampler, "control": seen}
         x = draw_latents(part.networks, own, part_key, x, *states, part_levels, **options)
     return jnp.clip(decode(networks, params, x), -1, 1)

@@ -63,7 +63,7 @@ def program(name, platform):
 @platforms
 @systems
 def test_convolutions_are_the_platforms_own(name, platform):
-    """Forward and in every derivative; the matrix form multiplies two arrays of windows, of four axes and more.
+    """Forward and in every derivative; the matrix form multiplies arrays of windows, of four axes and more.
 
     A convolution of single pixels is a product everywhere: of pixels and a matrix, or of pixels and the same pixels'.
     """
@@ -71,7 +71,8 @@ def test_convolutions_are_the_platforms_own(name, platform):
     assert text.count("stablehlo.convolution") >= 6
     products = re.findall(r"stablehlo.dot_general.*: \(tensor<(\S+)x\w+>, tensor<(\S+)x\w+>\)", text)
     shapes = [(left.split("x"), right.split("x")) for left, right in products]
-    assert not [(left, right) for left, right in shapes if min(len(left), len(right)) > 3 and left[:-1] != right[:-1]]
+    of_windows = [pair for pair in shapes if max(map(len, pair)) > 3 and min(map(len, pair)) > 2]
+    assert not [(left, right) for left, right in of_windows if left[:-1] != right[:-1]]
 
 
 @platforms

@@ -49,8 +49,9 @@ def test_at_first_it_says_what_its_base_says_bit_for_bit(base):
     # Operation by operation: a compiler may round a sum otherwise where other things are around it.
     found = controlled.apply(state.ema, x, time, hint=hint)
     np.testing.assert_array_equal(found, network.apply(base.state.ema, x, time))
-    drawn = jax.jit(lambda state: system.sample(state, KEY, 2, {"hint": jnp.full((2, 4, 4, 1), 9, jnp.uint8)}))(state)
-    np.testing.assert_allclose(drawn, jax.jit(lambda state: base.system.sample(state, KEY, 2))(base.state), atol=1e-4)
+    with jax.disable_jit():
+        drawn = system.sample(state, KEY, 2, {"hint": jnp.full((2, 4, 4, 1), 9, jnp.uint8)})
+        np.testing.assert_array_equal(drawn, base.system.sample(base.state, KEY, 2))
     same = {name: state.params["params"][name] for name in ("Conv_0", "_Block_0", "time")}
     jax.tree.map(np.testing.assert_array_equal, same, {name: base.state.ema["params"][name] for name in same})
 
