@@ -111,6 +111,7 @@ class RunFolder(NamedTuple):
     def locked(self) -> Iterator[None]:
         """Keep other processes from training here, until the process ends, however it ends.
 
+        Half of a sample grid, which a killed process has left, goes away: no other process writes grids.
         The system holds the lock, not the file: what a killed process leaves behind locks nothing. On a network file
         system it holds between machines where the system's `flock` does (NFS since Linux 2.6.12, Lustre mounted with
         `flock`), and within one machine elsewhere.
@@ -124,6 +125,8 @@ class RunFolder(NamedTuple):
                 raise InputError(f"{self.path}: {file.read().strip() or 'another process'} trains here; wait for it")
             file.truncate(0)
             print(f"process {os.getpid()} on {socket.gethostname()}", file=file, flush=True)
+            for part in self.samples.glob(".step_*.part.png"):
+                part.unlink()
             yield
 
 

@@ -245,14 +245,24 @@ def test_a_second_training_in_a_folder_is_refused(run, file, capsys):
 
 
 @pytest.mark.slow
-def test_the_lock_of_a_killed_process_locks_nothing(tmp_path):
-    program = "import os, signal, sys; from pathlib import Path; from gan_jax.runs.folder import RunFolder\n"
-    program += "with RunFolder(Path(sys.argv[1])).locked(): os.kill(os.getpid(), signal.SIGKILL)"
+def test_the_lock_of_a_killed_process_locks_nothing_and_half_a_grid_goes_away(tmp_path):
+    program = """
+import os, signal, sys
+from pathlib import Path
+from gan_jax.files import atomic_write
+from gan_jax.runs.folder import RunFolder
+
+folder = RunFolder(Path(sys.argv[1]))
+with folder.locked(), atomic_write(folder.sample_grid(3)) as part:
+    part.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert killed.returncode == -9
     assert (tmp_path / ".lock").exists()
+    assert len([*(tmp_path / "samples").iterdir()]) == 1
     with RunFolder(tmp_path).locked():
-        pass
+        assert not [*(tmp_path / "samples").iterdir()]
 
 
 def test_a_folder_with_nothing_but_a_lock_is_empty(file, tmp_path):
@@ -404,7 +414,8 @@ experiment = Experiment(
 def test_strength_path_mean_vectors_and_schedules_go_on_bit_for_bit(tmp_path):
     file, states = tmp_path / "styled.py", {}
     file.write_text(STYLED)
-    for name, stops in {"whole": ("10",), "in parts": ("5", "10")}.items():
+    # Twelve steps hold three changes of the strength, up or down as the signs say: an odd number does not cancel.
+    for name, stops in {"whole": ("12",), "in parts": ("5", "12")}.items():
         for stop in stops:
             resume = ["--resume"] if (tmp_path / name).exists() else []
             assert main(["train", str(file), "--workdir", str(tmp_path / name), "--steps", stop, *resume]) == 0
