@@ -2,13 +2,14 @@
 
     python -m benchmarks.text_to_image NAME [--runs runs] [--out docs/text_to_image]
 
-NAME is `autoencoder`, `latent`, `unclip`, `emoji`, `control` or `crops`; the runs are those of `captioned_digits_*`,
-`emoji_*`, `discs_*` and `digits_crops`. Prints a line of JSON, and writes a picture.
+NAME is `autoencoder`, `latent`, `unclip`, `emoji`, `control`, `digits_crops` or `mnist_crops`; the runs are those of
+`captioned_digits_*`, `emoji_*`, `discs_*` and `*_crops`. Prints a line of JSON, and writes a picture.
 """
 
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ import numpy as np
 from gan_jax import Run, load
 from gan_jax.data import read
 from gan_jax.data.captioned_digits import DIGITS
-from gan_jax.data.crops import MOST, centers, cropped
-from gan_jax.data.digits import read_digits
+from gan_jax.data.crops import centers, cropped
 from gan_jax.data.discs import overlap, read_discs
 from gan_jax.data.images import preprocess
 from gan_jax.evaluation.features import FEATURES
@@ -127,16 +127,17 @@ def control(runs: Path, out: Path) -> dict[str, float]:
     }
 
 
-def crops(runs: Path, out: Path) -> dict[str, float]:
+def crops(name: str, most: int, runs: Path, out: Path) -> dict[str, float]:
     """Compare the mean centers of samples of each crop with those of held-out digits cropped so."""
-    run, asked = load(runs / "digits_crops"), [(i, j) for i in range(MOST + 1) for j in range(MOST + 1)]
-    digits = read_digits().held_out.batch(slice(None))["sample"]
-    drawn = {crop: run.sample(4 * EACH, condition={"crop": np.tile(np.float32(crop), (4 * EACH, 1))}) for crop in asked}
+    run, steps = load(runs / f"{name}_crops"), range(0, most + 1, most // 3)
+    asked, n = [(i, j) for i in steps for j in steps], 4 * EACH
+    digits = read(name, Path(run.experiment.data.dir or "")).held_out.batch(slice(None))["sample"]
+    drawn = {crop: run.sample(n, condition={"crop": np.tile(np.float32(crop), (n, 1))}) for crop in asked}
     found = np.stack([centers(drawn[crop]).mean(axis=0) for crop in asked])
     real = np.stack([centers(cropped(digits, np.tile(crop, (len(digits), 1)))).mean(axis=0) for crop in asked])
-    pictures = np.concatenate([drawn[crop][:10] for crop in ((0, 0), (0, MOST), (MOST, 0), (MOST, MOST))])
-    save_png(out / "crops.png", grid(pictures, 10), shortest_side=220)
-    _plot_centers(out / "crop_centers.png", real, found)
+    pictures = np.concatenate([drawn[crop][:10] for crop in ((0, 0), (0, most), (most, 0), (most, most))])
+    save_png(out / f"{name}_crops.png", grid(pictures, 10), shortest_side=220)
+    _plot_centers(out / f"{name}_crop_centers.png", real, found)
     whole = asked.index((0, 0))
     return {
         "largest_difference": float(np.abs(found - real).max()),
@@ -177,7 +178,8 @@ MEASURES: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "unclip": unclip,
     "emoji": emoji,
     "control": control,
-    "crops": crops,
+    "digits_crops": partial(crops, "digits", 3),
+    "mnist_crops": partial(crops, "mnist", 9),
 }
 
 

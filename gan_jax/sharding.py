@@ -10,7 +10,7 @@ from jax.sharding import AxisType, PartitionSpec
 from gan_jax.errors import InputError
 from gan_jax.types import Array, Key, PyTree
 
-__all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat", "concat_apply", "map_shards"]
+__all__ = ["UNSHARDED", "BatchSharding", "apply_each", "concat", "concat_apply", "in_micro_batches", "map_shards"]
 
 
 def concat(*batches: PyTree[Array], device_count: int = 1) -> PyTree[Array]:
@@ -67,6 +67,37 @@ def apply_each(function: Callable[[Any], Any], batches: PyTree[Array]) -> PyTree
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
 
 
+def in_micro_batches(
+    function: Callable[[Any], Any], batch: PyTree[Array], size: int | None, device_count: int = 1
+) -> PyTree[Array]:
+    """Apply a function of samples to a batch, leaves (N, ...), `size` samples at a time; None takes all at once.
+
+    The values are those of one pass, and so are derivatives of every order, but what lies between a part's samples and
+    its values is forgotten and computed again where a derivative needs it: memory is that of one part, time that of
+    another pass forward for each derivative. Gradients in what the function closes over, as parameters, accumulate over
+    the parts. A batch that `size` does not divide is taken at once, and so is one that is no larger.
+
+    >>> in_micro_batches(lambda x: x**2, jnp.arange(4.0), 2).tolist()
+    [0.0, 1.0, 4.0, 9.0]
+    """
+    n = len(jax.tree.leaves(batch)[0])
+    if size is None or n <= size or n % size:
+        return function(batch)
+    # Each part has samples of every device.
+    shards = (device_count, n // size, size // device_count)
+
+    def split(leaf: Array) -> Array:
+        return leaf.reshape(*shards, *leaf.shape[1:]).swapaxes(0, 1).reshape(n // size, size, *leaf.shape[1:])
+
+    def join(leaf: Array) -> Array:
+        parts = leaf.reshape(n // size, device_count, size // device_count, *leaf.shape[2:])
+        return parts.swapaxes(0, 1).reshape(n, *leaf.shape[2:])
+
+    # In a loop the compiler cannot merge what is computed again with what was forgotten.
+    forgetful = jax.checkpoint(function, prevent_cse=False)
+    return jax.tree.map(join, jax.lax.map(forgetful, jax.tree.map(split, batch)))
+
+
 def map_shards(function: Callable[[Array, Array], Array], batch: Array, whole: Array) -> Array:
     """Apply a function of samples (N, ...) and of something that all share, each device to its own shard.
 
@@ -101,6 +132,7 @@ class BatchSharding(NamedTuple):
       concat: `(*batches) -> batch`, the function above for batches that are sharded so.
       concat_apply: `(function, batches) -> values`, likewise the function above; `apply_each` for a
         function that treats a sample by its batch.
+      micro_batch: how many samples of all devices pass a network at a time; None for all.
     """
 
     device_count: int = 1
@@ -110,6 +142,7 @@ class BatchSharding(NamedTuple):
     axis_name: str | None = None
     concat: Callable[..., Any] = concat
     concat_apply: Callable[..., Any] = concat_apply
+    micro_batch: int | None = None
 
     def check(self, batch_size: int) -> None:
         """Raise if the devices cannot share a batch evenly.
@@ -119,6 +152,27 @@ class BatchSharding(NamedTuple):
         """
         if batch_size % self.device_count:
             raise InputError(f"{batch_size} is no multiple of the {self.device_count} devices", field="batch_size")
+
+    def with_micro_batch(self, size: int | None, batch_size: int, set_size: int = 1) -> "BatchSharding":
+        """Return the same, whose batches pass a network in parts of a size; each holds whole sets on every device.
+
+        Raises:
+          InputError: a batch cannot be cut so.
+        """
+        least = set_size * self.device_count
+        if size is not None and batch_size % size:
+            raise InputError(f"{size} does not divide the batch of {batch_size}", field="micro_batch")
+        if size is not None and size % least:
+            reason = f"{size} is no multiple of {least}, sets of {set_size} samples on {self.device_count} devices"
+            raise InputError(reason, field="micro_batch")
+        return self._replace(micro_batch=size)
+
+    def in_micro_batches(self, function: Callable[[Any], Any], batch: Any) -> Any:
+        """Apply a function to this device's shard as `in_micro_batches` does, `micro_batch` samples at a time."""
+        size = self.micro_batch
+        if size is None or self.axis_name is None:
+            return in_micro_batches(function, batch, size, self.device_count)
+        return in_micro_batches(function, batch, size // self.device_count)
 
     def own_key(self, key: Key) -> Key:
         """Return a key for what a network draws itself, as dropout: each device's, where each has a shard."""

@@ -10,7 +10,7 @@ import numpy as np
 from gan_jax.data import tfds
 from gan_jax.data.alike import held_out
 from gan_jax.data.captioned_digits import read_captioned_mnist, with_captions
-from gan_jax.data.crops import read_cropped_digits
+from gan_jax.data.crops import read_cropped_mnist, with_crops
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.digits import read_digits
 from gan_jax.data.discs import read_discs
@@ -33,7 +33,8 @@ def read(source: str, data_dir: Path | None = None) -> Dataset:
     """Read a data set whole into memory; sizes, channels and classes are the data's own.
 
     `source` is a name in `DATASETS` (`"digits"`, the real 8x8 digits in the package, `"captioned_digits"`, these with
-    captions, `"captioned_mnist"`, MNIST in 32x32 pixels with captions, or a two-dimensional distribution of
+    captions, `"captioned_mnist"`, MNIST in 32x32 pixels with captions, `"cropped_digits"`, `"cropped_mnist"`, cut off
+    as far as an entry says, `"discs"` with their outlines, or a two-dimensional distribution of
     `gan_jax.data.toy.TOYS`, 100,000 points to train on, 10,000 held out), an `.npz` file with an array `images` and
     perhaps `labels`, a folder of images (searched through its subfolders, which are classes or splits as
     `gan_jax.data.originals` finds them, with captions as `gan_jax.data.captions` does), a folder that `gan-jax data`
@@ -114,7 +115,8 @@ def _toy(name: str, data_dir: Path | None) -> Dataset:
 
 DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
     "digits": lambda data_dir: read_digits(),
-    "cropped_digits": lambda data_dir: read_cropped_digits(),
+    "cropped_digits": lambda data_dir: with_crops(read_digits(), most=3, each=8),
+    "cropped_mnist": read_cropped_mnist,
     "discs": lambda data_dir: read_discs(),
     "captioned_digits": lambda data_dir: with_captions(read_digits()),
     "captioned_mnist": read_captioned_mnist,

@@ -146,15 +146,21 @@ def score_batch(
     each = conditions.get(points.shares or "", [condition] * len(blocks))
     chosen_condition = sharding.concat(*each)
 
+    def differentiate(samples: Samples, condition: PyTree[Array] | None, cotangent: float = 1.0):
+        def of_part(part: tuple[Samples, PyTree[Array] | None]) -> tuple[Scores, Samples]:
+            samples, condition = part
+            return score_and_gradient(_bind(critic, condition), samples, cotangent=cotangent)
+
+        return sharding.in_micro_batches(of_part, (samples, condition))
+
     if points.shares is None:
-        score = partial(score_and_gradient, _bind(critic, chosen_condition), chosen)
-        scores, gradient = _of_several(score, critic, real, condition)
+        scores, gradient = _of_several(partial(differentiate, chosen, chosen_condition), critic, real, condition)
         real_score, fake_score = _score_stacked(critic, (real, fake), [condition, of_fake_samples], sharding)
     else:
         # Real and generated samples pass apart, with the derivative that Wasserstein's loss has in their scores: a
         # compiler then finds the loss's backward pass in the gradient's.
-        of_real = score_and_gradient(_bind(critic, condition), real, cotangent=-1 / len(real))
-        of_fake = score_and_gradient(_bind(critic, of_fake_samples), fake, cotangent=1 / len(fake))
+        of_real = differentiate(real, condition, -1 / len(real))
+        of_fake = differentiate(fake, of_fake_samples, 1 / len(fake))
         (real_score, _), (fake_score, _) = of_real, of_fake
         shared = {"real": [of_real], "fake": [of_fake], "both": [of_real, of_fake]}[points.shares]
         scores, gradient = sharding.concat(*shared)

@@ -54,10 +54,10 @@ class DataConfig:
     """Where the data come from.
 
     Attributes:
-      source: "digits", "captioned_digits", "captioned_mnist", "cropped_digits", "discs", "8gaussians", "25gaussians",
-        "swissroll", the name of a TFDS data set, a folder of images, perhaps with captions, or an .npz file with an
-        array "images"; in Python also a `Dataset`, or a function that reads one; None of a run that was not trained
-        here.
+      source: "digits", "captioned_digits", "captioned_mnist", "cropped_digits", "cropped_mnist", "discs", "8gaussians",
+        "25gaussians", "swissroll", the name of a TFDS data set, a folder of images, perhaps with captions, or an .npz
+        file with an array "images"; in Python also a `Dataset`, or a function that reads one; None of a run that was
+        not trained here.
       dir: folder of prepared TFDS data sets; TFDS's own by default. `--data-dir` is short for it.
       fraction: of the training samples, which are drawn once; all by default. Held-out samples stay as they are.
       dequantization: half-width of the uniform noise on each number of a real sample, on the scale [-1, 1]; smooths

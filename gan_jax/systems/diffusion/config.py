@@ -121,6 +121,8 @@ class Diffusion:
       ema_decay: decay of the exponential moving average of the parameters, which draws the samples, or its half-life in
         images.
       precision: of the network's layers; parameters, errors and samples are float32 all the same.
+      micro_batch: how many samples pass the network at a time, for batches whose activations do not fit the memory
+        (gradient accumulation): the same values, with a pass more. By default all.
     """
 
     network: Annotated[DenoiserConfig, BeforeValidator(denoiser_config)] = DenoiserConfig()
@@ -146,6 +148,7 @@ class Diffusion:
     optimizer: Optimizer = AdamConfig(learning_rate=1e-3, b1=0.9, b2=0.999)
     ema_decay: Decay | HalfLife = HalfLife(50_000.0)
     precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: Count | None = None
     captioned: ClassVar[bool] = True
 
     def chosen(self) -> Preset:
@@ -211,6 +214,7 @@ class Diffusion:
         if self.guidance != 1 and not (self.conditional or reads):
             raise InputError("it pushes towards the label, which the network is not told", field="guidance")
         sharding.check(batch_size)
+        sharding = sharding.with_micro_batch(self.micro_batch, batch_size)
         told = Told("label", np.array(classes, np.int32)) if self.conditional else None
         if reads and vocabulary is not None:
             told = Told("tokens", vocabulary([""])[0])

@@ -85,8 +85,7 @@ def update(model: Model, state: State, key: Key, batch: Batch) -> tuple[State, d
     uniform, eps = map(shard, _draws(noise_key, (learner.batch_size, *model.shape)))
 
     def loss(params: Params) -> tuple[Array, dict[str, Array]]:
-        options = {**beside, "train": True, "rngs": {"dropout": own_key}}
-        value = _errors(model, params, x, told, uniform, eps, **options).mean()
+        value = _errors(model, params, x, told, uniform, eps, beside, dropout_key=own_key).mean()
         return value, {"loss": value}
 
     return learner.step(state, loss)
@@ -100,7 +99,7 @@ def diagnose(model: Model, state: State, key: Key, batch: Batch) -> dict[str, Pe
 
     def once(key: Key) -> PerSample:
         uniform, eps = _draws(key, x.shape)
-        return _errors(model, state.ema, x, told, uniform, eps, **beside)
+        return _errors(model, state.ema, x, told, uniform, eps, beside)
 
     return {"loss": jax.lax.map(once, jax.random.split(key, _DIAGNOSED)).mean(axis=0)}
 
@@ -114,10 +113,30 @@ def _draws(key: Key, shape: tuple[int, ...]) -> tuple[Array, Samples]:
 
 
 def _errors(
-    model: Model, params: Params, x: Samples, told: Array | None, uniform: Array, eps: Samples, **options
+    model: Model,
+    params: Params,
+    x: Samples,
+    told: Array | None,
+    uniform: Array,
+    eps: Samples,
+    beside: dict[str, Array],
+    dropout_key: Key | None = None,
 ) -> PerSample:
+    """Each sample's error, as `denoising_error`; with a key, of the network as it is while it trains."""
+
+    def say_part(part: Any) -> Samples:
+        (scaled, alpha, sigma), told, beside, places = part
+        if dropout_key is None:
+            return network_output(model, params, scaled, alpha, sigma, told, **beside)
+        rngs = {"dropout": jax.random.fold_in(dropout_key, places[0])}  # not the same numbers in every part
+        return network_output(model, params, scaled, alpha, sigma, told, **beside, train=True, rngs=rngs)
+
+    def say(scaled: Samples, alpha: Array, sigma: Array) -> Samples:
+        whole = (scaled, alpha, sigma), told, beside, jnp.arange(len(x), dtype=jnp.int32)
+        return model.learner.sharding.in_micro_batches(say_part, whole)
+
     return denoising_error(
-        lambda scaled, alpha, sigma: network_output(model, params, scaled, alpha, sigma, told, **options),
+        say,
         jax.random.key(0),
         x,
         schedule=schedule_of(model),

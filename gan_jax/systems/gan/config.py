@@ -80,6 +80,8 @@ class GAN:
       nan_to_num: whether gradients that are not finite are replaced, NaN by 0 and infinities by 1e5 of their sign, and
         counted in the metrics; by default such a run stops.
       precision: of the networks' layers; parameters, optimizers, scores and norms are float32 all the same.
+      micro_batch: how many samples pass a network at a time, for batches whose activations do not fit the memory
+        (gradient accumulation): the same values, with a pass more for each derivative. By default all.
     """
 
     generator: Annotated[GeneratorConfig, BeforeValidator(_generator_config)] = GeneratorConfig()
@@ -99,6 +101,7 @@ class GAN:
     path_length: PathLengthConfig = NO_PATH_LENGTH
     nan_to_num: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: Count | None = None
 
     def build(
         self,
@@ -192,6 +195,7 @@ class GAN:
             style_mixing=self.style_mixing,
             path_length=self.path_length,
             teacher=teacher,
+            micro_batch=self.micro_batch,
             sharding=sharding,
             trains=trains,
         )

@@ -137,10 +137,14 @@ def bind_critic(game: Game, params: Params, critic: CriticState, strength: Array
     """
     params, constraint_state = game.constraint.normalize(params, critic.constraint)
 
-    def score(samples: Samples, condition: Condition = _NOTHING) -> PerSample:
+    def score_part(part: tuple[Samples, Condition]) -> PerSample:
+        samples, condition = part
         seen = game.augment.apply(condition.draws, samples, strength)
         given = (condition.label,) if is_conditional(game.critic) else ()
         return game.constraint.wrap(lambda x: cast(Array, game.critic.apply(params, x, *given)))(seen)
+
+    def score(samples: Samples, condition: Condition = _NOTHING) -> PerSample:
+        return game.sharding.in_micro_batches(score_part, (samples, condition))
 
     return score, constraint_state
 

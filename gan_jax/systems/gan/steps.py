@@ -108,7 +108,10 @@ def generator_step(
         params, constraint = game.generator_constraint.normalize(params, state.generator_constraint)
         fake = synthesize(game, params, latent, of_fake.label)
         value = game.loss.generator(real=score(real, of_real), fake=score(fake, of_fake)).mean()
-        taught = {} if game.teacher is None else {"teaching": game.teacher(keys, fake, of_fake.label).mean()}
+        taught = {}
+        if (teacher := game.teacher) is not None:
+            each = game.sharding.in_micro_batches(lambda part: teacher(*part), (keys, fake, of_fake.label))
+            taught["teaching"] = each.mean()
         return value + sum(taught.values()), (constraint, {"generator_loss": value, **taught})
 
     (value, (constraint, metrics)), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator)

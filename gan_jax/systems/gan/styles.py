@@ -42,9 +42,14 @@ def draw_latents(game: Game, key: Key, *shape: int) -> Latent:
 
 def synthesize(game: Game, params: Params, latent: Latent, label: Labels | None) -> Samples:
     """Map latents to samples by the generator."""
-    if latent.other is None:
-        return generate(game, params, latent.noise, label)
-    return generate(game, params, latent.noise, label, styles=_styles(game, params, latent, label))
+
+    def synthesize_part(part: tuple[Latent, Labels | None]) -> Samples:
+        latent, label = part
+        if latent.other is None:
+            return generate(game, params, latent.noise, label)
+        return generate(game, params, latent.noise, label, styles=_styles(game, params, latent, label))
+
+    return game.sharding.in_micro_batches(synthesize_part, (latent, label))
 
 
 def path_length_step(game: Game, state: State, *, key: Key, label: Labels | None) -> tuple[State, dict[str, Array]]:
@@ -66,8 +71,13 @@ def path_length_step(game: Game, state: State, *, key: Key, label: Labels | None
 
         def loss(params: Params):
             params, _ = game.generator_constraint.normalize(params, state.generator_constraint)
+
+            def synthesize_part(part: tuple[Latents, Labels | None, Array]) -> Samples:
+                noise, label, styles = part
+                return generate(game, params, noise, label, styles=styles)
+
             lengths = path_lengths(
-                lambda styles: generate(game, params, latent.noise, label, styles=styles),
+                lambda styles: game.sharding.in_micro_batches(synthesize_part, (latent.noise, label, styles)),
                 _styles(game, params, latent, label),
                 directions,
             )

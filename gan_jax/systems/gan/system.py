@@ -51,6 +51,7 @@ def gan(
     shuffles_labels: bool = False,
     nan_to_num: bool = False,
     teacher: Teacher | None = None,
+    micro_batch: int | None = None,
     sharding: BatchSharding = UNSHARDED,
     trains: bool = True,
 ) -> System:
@@ -92,6 +93,7 @@ def gan(
         real samples that they are paired with.
       nan_to_num: whether gradients that are not finite are made so, and counted in the metrics.
       teacher: `(keys, samples, labels) -> (N,)`, what is added to the generator's loss for each of its samples.
+      micro_batch: how many samples pass a network at a time, as `gan_jax.sharding.in_micro_batches`; by default all.
       sharding: how each batch is sharded over devices, from `gan_jax.training.devices`; by default it is not.
       trains: whether the system is to be trained: only then is the critic tried for mixing samples, which compiles it.
 
@@ -131,6 +133,9 @@ def gan(
         reason = "is of a critic that scores samples one by one, which this one does not; choose another"
         raise InputError(reason, field="constraint")
     check_batch_size(batch_size, critic, sharding)
+    if micro_batch is not None and declares_mixing(critic) and not hasattr(critic, "set_size"):
+        raise InputError("the critic treats samples by their whole batch; leave it out", field="micro_batch")
+    sharding = sharding.with_micro_batch(micro_batch, batch_size, getattr(critic, "set_size", 1))
     game = Game(
         generator,
         critic,
@@ -161,6 +166,8 @@ def gan(
         if declares_mixing(critic):
             trained = trained._replace(sharding=sharding._replace(concat_apply=apply_each))
         if generator_mixes(game):
+            if micro_batch is not None:
+                raise InputError("the generator treats samples by their whole batch; leave it out", field="micro_batch")
             trained = trained._replace(concat_generate=apply_each)
         if hasattr(generator, "axis_name"):
             trained = trained._replace(generator=generator.clone(axis_name=sharding.axis_name))
