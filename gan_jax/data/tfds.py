@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ __all__ = ["Split", "knows", "read_split", "read_tfds"]
 
 _FIELD = "data.source"
 _CAPTIONS = ("caption", "captions", "text")  # names of features that are
+_AT_ONCE = 2**19  # bytes of images
 _INSTALLED = find_spec("tensorflow_datasets") is not None  # the extra `tfds`; imported late, since it takes long
 
 
@@ -128,7 +130,7 @@ def read_split(builder, split: str, has_labels: bool) -> Split:
     images, labels = np.empty((len(source), *first.shape), first.dtype), np.zeros(len(source), np.int32)
     said = next((name for name in _CAPTIONS if name in builder.info.features), None)
     captions = []
-    for i, example in enumerate(source):
+    for i, example in enumerate(_examples(source, max(1, _AT_ONCE // first.nbytes))):
         if example["image"].shape != first.shape:
             raise InputError(f"images of {builder.name} differ in size; resize them to a folder first", field=_FIELD)
         images[i] = example["image"]
@@ -136,6 +138,12 @@ def read_split(builder, split: str, has_labels: bool) -> Split:
         if said:
             captions.append(_caption(example[said], f"{builder.name}: image {i} of {split}"))
     return Split(check_images(images, builder.name), labels if has_labels else None, captions if said else None)
+
+
+def _examples(source: Any, count: int) -> Iterator[dict[str, Any]]:
+    """Examples in their order, read so many at once: of small images that takes a third of the time."""
+    for start in range(0, len(source), count):
+        yield from source.__getitems__(range(start, min(start + count, len(source))))
 
 
 def _caption(value: Any, image: str) -> str:
