@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.works import WORKS, Work, lazy_period, method_of, with_method
+from benchmarks.works import OWN, WORKS, Work, lazy_period, method_of, with_method
 from gan_jax.data import ArraySource, resident
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import State, System
@@ -177,11 +177,22 @@ def _pmap(work: Work, penalty: str, state: State):
 MODES = {"scan": _scan, "unrolled": _unrolled_steps, "iteration": _iteration, "step": _step, "pmap": _pmap}
 
 
+def compiled_block(work: Work):
+    """A function `(state, n) -> state` that runs n iterations of a work, the program that it calls, and a state."""
+    system = system_of(work, OWN)
+    state = _first_state(system, work)
+    return *_compiled(system, work, state), state
+
+
+def _first_state(system: System, work: Work) -> State:
+    return jax.block_until_ready(jax.jit(lambda: system.init(_KEY, work.spec))())
+
+
 def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contestant:
     """Compile a work in one of `MODES`: the one of that name, or one given."""
     work = work or WORKS[name]
     system = system_of(work, penalty)
-    state = jax.block_until_ready(jax.jit(lambda: system.init(_KEY, work.spec))())
+    state = _first_state(system, work)
     parameters = sum(leaf.size for leaf in jax.tree.leaves((state.generator, state.critic.params)))
     started = time.perf_counter()
     advance, compiled, state = MODES[mode](work, penalty, state)

@@ -11,7 +11,7 @@ import jax
 import pytest
 from rich.console import Console
 
-from benchmarks import contestants, penalties, published, quality, throughput, trials, truncation
+from benchmarks import contestants, memory, penalties, profile, published, quality, throughput, trials, truncation
 from benchmarks.works import GPU_WORKS, METHODS, OWN, WORKS, Work, method_of, with_method
 from gan_jax import GAN, CriticConfig, DataConfig, Experiment, GeneratorConfig, train
 
@@ -101,6 +101,36 @@ def test_the_arithmetic_of_a_critic_step_is_the_hand_count(tiny, penalty, loss, 
     work = replace(TINY, experiment=Experiment(gan=gan, batch_size=64))
     forward = 2 * 64 * (2 * 256 + 256 * 256 + 256) / 1e9
     assert contestants.gflop(work, penalty)["critic_step_gflop"] / forward == pytest.approx(passes, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="reads the program of a CPU")
+def test_a_profile_finds_the_arithmetic_that_the_compiler_counts(tiny, monkeypatch, tmp_path, capsys):
+    networks = GeneratorConfig("mlp", 64, 1, 4), CriticConfig("mlp", 64, 1)
+    wide = Work(Experiment(gan=GAN(*networks, critic_steps=2), batch_size=64), (2,))
+    monkeypatch.setitem(WORKS, "mlp_2d", wide)
+    file = tmp_path / "rows.json"
+    monkeypatch.setattr(sys, "argv", f"profile --work mlp_2d --iterations 3 --json {file}".split())
+    profile.main()
+    rows = json.loads(file.read_text())
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert all(row["seconds"] > 0 and row["gb"] > 0 for row in rows)
+    counted = contestants.gflop(wide, "wgan_gp")["gflop"]  # whose elementwise operations count, too
+    assert 0.6 * counted < sum(row["gflop"] for row in rows) < counted
+    assert "matrix products" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_memory_is_known_before_a_step(monkeypatch, tmp_path, capsys):
+    file = tmp_path / "rows.json"
+    command = f"memory --network dcgan --side 16 --batch 16 --micro-batch 2 --json {file}"
+    monkeypatch.setattr(sys, "argv", command.split())
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        memory.main()
+    whole, parts = json.loads(file.read_text())
+    assert (whole["micro_batch"], parts["micro_batch"]) == (None, 2)
+    assert 0 < parts["bytes"] < whole["bytes"]
+    assert "whole" in capsys.readouterr().out
 
 
 @pytest.mark.slow
