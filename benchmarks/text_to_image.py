@@ -9,6 +9,7 @@ NAME is `autoencoder`, `latent`, `unclip`, `emoji`, `control`, `digits_crops` or
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def crops(name: str, most: int, runs: Path, out: Path) -> dict[str, float]:
     """Compare the mean centers of samples of each crop with those of held-out digits cropped so."""
     run, steps = load(runs / f"{name}_crops"), range(0, most + 1, most // 3)
     asked, n = [(i, j) for i in steps for j in steps], 4 * EACH
-    digits = read(name, Path(run.experiment.data.dir or "")).held_out.batch(slice(None))["sample"]
+    digits = replace(run.experiment.data, source=name).read().held_out.batch(slice(None))["sample"]
     drawn = {crop: run.sample(n, condition={"crop": np.tile(np.float32(crop), (n, 1))}) for crop in asked}
     found = np.stack([centers(drawn[crop]).mean(axis=0) for crop in asked])
     real = np.stack([centers(cropped(digits, np.tile(crop, (len(digits), 1)))).mean(axis=0) for crop in asked])

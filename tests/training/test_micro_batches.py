@@ -69,10 +69,8 @@ def denoising(shape, **network):
     )
 
 
-# Of each kind of points, slopes and values one; the others differ in shapes alone.
-KINDS = ("wgan_gp", "r1_r2", "max_gradient", "consistency", "adversarial_lipschitz", "finite_difference_r1", "lecam")
 GAMES = {
-    **{name: (points(name), POINT) for name in KINDS},
+    **{name: (points(name), POINT) for name in PENALTIES},
     "styled": (styled(), IMAGE),
     "denoising": (denoising(IMAGE, name="unet", features=(8, 8), blocks=1), IMAGE),
 }
