@@ -1,13 +1,16 @@
 """Convolutions that stay fast under double differentiation; beside `depthwise`, the only ones of the package.
 
 On GPU and TPU they are `lax.conv_general_dilated`. On a CPU, XLA runs the first and second derivatives of strided
-convolutions, and any convolution inside a `scan`, up to 40 times slower than the matrix products they amount to; there
-`toom_cook` writes them as such. The platform that is compiled for decides, unless `method` does.
+convolutions, and any derivative inside a `scan`, up to 40 times slower than the matrix products they amount to. There
+`toom_cook` writes them as such, and `direct` takes those of stride 1 of images of more than 8x8 pixels. The platform
+that is compiled for decides, unless `method` does.
 
 Accuracy in float32, as the largest error over the largest value, of values and of first and second derivatives: "lax"
-1e-6, "toom_cook" 1e-5 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most.
+1e-6, "toom_cook" 1e-5 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most; `direct` as "lax", but
+for the gradient by the kernel, which is "toom_cook"'s.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -18,8 +21,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
 
-from gan_jax.networks.tiling import conv_tiled
-from gan_jax.networks.toom_cook import MAX_KERNEL, Pads, conv_hwbc
+from gan_jax.networks.direct import conv_direct
+from gan_jax.networks.tiling import conv_nhwc
+from gan_jax.networks.toom_cook import MAX_KERNEL, SMALL_IMAGE, Pads
 from gan_jax.numerics import at_least_float32
 from gan_jax.sharding import map_shards
 from gan_jax.types import Array, Float
@@ -29,7 +33,6 @@ __all__ = ["Conv", "ConvTranspose", "Method", "Padding", "conv", "conv_transpose
 Padding = str | Sequence[tuple[int, int]]
 Method = Literal["lax", "toom_cook"]
 
-_LARGE_SIDE = 32
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -45,9 +48,9 @@ def conv(
     """Correlate images with a kernel: `y[n, i, j] = sum_kl x[n, i stride + k - low, j stride + l - low] kernel[k, l]`.
 
     Takes images (N, H, W, C), a kernel (kh, kw, C, D) of the same dtype, a stride for both axes, and the padding of
-    `lax.conv_general_dilated` (`"SAME"`, `"VALID"` or a pair per axis). The method is "lax" or "toom_cook"; None takes
-    the latter on a CPU for kernels of at most 8x8. With G groups the kernel is (kh, kw, C / G, D): consecutive channels
-    in, consecutive channels out, group by group. There are no dilated kernels.
+    `lax.conv_general_dilated` (`"SAME"`, `"VALID"` or a pair per axis). The method is "lax" or "toom_cook"; None takes,
+    on a CPU and for kernels of at most 8x8, the faster of `direct` and the latter. With G groups the kernel is
+    (kh, kw, C / G, D): consecutive channels in, consecutive channels out, group by group. There are no dilated kernels.
 
     Raises:
       ValueError: the images are not (N, H, W, C), their channels are not the kernel's or no multiple of the groups, or
@@ -132,20 +135,41 @@ def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array
     if method == "lax" or (method is None and not small):
         return _lax(x, kernel, **window)
     if method is None:
-        return lax.platform_dependent(x, kernel, cpu=partial(_products, **window), default=partial(_lax, **window))
+        return lax.platform_dependent(x, kernel, cpu=partial(_on_cpu, **window), default=partial(_lax, **window))
     if method != "toom_cook" or not small:
         raise ValueError(f"method must be None, 'lax' or 'toom_cook' for kernels up to {MAX_KERNEL}, got {method!r}")
     return _products(x, kernel, **window)
 
 
 def _products(x: Array, kernel: Array, **window) -> Array:
-    large = max(x.shape[1:3]) * window["dilation"] > _LARGE_SIDE
-    convolve = conv_tiled if large else conv_hwbc
+    return _on_shards(conv_nhwc, x, kernel, **window)
 
+
+def _on_cpu(x: Array, kernel: Array, **window) -> Array:
+    """By the fastest method, as measured."""
+    single = at_least_float32(x).dtype == jnp.float32
+    large = math.prod(x.shape[1:3]) > SMALL_IMAGE
+    if window["dilation"] == 1 and kernel.shape[:2] == (1, 1) and window["padding"] == ((0, 0), (0, 0)):
+        convolve = _pointwise
+    elif window["dilation"] == window["stride"] == 1 and large and single:
+        convolve = _direct
+    else:
+        convolve = conv_nhwc
+    return _on_shards(convolve, x, kernel, **window)
+
+
+def _pointwise(x: Array, kernel: Array, *, stride: int, padding: Pads, dilation: int) -> Array:
+    return x[:, ::stride, ::stride] @ kernel[0, 0]
+
+
+def _direct(x: Array, kernel: Array, *, stride: int, padding: Pads, dilation: int) -> Array:
+    return conv_direct(x, kernel, padding)
+
+
+def _on_shards(convolve: Callable[..., Array], x: Array, kernel: Array, **window) -> Array:
     def of_shard(x: Array, kernel: Array) -> Array:
         # Half precision has no digits to lose in interpolation, and no fast matrix product on most CPUs.
-        wide = at_least_float32(x).transpose(1, 2, 0, 3)
-        return convolve(wide, at_least_float32(kernel), **window).transpose(2, 0, 1, 3).astype(x.dtype)
+        return convolve(at_least_float32(x), at_least_float32(kernel), **window).astype(x.dtype)
 
     return map_shards(of_shard, x, kernel)
 

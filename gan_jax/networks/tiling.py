@@ -10,8 +10,9 @@ from jax import lax
 from gan_jax.networks.toom_cook import Pads, axes_of, conv_hwbc
 from gan_jax.types import Array
 
-__all__ = ["conv_tiled"]
+__all__ = ["conv_nhwc", "conv_tiled"]
 
+_LARGE_SIDE = 32
 _SIDE = 16  # of a block: outputs, or inputs where these are spread out
 
 
@@ -59,3 +60,15 @@ def conv_tiled(x: Array, kernel: Array, stride: int, padding: Pads, dilation: in
     y = conv_hwbc(x, kernel, stride, (row_padding, column_padding), dilation)
     y = y.reshape(h, w, m, n, batch, -1).transpose(2, 0, 3, 1, 4, 5).reshape(m * h, n * w, batch, -1)
     return y[: axes[0][1], : axes[1][1]]
+
+
+def conv_nhwc(x: Array, kernel: Array, *, stride: int, padding: Pads, dilation: int) -> Array:
+    """Convolve images (N, H, W, C) as `conv_hwbc` does, block by block where they are large.
+
+    >>> x, kernel = jnp.arange(4.0).reshape(1, 4, 1, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1, 1)
+    >>> conv_nhwc(x, kernel, stride=1, padding=((0, 0), (0, 0)), dilation=1).ravel().tolist()
+    [10.0, 21.0, 32.0]
+    """
+    large = max(x.shape[1:3]) * dilation > _LARGE_SIDE
+    convolve = conv_tiled if large else conv_hwbc
+    return convolve(x.transpose(1, 2, 0, 3), kernel, stride, padding, dilation).transpose(2, 0, 1, 3)
