@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.works import OWN, WORKS, Work, lazy_period, method_of, with_method
+from benchmarks.works import OWN, WORKS, Work, critic_steps, lazy_period, method_of, with_method
 from gan_jax.data import ArraySource, resident
 from gan_jax.sharding import UNSHARDED, BatchSharding
 from gan_jax.systems import State, System
@@ -46,13 +46,11 @@ class Contestant:
     speeds: list[float] = field(default_factory=list)
 
 
-def system_of(
-    work: Work, penalty: str, *, critic_steps: int | None = None, sharding: BatchSharding = UNSHARDED
-) -> System:
-    """The system of a work; without its generator's step where only the critic is measured."""
+def system_of(work: Work, penalty: str, *, once: bool = False, sharding: BatchSharding = UNSHARDED) -> System:
+    """The system of a work, or with one critic step an iteration; no generator's step where only the critic counts."""
     experiment = with_method(work.experiment, penalty)
-    if critic_steps is not None:
-        experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=critic_steps))
+    if once and experiment.gan:
+        experiment = replace(experiment, gan=replace(experiment.gan, critic_steps=1))
     system = experiment.build(work.spec, sharding=sharding)
     return _critic_alone(system) if work.only_critic else system
 
@@ -73,19 +71,22 @@ def _unrolled():
 
 
 def gflop(work: Work, penalty: str) -> dict[str, float]:
-    """Arithmetic of one iteration, and of one of its critic steps with its fakes, in 10^9 operations.
+    """Arithmetic of one iteration, and of one of a GAN's critic steps with its fakes, in 10^9 operations.
 
     Convolutions count as they are computed.
 
     On a CPU it is counted after compilation, when what is shared is computed once. Elsewhere, where libraries hide
     theirs, it is counted before.
     """
-    once = system_of(work, penalty, critic_steps=1)  # the body of a loop would be counted once, however often it runs
+    once = system_of(work, penalty, once=True)  # the body of a loop would be counted once, however often it runs
     batch = {"sample": jax.ShapeDtypeStruct((work.experiment.batch_size, *work.shape), jnp.float32)}
     state = jax.eval_shape(lambda: once.init(_KEY, work.spec))
 
-    whole, alone = (_counted(system.update, state, _KEY, batch) for system in (once, _critic_alone(once)))
-    return {"gflop": whole + (work.experiment.gan.critic_steps - 1) * alone, "critic_step_gflop": alone}
+    whole = _counted(once.update, state, _KEY, batch)
+    if work.experiment.gan is None:
+        return {"gflop": whole}
+    alone = _counted(_critic_alone(once).update, state, _KEY, batch)
+    return {"gflop": whole + (critic_steps(work.experiment) - 1) * alone, "critic_step_gflop": alone}
 
 
 def forward_gflop(work: Work) -> tuple[float, float]:
@@ -152,10 +153,10 @@ def _unrolled_steps(work: Work, penalty: str, state: State):
 
 def _step(work: Work, penalty: str, state: State):
     """One call for each critic step; the generator's is in the last one's."""
-    system = system_of(work, penalty, critic_steps=1)
+    system = system_of(work, penalty, once=True)
     last, last_program = _compiled(system, work, state)
     first, first_program = _compiled(_critic_alone(system), work, state)
-    calls = [first] * (work.experiment.gan.critic_steps - 1) + [last]
+    calls = [first] * (critic_steps(work.experiment) - 1) + [last]
 
     def each(state: State, n: int) -> State:
         for _ in range(n):
@@ -193,7 +194,8 @@ def ours(name: str, penalty: str, mode: str, work: Work | None = None) -> Contes
     work = work or WORKS[name]
     system = system_of(work, penalty)
     state = _first_state(system, work)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves((state.generator, state.critic.params)))
+    trained = (state.generator, state.critic.params) if work.experiment.gan else state.params
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trained))
     started = time.perf_counter()
     advance, compiled, state = MODES[mode](work, penalty, state)
     row = _row(name, "gan_jax", mode, penalty, work) | {
@@ -242,10 +244,10 @@ def peer(name: str, penalty: str, variant: str) -> Contestant:
 def _period(work: Work, penalty: str) -> int:
     experiment = with_method(work.experiment, penalty)
     every = lazy_period(experiment)
-    return every // gcd(every, experiment.gan.critic_steps)
+    return every // gcd(every, critic_steps(experiment))
 
 
 def _row(name: str, framework: str, mode: str, penalty: str, work: Work) -> dict[str, Any]:
-    settings = {"batch": work.experiment.batch_size, "critic_steps": work.experiment.gan.critic_steps}
+    settings = {"batch": work.experiment.batch_size, "critic_steps": critic_steps(work.experiment)}
     method = method_of(with_method(work.experiment, penalty))
     return {"work": name, "framework": framework, "mode": mode, "penalty": method} | settings

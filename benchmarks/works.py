@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gan_jax import GAN, AdamConfig, ConstraintConfig, CriticConfig, Experiment, GeneratorConfig, PenaltyConfig
+from gan_jax import (
+    GAN,
+    AdamConfig,
+    ConstraintConfig,
+    CriticConfig,
+    DenoiserConfig,
+    Diffusion,
+    Experiment,
+    GeneratorConfig,
+    PenaltyConfig,
+)
 from gan_jax.constraints import CONSTRAINTS
 from gan_jax.penalties import PENALTIES
 from gan_jax.types import Spec
@@ -109,6 +119,14 @@ WORKS = {
         32,
         **_STYLEGAN2,
     ),
+    # Ho et al. 2020, narrower.
+    "unet_32": Work(
+        Experiment(
+            diffusion=Diffusion(DenoiserConfig("unet", features=(32, 64, 64, 64), attention=(16,)), preset="ddpm"),
+            batch_size=32,
+        ),
+        (32, 32, 3),
+    ),
     **GPU_WORKS,
 }
 
@@ -120,6 +138,8 @@ def with_method(experiment: Experiment, name: str) -> Experiment:
     """
     if name == OWN:
         return experiment
+    if experiment.gan is None:
+        raise ValueError(f"only a GAN has a penalty or a constraint: {name}")
     name, _, every = name.partition("/")
     hard = name in CONSTRAINTS
     gan = replace(
@@ -134,6 +154,8 @@ def with_method(experiment: Experiment, name: str) -> Experiment:
 
 def method_of(experiment: Experiment) -> str:
     """Name the penalty or the constraint that an experiment has, or both, as `with_method` does."""
+    if experiment.gan is None:
+        return "none"
     gan, every = experiment.gan, lazy_period(experiment)
     penalty = f"{gan.penalty.name}/{every}" if every > 1 else gan.penalty.name
     return "+".join(name for name in (penalty, gan.constraint.name) if name != "none") or "none"
@@ -141,5 +163,10 @@ def method_of(experiment: Experiment) -> str:
 
 def lazy_period(experiment: Experiment) -> int:
     """Critic steps from one penalty to the next; 1 where there is none."""
-    penalty = experiment.gan.penalty.build()
+    penalty = experiment.gan.penalty.build() if experiment.gan else None
     return penalty.every if penalty else 1
+
+
+def critic_steps(experiment: Experiment) -> int:
+    """In one iteration; 1 of what is no GAN."""
+    return experiment.gan.critic_steps if experiment.gan else 1

@@ -18,6 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from benchmarks.peers import unet
 from benchmarks.peers.losses import LOSSES, has_penalty, weighted_penalty
 from benchmarks.peers.networks import build
 from benchmarks.peers.spectral import normalize, power_iteration
@@ -47,7 +48,7 @@ class Peer:
         channels_last = size and options & {"channels_last", "bfloat16"}
         place = {"device": device, "memory_format": torch.channels_last if channels_last else torch.preserve_format}
         self.data = torch.empty(_DATA, *shape).uniform_(-1, 1).to(**place)
-        self.generator, self.critic = (network.to(**place) for network in build(gan, shape))
+        self.generator, self.critic = self.networks = [network.to(**place) for network in build(gan, shape)]
         self.generator_norms = normalize(self.generator) if gan.generator_constraint.name != "none" else []
         self.critic_norms = normalize(self.critic) if gan.constraint.name != "none" else []
         self.average = [parameter.detach().clone() for parameter in self.generator.parameters()]
@@ -187,7 +188,7 @@ def _apply(optimizer: torch.optim.Optimizer, gradients: tuple[Tensor, ...]) -> N
     optimizer.step()
 
 
-def _timed(peer: Peer, count: int) -> float:
+def _timed(peer: Peer | unet.Peer, count: int) -> float:
     started = time.perf_counter()
     for _ in range(count):
         peer.iterate()
@@ -196,7 +197,7 @@ def _timed(peer: Peer, count: int) -> float:
     return time.perf_counter() - started
 
 
-def _prepare(work: Work, penalty: str, variant: str) -> tuple[Peer, dict]:
+def _prepare(work: Work, penalty: str, variant: str) -> tuple[Peer | unet.Peer, dict]:
     options, cuda = frozenset(variant.split("+")), torch.cuda.is_available()
     if not options <= OPTIONS:
         raise ValueError(f"a variant is made of {', '.join(sorted(OPTIONS))}, got {variant}")
@@ -205,7 +206,8 @@ def _prepare(work: Work, penalty: str, variant: str) -> tuple[Peer, dict]:
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = "tf32" in options
     torch.set_float32_matmul_precision("high" if "tf32" in options else "highest")
-    peer = Peer(work, penalty, options, "cuda" if cuda else "cpu")
+    kind = Peer if work.experiment.gan else unet.Peer
+    peer = kind(work, penalty, options, "cuda" if cuda else "cpu")
     started = time.perf_counter()
     if "cuda_graph" in options:
         peer.capture()
@@ -214,7 +216,7 @@ def _prepare(work: Work, penalty: str, variant: str) -> tuple[Peer, dict]:
     _timed(peer, 2)
     row = {"framework": "torch", "version": torch.__version__, "variant": variant}
     row |= {"device": torch.cuda.get_device_name() if cuda else "cpu", "compile_s": compile_s}
-    row |= {"parameters": sum(x.numel() for network in (peer.generator, peer.critic) for x in network.parameters())}
+    row |= {"parameters": sum(x.numel() for network in peer.networks for x in network.parameters())}
     return peer, row | {"peak_bytes": torch.cuda.max_memory_allocated() if cuda else None}
 
 

@@ -20,7 +20,7 @@ from benchmarks.works import OWN, WORKS, with_method  # noqa: E402
 from gan_jax.losses import LOSSES  # noqa: E402
 from gan_jax.penalties import gradient_norm, lazy_adam  # noqa: E402
 
-HERE = [name for name in WORKS if not name.startswith("r3gan")]
+HERE = [name for name, work in WORKS.items() if work.experiment.gan and not name.startswith("r3gan")]
 OTHERS = [("mlp_2d", name) for name in ("none", "wgan_lp", "one_sided_linear", "r1", "r2", "r1_r2")]
 OTHERS += [
     ("mlp_2d", "spectral_normalization"),

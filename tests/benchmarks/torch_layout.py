@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 KEY = jax.random.key(0)
 
 
-def in_flax(network, example):
+def in_flax(network, example, *more):
     """A network in the example's precision, parameters none of which is zero, and its layers in the order they act in.
 
     A layer is the path of whatever has parameters of its own, outer ones before those within.
@@ -20,7 +20,7 @@ def in_flax(network, example):
     layers = {}
 
     def init():
-        params = network.init(KEY, example)
+        params = network.init(KEY, example, *more)
         for path in flatten_dict(params):  # JAX returns it sorted
             for end in range(1, len(path)):
                 layers.setdefault(path[:end], False)
@@ -55,7 +55,11 @@ def in_torch(params, layers, network, grid=None, mirrored=False):
     for (name, module), layer in zip(owners(network).items(), layers, strict=True):
         for leaf in [path[-1] for path in params if path[:-1] == layer]:
             array = np.asarray(params[*layer, leaf])
-            own = {"kernel": "weight", "gain": "weight" if isinstance(module, torch.nn.BatchNorm2d) else "gain"}
+            own = {
+                "kernel": "weight",
+                "scale": "weight",
+                "gain": "weight" if isinstance(module, torch.nn.BatchNorm2d) else "gain",
+            }
             own = f"{name}.{own.get(leaf, leaf)}".lstrip(".")
             own = own if own in named else own.replace(".weight", ".parametrizations.weight.original")
             if isinstance(module, torch.nn.Linear) and drawn and np.prod(drawn) == module.out_features:
