@@ -3,14 +3,19 @@
 On images (N, H, W, C) and kernels (kh, kw, C, D) these are up to twice as fast as the matrix products of `toom_cook`,
 where images are large. The derivatives that JAX has of a convolution are convolutions with other orders of axes. XLA
 puts axes in order outside of loops only; within a `scan` such a convolution runs at a hundredth of its speed. So here
-the gradient by the images is a convolution by the mirrored kernel, axes in order. The gradient by the kernel would be
-one by a kernel as large as the image, which no library here is fast at; it is `toom_cook`'s. Each of the two is linear
-in both of its arguments, and its derivatives are the two again: they are primitives, which JAX differentiates,
-transposes and batches to any order.
+the gradient by the images is a convolution by the mirrored kernel, axes in order, and that by the kernel one by a
+kernel as large as the image. Each of the two is linear in both of its arguments, and its derivatives are the two again:
+they are primitives, which JAX differentiates, transposes and batches to any order.
+
+XLA has two libraries. By default YNNPACK takes what it can, on one thread, and is slow at kernels as large as an image;
+Eigen has a thread for every core. A program that is compiled `by_eigen` has all convolutions from there. In any other,
+Eigen gets those that YNNPACK refuses, and the gradient by the kernel is `toom_cook`'s.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +27,38 @@ from gan_jax.networks.tiling import conv_nhwc
 from gan_jax.networks.toom_cook import FEW_CHANNELS, Pads
 from gan_jax.types import Array
 
-__all__ = ["conv_direct"]
+__all__ = ["by_eigen", "conv_direct"]
+
+_OPTIONS: dict[str, str | bool] = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
+}
+_all_eigen = ContextVar("all_eigen", default=False)
+
+
+@contextmanager
+def by_eigen() -> Iterator[dict[str, str | bool] | None]:
+    """Lower programs here whose convolutions are all Eigen's; it gives the options that these are to be compiled with.
+
+    Where the compiler has no such options, or is not for a CPU, there are none, and programs stay as they are.
+
+    >>> with by_eigen() as options:
+    ...     program = jax.jit(lambda x: 2 * x).lower(1.0).compile(options)
+    """
+    options = _OPTIONS if jax.default_backend() == "cpu" and _has_options() else None
+    token = _all_eigen.set(options is not None)
+    try:
+        yield options
+    finally:
+        _all_eigen.reset(token)
+
+
+@cache
+def _has_options() -> bool:
+    try:
+        jax.jit(lambda: 0).lower().compile(_OPTIONS)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def conv_direct(x: Array, kernel: Array, padding: Pads) -> Array:
@@ -58,16 +94,29 @@ def _alike(one: Array, other: Array) -> tuple[Array, Array]:
 # What the primitives compute.
 
 
-def _library(x: Array, kernel: Array, *, padding: Pads) -> Array:
-    if any(low < 0 or high < 0 for low, high in padding):  # XLA gives wrong numbers where a convolution crops
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*ends, 0) for ends in padding), (0, 0, 0)])
-        padding = ((0, 0), (0, 0))
+def _convolve(x: Array, kernel: Array, *, padding: Pads) -> Array:
     (low, high), columns = padding
     rows = x.shape[1] + low + high - kernel.shape[0] + 1
-    # A result with more rows than the image goes to the library that has a thread for every core.
-    more = max(x.shape[1] + 1 - rows, 0) if x.shape[3] > FEW_CHANNELS else 0
-    window = {"window_strides": (1, 1), "padding": ((low, high + more), columns)}
-    return lax.conv_general_dilated(x, kernel, **window, dimension_numbers=("NHWC", "HWIO", "NHWC"))[:, :rows]
+    # YNNPACK refuses results with more rows than the image. At few channels one thread of it is faster all the same.
+    refused = not _all_eigen.get() and x.shape[3] > FEW_CHANNELS
+    more = max(x.shape[1] + 1 - rows, 0) if refused else 0
+    return _ordered(x, kernel, ((low, high + more), columns))[:, :rows]
+
+
+def _gradient_by_kernel(x: Array, cotangent: Array, *, padding: Pads) -> Array:
+    if _all_eigen.get():
+        x, cotangent = x.transpose(3, 1, 2, 0), cotangent.transpose(1, 2, 0, 3)
+        return _ordered(x, cotangent, padding).transpose(1, 2, 0, 3)
+    return _products_gradient(x, cotangent, padding=padding)
+
+
+def _ordered(x: Array, kernel: Array, padding: Pads) -> Array:
+    # XLA gives wrong numbers where a convolution crops, and neither library takes kernels larger than the image.
+    crops = any(low < 0 or high < 0 for low, high in padding)
+    if crops or any(taps > side for taps, side in zip(kernel.shape[:2], x.shape[1:3], strict=True)):
+        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*ends, 0) for ends in padding), (0, 0, 0)])
+        padding = ((0, 0), (0, 0))
+    return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def _products(x: Array, kernel: Array, *, padding: Pads) -> Array:
@@ -114,8 +163,8 @@ def _batch(axes: tuple[int, int], results: tuple[int, int], both: Callable[..., 
 
 
 # Samples join samples, and a kernel's or a cotangent's features their features.
-_conv = _primitive("conv_direct", _library, _batch((0, 3), (0, 3), _products))
-_gradient = _primitive("conv_direct_by_kernel", _products_gradient, _batch((3, 3), (2, 3), _products_gradient))
+_conv = _primitive("conv_direct", _convolve, _batch((0, 3), (0, 3), _products))
+_gradient = _primitive("conv_direct_by_kernel", _gradient_by_kernel, _batch((3, 3), (2, 3), _products_gradient))
 ad.defbilinear(
     _conv,
     lambda cotangent, x, kernel, *, padding: _by_image(cotangent, kernel, padding),

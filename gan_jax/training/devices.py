@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceShardin
 
 from gan_jax.data.pipeline import Share
 from gan_jax.errors import InputError
+from gan_jax.networks.direct import by_eigen
 from gan_jax.sharding import UNSHARDED, BatchSharding, concat, concat_apply
 from gan_jax.types import Array
 
@@ -48,7 +49,8 @@ class DataParallel(NamedTuple):
 
 
 def _compile(function: Callable, *arguments, **options) -> Callable:
-    return jax.jit(function, donate_argnums=0, **options).lower(*arguments).compile()
+    with by_eigen() as compiler_options:
+        return jax.jit(function, donate_argnums=0, **options).lower(*arguments).compile(compiler_options)
 
 
 def _single(shapes: Any) -> Any:

@@ -9,8 +9,9 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from gan_jax.networks.conv import conv
-from gan_jax.networks.direct import conv_direct
+from gan_jax.networks.direct import by_eigen, conv_direct
 from gan_jax.networks.tiling import conv_nhwc
+from gan_jax.training.devices import SINGLE_DEVICE
 
 PADDINGS = {
     "same": ((1, 1), (0, 1)),
@@ -53,14 +54,30 @@ def everything(convolve, x, kernel):
     )
 
 
+def compiled(function, *arguments, eigen):
+    lowered = jax.jit(function).lower
+    if not eigen:
+        return lowered(*arguments).compile()
+    with by_eigen() as options:
+        return lowered(*arguments).compile(options)
+
+
+@pytest.mark.parametrize("eigen", [False, True])
 @pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
-def test_values_and_derivatives_of_two_orders(padding):
+def test_values_and_derivatives_of_two_orders(padding, eigen):
     x, kernel = arrays()
     found, expected = (
-        jax.jit(partial(everything, partial(convolve, padding=padding)))(x, kernel)
+        compiled(partial(everything, partial(convolve, padding=padding)), x, kernel, eigen=eigen)(x, kernel)
         for convolve in (conv_direct, products)
     )
     jax.tree.map(assert_close, found, expected)
+
+
+def test_of_images_smaller_than_the_kernel():
+    x, kernel = jnp.ones((1, 1, 70, 5)), jnp.ones((3, 3, 5, 6))
+    np.testing.assert_allclose(
+        conv_direct(x, kernel, ((1, 1), (1, 1))), products(x, kernel, ((1, 1), (1, 1))), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0), (1, -1)])
@@ -82,18 +99,20 @@ def test_vmap_over_either_or_both(axes):
     jax.tree.map(assert_close, found, expected)
 
 
-def test_in_a_loop_its_derivatives_are_convolutions_that_the_libraries_take():
+@pytest.mark.parametrize("eigen", [False, True])
+def test_in_a_loop_its_derivatives_are_convolutions_that_the_libraries_take(eigen):
     """Elsewhere XLA computes them in a loop of its own, at a hundredth of the speed."""
     x, kernel = jnp.ones((2, 16, 16, 8)), jnp.ones((3, 3, 8, 8))
 
     def twice(x, kernel):
         return jax.lax.scan(lambda y, _: (conv(y, kernel), None), x, length=2)[0].sum()
 
-    program = jax.jit(jax.grad(twice, (0, 1))).lower(x, kernel).compile().as_text()
+    program = compiled(jax.grad(twice, (0, 1)), x, kernel, eigen=eigen).as_text()
     convolutions = [line for line in program.splitlines() if " convolution(" in line]
     assert convolutions
     assert all("dim_labels=b01f_01io->b01f" in line for line in convolutions)
     assert not any("base_dilation" in line or "rhs_reversal" in line for line in convolutions)
+    assert any("size=16x16" in line for line in convolutions) == eigen  # the gradient by the kernel
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -126,3 +145,11 @@ def test_large_images_take_it_and_other_precisions_do_not():
     assert "conv_direct" in program(jnp.bfloat16, 9)  # in float32
     assert "conv_direct" not in program(jnp.float32, 8)
     assert "conv_direct" not in program(jnp.float32, 9, stride=2)
+
+
+def test_training_has_all_convolutions_by_eigen():
+    def step(kernel, x):
+        return kernel - jax.grad(lambda kernel: conv(x, kernel).sum())(kernel), jnp.zeros(())
+
+    program = SINGLE_DEVICE.compile(step, jnp.ones((3, 3, 8, 8)), jnp.ones((2, 16, 16, 8))).as_text()
+    assert "window={size=16x16" in program
