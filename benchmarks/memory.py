@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gan_jax import GAN, CriticConfig, DenoiserConfig, Diffusion, GeneratorConfig
 from gan_jax.files import write_json
+from gan_jax.training.devices import SINGLE_DEVICE
 from gan_jax.training.loop import peak_bytes
 
 WIDTH, MAX_WIDTH = 32, 256
@@ -51,7 +52,7 @@ def taken(name: str, side: int, batch: int, micro_batch: int | None) -> int:
     key = jax.random.key(0)
     state = jax.eval_shape(lambda: system.init(key, spec))
     given = {"sample": jax.ShapeDtypeStruct((system.counts["images"], side, side, 3), jnp.float32)}
-    return peak_bytes(jax.jit(system.update, donate_argnums=0).lower(state, key, given).compile())
+    return peak_bytes(SINGLE_DEVICE.compile(system.update, state, key, given))
 
 
 def main() -> None:

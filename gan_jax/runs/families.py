@@ -23,6 +23,7 @@ from gan_jax.runs.experiment import Experiment
 from gan_jax.runs.folder import RunFolder
 from gan_jax.runs.run import Run, sample_sets
 from gan_jax.runs.training import train
+from gan_jax.training.devices import SINGLE_DEVICE
 from gan_jax.training.loop import peak_bytes
 
 __all__ = ["FAMILY_SCORES", "images_per_second", "lasting", "measure"]
@@ -170,5 +171,5 @@ def _bytes(run: Run) -> int:
         for name, entry in run.spec.items()
     }
     shapes = jax.eval_shape(lambda: run.state)
-    update = jax.jit(run.system.update, donate_argnums=0)
-    return peak_bytes(update.lower(shapes, jax.random.key(0), batch).compile())
+    compiled: Any = SINGLE_DEVICE.compile(run.system.update, shapes, jax.random.key(0), batch)
+    return peak_bytes(compiled)
