@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.contestants import forward_gflop, ours
 from benchmarks.throughput import summary, take_turns
@@ -140,7 +140,8 @@ def costs(experiment: Experiment, cells: Sequence[tuple[str, str]], console: Con
 
 def cost_table(rows: dict[str, Any]) -> Table:
     """Lay out speeds relative to no penalty, passes and memory, a row for each penalty."""
-    result = Table("penalty", "passes", *(f"speed, {variant}" for variant in VARIANTS), "MB", "compile s")
+    name = Column("penalty", overflow="fold")
+    result = Table(name, "passes", *(f"speed, {variant}" for variant in VARIANTS), "MB", "compile s")
     for penalty in PAIRS:
         found = [rows.get(f"{penalty}/{variant}", {}) for variant in VARIANTS]
         speeds = [f"{row['speed']:.2f}" if row else "" for row in found]
