@@ -7,7 +7,7 @@ that is compiled for decides, unless `method` does.
 
 Accuracy in float32, as the largest error over the largest value, of values and of first and second derivatives: "lax"
 1e-6, "toom_cook" 1e-5 where it interpolates at up to 8 points per axis and 5e-5 at 9, its most; `direct` as "lax", but
-for the gradient by the kernel, which is "toom_cook"'s.
+for the gradient by the kernel, which is "toom_cook"'s where the program is not compiled `by_eigen`.
 """
 
 import math
@@ -138,10 +138,6 @@ def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array
         return lax.platform_dependent(x, kernel, cpu=partial(_on_cpu, **window), default=partial(_lax, **window))
     if method != "toom_cook" or not small:
         raise ValueError(f"method must be None, 'lax' or 'toom_cook' for kernels up to {MAX_KERNEL}, got {method!r}")
-    return _products(x, kernel, **window)
-
-
-def _products(x: Array, kernel: Array, **window) -> Array:
     return _on_shards(conv_nhwc, x, kernel, **window)
 
 

@@ -120,7 +120,8 @@ def by_pmap(mesh: Mesh) -> DataParallel:
             donate_argnums=1,
             devices=list(mesh.devices),
         )
-        return partial(mapped.lower(numbers, *arguments).compile(), numbers)
+        with by_eigen() as compiler_options:
+            return partial(mapped.lower(numbers, *arguments).compile(compiler_options), numbers)
 
     return DataParallel(_collectives(mesh.size), partial(_replicate, mesh), partial(_layout, mesh), compiled)
 
