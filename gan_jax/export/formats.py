@@ -12,6 +12,7 @@ from jax import export
 
 from gan_jax.errors import InputError, one_line
 from gan_jax.files import read_json
+from gan_jax.networks.platforms import as_on_gpu
 from gan_jax.runs.run import Run
 from gan_jax.types import Latents, Samples
 
@@ -80,7 +81,8 @@ def to_onnx(run: Run, **options: Any) -> bytes:
     """Return the run's function of a batch of any size as an ONNX model, by jax2onnx.
 
     Raises:
-      InputError: jax2onnx is not installed, or lacks an operation of the network; or as `generator_of`.
+      InputError: jax2onnx is not installed, or lacks an operation of the network; the network draws random numbers; or
+        as `generator_of`.
     """
     generate, takes = generator_of(run, **options)
     try:
@@ -88,10 +90,15 @@ def to_onnx(run: Run, **options: Any) -> bytes:
     except ImportError as error:
         reason = f'ONNX needs jax2onnx, which is not installed ({error.name}); pip install "gan_jax[onnx]"'
         raise InputError(reason, field="to") from None
+    with as_on_gpu():
+        program = jax.make_jaxpr(generate)(*(jax.ShapeDtypeStruct((1, *shape), dtype) for shape, dtype in takes))
+    if "random_bits" in str(program):  # noise of StyleGAN's layers, or the batches of standing moments
+        raise InputError("this network draws random numbers inside, and ONNX draws others; give stablehlo", field="to")
     shapes = [jax.ShapeDtypeStruct(("B", *shape), dtype) for shape, dtype in takes]
     names = ["latents", *told_of(run)]
     try:
-        model = convert(generate, shapes, model_name="generator", input_names=names, output_names=["samples"])
+        with as_on_gpu():
+            model = convert(generate, shapes, model_name="generator", input_names=names, output_names=["samples"])
     except Exception as error:  # each of its parts has its own
         raise InputError(f"jax2onnx cannot convert it ({one_line(error)}); give stablehlo", field="to") from error
     return bytes(model.SerializeToString())

@@ -22,6 +22,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from gan_jax.networks.direct import conv_direct
+from gan_jax.networks.platforms import by_platform
 from gan_jax.networks.tiling import conv_nhwc
 from gan_jax.networks.toom_cook import MAX_KERNEL, SMALL_IMAGE, Pads
 from gan_jax.numerics import at_least_float32
@@ -135,7 +136,7 @@ def _convolve(x: Array, kernel: Array, method: Method | None, **window) -> Array
     if method == "lax" or (method is None and not small):
         return _lax(x, kernel, **window)
     if method is None:
-        return lax.platform_dependent(x, kernel, cpu=partial(_on_cpu, **window), default=partial(_lax, **window))
+        return by_platform(x, kernel, cpu=partial(_on_cpu, **window), other=partial(_lax, **window))
     if method != "toom_cook" or not small:
         raise ValueError(f"method must be None, 'lax' or 'toom_cook' for kernels up to {MAX_KERNEL}, got {method!r}")
     return _on_shards(conv_nhwc, x, kernel, **window)

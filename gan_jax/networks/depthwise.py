@@ -18,6 +18,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from gan_jax.networks.conv import Padding, pads, with_bias
+from gan_jax.networks.platforms import by_platform
 from gan_jax.networks.toom_cook import Pads
 from gan_jax.numerics import at_least_float32
 from gan_jax.types import Array, Float
@@ -46,7 +47,7 @@ def depthwise_conv(
     shape = jax.eval_shape(partial(_grouped, **window), x, kernel).shape
     if 0 in shape:  # the kernel does not fit in the image
         return jnp.zeros(shape, x.dtype)
-    return lax.platform_dependent(x, kernel, cpu=partial(_sum, **window), default=partial(_grouped, **window))
+    return by_platform(x, kernel, cpu=partial(_sum, **window), other=partial(_grouped, **window))
 
 
 def _sum(x: Array, kernel: Array, *, stride: int, padding: Pads) -> Array:

@@ -8,6 +8,7 @@ from jax.typing import DTypeLike
 
 from gan_jax.networks.activations import leaky_relu
 from gan_jax.networks.conv import conv, conv_transpose
+from gan_jax.networks.platforms import by_platform
 from gan_jax.networks.resample import TAPS, blur
 from gan_jax.types import Array, Float
 
@@ -47,7 +48,7 @@ def modulated_conv(
     1.4
     """
     y = x * style.astype(x.dtype)[:, None, None]
-    y = lax.platform_dependent(y, kernel, cpu=_up_folded, default=_up) if up else conv(y, kernel.astype(x.dtype))
+    y = by_platform(y, kernel, cpu=_up_folded, other=_up) if up else conv(y, kernel.astype(x.dtype))
     if not demodulate:
         return y
     square = jnp.einsum("nc,cd->nd", style**2, (kernel**2).sum(axis=(0, 1)), precision="highest")
@@ -133,7 +134,7 @@ class EqualizedConv(nn.Module):
         elif self.kernel_size == 1:  # which would become nine times as long
             y = _down(x, kernel)
         else:
-            y = lax.platform_dependent(x, kernel, cpu=_down_folded, default=_down)
+            y = by_platform(x, kernel, cpu=_down_folded, other=_down)
         if not self.use_bias:
             return y
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +18,7 @@ from gan_jax.commands import export as export_command
 from gan_jax.data.files import read_samples
 from gan_jax.errors import RunError
 from gan_jax.export.hub import push
+from gan_jax.networks.conv import conv
 
 LABELED = """
 from gan_jax import GAN, CriticConfig, Experiment, GeneratorConfig
@@ -210,6 +213,22 @@ def test_what_cannot_be_exported_is_one_line(tiny_run, tmp_path, capsys, monkeyp
     monkeypatch.setitem(sys.modules, "jax2onnx", None)
     assert 'pip install "gan_jax[onnx]"' in fails(capsys, *export, "onnx", "--out", tmp_path / "b" / "a.onnx")
     assert (tmp_path / "README.md").read_text() == "# Mine"
+
+
+def test_a_converter_is_given_the_operations_of_the_field_alone(labeled, tmp_path, monkeypatch):
+    """A stand-in for jax2onnx, which knows no choice of a platform."""
+
+    def convert(function, shapes, *, input_names, output_names, **_):
+        assert [shape.shape for shape in shapes] == [("B", 4), ("B",)]
+        assert (input_names, output_names) == (["latents", "label"], ["samples"])
+        program = jax.make_jaxpr(lambda x: conv(x, jnp.ones((3, 3, 1, 1))))(jnp.ones((1, 4, 4, 1)))
+        return SimpleNamespace(SerializeToString=str(program).encode)
+
+    monkeypatch.setitem(sys.modules, "jax2onnx", SimpleNamespace(to_onnx=convert))
+    assert main(["export", labeled, "--to", "onnx", "--out", str(tmp_path / "a.onnx")]) == 0
+    program = (tmp_path / "a.onnx").read_text()
+    assert "conv_general_dilated" in program
+    assert "platform_index" not in program
 
 
 class Hub:
