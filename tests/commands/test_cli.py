@@ -149,7 +149,8 @@ def test_truncation_needs_styles_and_a_share(run, capsys):
 @pytest.mark.slow
 def test_truncated_samples_are_more_alike_and_scored_as_they_are(file, tmp_path):
     options = [f"--gan.{part}.name=stylegan2" for part in ("generator", "critic")]
-    options += ["--gan.generator.width=4", "--gan.generator.max-width=4", "--steps=2", "--gan.penalty.name=r1"]
+    options += ["--gan.generator.width=4", "--gan.generator.max-width=4", "--gan.generator.mapping-depth=1"]
+    options += ["--gan.generator.depth=1", "--gan.critic.depth=1", "--steps=2", "--gan.penalty.name=none"]
     styled, spread = str(tmp_path / "styled"), {}
     assert main(["train", file, "--workdir", styled, *options]) == 0
     for psi in ("1", "0.5", "0"):
