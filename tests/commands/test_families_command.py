@@ -1,12 +1,16 @@
 """Families side by side: trained for as long, measured in all they can be asked, resumed, refused."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gan_jax import GAN, AdamConfig, Cosine, Experiment
 from gan_jax.cli import main
+from gan_jax.commands import families as command_module
+from gan_jax.evaluation import reference
+from gan_jax.runs import families
 from gan_jax.runs.families import lasting
 
 GAN_FILE = """
@@ -39,7 +43,12 @@ def files(tmp_path):
 
 
 @pytest.mark.slow
-def test_each_is_trained_measured_and_kept(files, tmp_path, capsys):
+def test_each_is_trained_measured_and_kept(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command_module, "reference", partial(reference, n=200))
+    monkeypatch.setattr(command_module, "FAMILY_SCORES", ("frechet", "precision_recall"))
+    for count in ("_LIKELY", "_INVERTED", "_LATENTS", "_TIMED"):
+        monkeypatch.setattr(families, count, 10)
+    monkeypatch.setattr(families, "_PAIRED", 100)
     command = ["families", *files, "--workdir", str(tmp_path / "out"), "--images", "128", "--seeds", "1"]
     assert main(command) == 0
     printed = capsys.readouterr().out
