@@ -46,11 +46,11 @@ def curve(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
 
 
 def plot(found: dict[str, Any], file: Path) -> None:
-    """Draw the distance and the critic's gap against iterations: each seed, and the mean of all."""
+    """Draw the distance, and the critic's loss on held-out data less that on the others: each seed, and the mean."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3), layout="constrained")
-    titles = {"frechet": "Fréchet distance", "gap": "critic's loss, held out less trained on"}
+    titles = {"frechet": "Fréchet distance", "gap": "critic's gap"}
     for axes, (score, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
         for (arm, label), color in zip(ARMS.items(), (VERMILION, BLUE), strict=True):
             curves = [each["rows"] for name, each in found.items() if name.startswith(arm)]
@@ -61,7 +61,9 @@ def plot(found: dict[str, Any], file: Path) -> None:
         axes.set(xlabel="iterations", ylabel=title, xlim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
         if score == "frechet":
-            axes.set(yscale="log")
+            axes.set_yscale("log", subs=())
+            axes.set_yticks([1, 2, 5, 10, 20, 50, 100], labels=["1", "2", "5", "10", "20", "50", "100"])
+            axes.set_ylim(axes.dataLim.ymin / 1.2, axes.dataLim.ymax * 1.2)  # and not as far as the ticks
             axes.legend(frameon=False)
     figure.savefig(file, dpi=110)
 
