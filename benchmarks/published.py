@@ -149,7 +149,7 @@ def costs(experiment: Experiment, cells: Sequence[tuple[str, str]], console: Con
 
 def cost_table(rows: dict[str, Any]) -> Table:
     """Lay out speeds relative to no penalty, passes and memory, a row for each penalty."""
-    name = Column("penalty", overflow="fold")
+    name = Column("penalty", no_wrap=True)
     result = Table(name, "passes", *(f"speed, {variant}" for variant in VARIANTS), "MB", "compile s")
     for penalty in PAIRS:
         found = [rows.get(f"{penalty}/{variant}", {}) for variant in VARIANTS]
