@@ -2,7 +2,7 @@
 
 `gan-jax train experiments/mnist_tenth.py --data-dir FOLDER`, where FOLDER holds MNIST as TFDS prepares it, scores
 itself every 1,000 iterations: 13 minutes on one core of a busy Intel Xeon. Over seeds 0, 1, 2 it ends with
-a Fréchet distance (features `digits`) of 1.92 +- 0.04. Without augmentation that is 2.64 +- 0.11 after 4,000 iterations
+a Fréchet distance (features `digits`) of 1.92 +- 0.04. Without augmentation that is 2.57 +- 0.22 after 3,000 iterations
 and 3.38 +- 0.24 at the end, since the critic learns the 6,000 digits by heart: `python -m benchmarks.augmentation`.
 """
 
