@@ -17,6 +17,7 @@ from gan_jax.cli import main
 from gan_jax.commands import export as export_command
 from gan_jax.data.files import read_samples
 from gan_jax.errors import RunError
+from gan_jax.export import formats
 from gan_jax.export.hub import push
 from gan_jax.networks.conv import conv
 
@@ -229,6 +230,17 @@ def test_a_converter_is_given_the_operations_of_the_field_alone(labeled, tmp_pat
     program = (tmp_path / "a.onnx").read_text()
     assert "conv_general_dilated" in program
     assert "platform_index" not in program
+
+
+def test_a_network_that_draws_numbers_is_not_exported_to_onnx(labeled, tmp_path, capsys, monkeypatch):
+    def noisy(latents):
+        return latents + jax.random.normal(jax.random.key(0), latents.shape)
+
+    monkeypatch.setitem(sys.modules, "jax2onnx", SimpleNamespace(to_onnx=None))
+    monkeypatch.setattr(formats, "generator_of", lambda run: (noisy, [((4,), np.dtype("float32"))]))
+    error = fails(capsys, "export", labeled, "--to", "onnx", "--out", tmp_path / "a.onnx")
+    assert "--to: this network draws random numbers inside" in error
+    assert not (tmp_path / "a.onnx").exists()
 
 
 class Hub:

@@ -386,6 +386,8 @@ def test_strength_path_mean_vectors_and_schedules_go_on_bit_for_bit(tmp_path):
             assert main(["train", str(file), "--workdir", str(tmp_path / name), "--steps", stop, *resume]) == 0
         states[name] = runs.load(tmp_path / name).state
     chex.assert_trees_all_equal(states["whole"], states["in parts"])
+    one, other = (digests(Checkpoint(12, state, {})) for state in states.values())
+    assert one == other
     state = states["whole"]
     assert float(state.path_length) > 0
     assert float(state.critic.augment.strength) != 0.5
