@@ -20,10 +20,10 @@ from gan_jax.figures.palette import BLUE, VERMILION
 from gan_jax.files import read_json, read_json_lines, write_json
 from gan_jax.runs.experiment_file import load
 from gan_jax.runs.folder import RunFolder
+from gan_jax.runs.named_experiments import experiment_path
 
 SEEDS = (0, 1, 2)
 ARMS = {"none": "no augmentation", "ada": "adaptive"}
-_EXPERIMENT = Path(__file__).parents[1] / "experiments" / "mnist_tenth.py"
 
 
 def curve(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, required=True, help="curves so far, and those to come")
     parser.add_argument("--plot", type=Path, help="draw the curves into this PNG")
     options = parser.parse_args(arguments)
-    experiment = load(_EXPERIMENT).experiment
+    experiment = load(experiment_path("mnist_tenth")).experiment
     experiment = replace(experiment, data=replace(experiment.data, dir=options.data_dir))
     found = read_json(options.json) if options.json.exists() else {}
     missing = [pair for pair in itertools.product(SEEDS, ARMS) if f"{pair[1]}/{pair[0]}" not in found]

